@@ -1,0 +1,67 @@
+#include "core/json.h"
+
+#include <string.h>
+
+#include "core/utf8.h"
+
+/* Replacing broken bytes may make the text three times as long, and no caller keeps texts anywhere near this. */
+#define TEXT_MAX ((size_t)64 << 20)
+
+json_t *json_parse(const char *text, size_t len, enum error_class class, const char *what, struct error *err)
+{
+    json_error_t where;
+    json_t *json = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES, &where);
+    char *quote;
+
+    if (json)
+        return json;
+    /* jansson quotes the text where it stopped; documents with credentials come through here. */
+    quote = strstr(where.text, " near ");
+    if (quote)
+        *quote = '\0';
+    error_set(err, class, "bad-json", "%s: not valid JSON: line %d, column %d: %s", what, where.line, where.column,
+              where.text);
+    return NULL;
+}
+
+const char *json_text(const json_t *object, const char *key, const char *missing)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : missing;
+}
+
+int64_t json_int(const json_t *object, const char *key, int64_t missing)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_integer(value) ? (int64_t)json_integer_value(value) : missing;
+}
+
+bool json_flag(const json_t *object, const char *key, bool missing)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_boolean(value) ? json_is_true(value) : missing;
+}
+
+void json_put_text(json_t *object, const char *key, const char *text)
+{
+    struct buf repaired;
+
+    if (!text)
+        return;
+    if (utf8_is_valid(view_of(text))) {
+        json_object_set_new(object, key, json_string(text));
+        return;
+    }
+    buf_init(&repaired, TEXT_MAX);
+    utf8_repair(view_of(text), &repaired);
+    json_object_set_new(object, key, json_string(buf_text(&repaired)));
+    buf_dispose(&repaired);
+}
+
+void cleanup_json(json_t **json)
+{
+    json_decref(*json);
+}
