@@ -1,0 +1,45 @@
+/*
+ * Files, for hostile folders too. Confined opens resolve beneath a folder and follow no link: openat2 with
+ * RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS where the kernel (or a seccomp profile) allows it,
+ * else component by component with O_NOFOLLOW. Errors come back as -errno unless a function takes a struct error.
+ */
+#ifndef CAISSON_CORE_FS_H
+#define CAISSON_CORE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+
+/* Opens a relative path beneath a folder; O_CLOEXEC is added. fd, or -errno (-ELOOP for a link on the way, -EXDEV for
+ * an escape). `mode` for O_CREAT. */
+int fs_open_beneath(int folder_fd, const char *path, int flags, mode_t mode);
+/* The fallback alone, for tests and for kernels without openat2. */
+int fs_open_beneath_by_steps(int folder_fd, const char *path, int flags, mode_t mode);
+
+/* Whether a path is relative and has no "", "." or ".." component and no NUL: what a confined path must be. "." alone
+ * is allowed when `dot` is. */
+bool fs_is_confined(const char *path, bool dot);
+
+/* Reads a whole regular file of at most `max` bytes into `out` (initialised by the caller with a ceiling ≥ max).
+ * 0; -EFBIG when it is larger; -EINVAL when it is not a regular file; or -errno. */
+int fs_read_at(int folder_fd, const char *path, size_t max, struct buf *out);
+/* The same for a path that we trust (operator's file, spec file); links are followed. */
+int fs_read_file(const char *path, size_t max, struct buf *out);
+/* Writes beside and renames over: all or nothing. 0 or -errno. */
+int fs_write_file(const char *path, const void *data, size_t len, mode_t mode);
+/* mkdir -p; 0 or -errno. */
+int fs_make_folders(const char *path, mode_t mode);
+/* Removes a folder and all below it, following no link, chmod-ing what is in its way, bounded in descriptors. A
+ * missing folder is fine. 0 or the first -errno. */
+int fs_remove_tree(const char *path);
+int fs_remove_tree_at(int folder_fd, const char *name);
+/* A new private folder "<parent>/<prefix>XXXXXX", mode 0700. Caller frees *path with free. 0 or -errno. */
+int fs_make_temp(const char *parent, const char *prefix, char **path);
+/* Writes all or fails; 0 or -errno. EINTR is retried. */
+int fs_write_all(int fd, const void *data, size_t len);
+
+#endif

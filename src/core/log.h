@@ -1,0 +1,39 @@
+/*
+ * What steps say goes through here: redacted, cut into lines, made valid UTF-8, stamped with the time and the step,
+ * and appended to the spool. Rendering for people or machines is the console's business (report/console.h).
+ */
+#ifndef CAISSON_CORE_LOG_H
+#define CAISSON_CORE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/redact.h"
+#include "core/spool.h"
+
+struct log;
+
+/* Both are borrowed and outlive the log. */
+struct log *log_new(struct spool *spool, struct redactor *redactor);
+void log_free(struct log *log);
+
+void log_info(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_warning(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_error(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_debug(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_command(struct log *log, const char *command_line);
+void log_progress(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_result(struct log *log, const char *summary);
+
+void log_step_begin(struct log *log, const char *step);
+/* Flushes the output streams first, so that no line of the step comes after its end. */
+void log_step_end(struct log *log, bool ok, int64_t duration_ms);
+
+/* Bytes of a command's output as they come. Lines longer than SPOOL_LINE_MAX are cut; a carriage return within a line
+ * (progress bars) keeps only what follows the last one. */
+void log_output(struct log *log, bool is_stderr, const char *data, size_t len);
+/* Gives out held parts (unfinished lines) after a pause or at the end of a command. */
+void log_output_flush(struct log *log);
+
+#endif

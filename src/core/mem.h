@@ -1,0 +1,33 @@
+/*
+ * Memory and small owners. Allocation failure ends the process with a clear message on standard error: there is
+ * nothing useful that PID 1 could do without memory, and the task's end is reported from outside.
+ */
+#ifndef CAISSON_CORE_MEM_H
+#define CAISSON_CORE_MEM_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+void *xmalloc(size_t size);
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *old, size_t count, size_t size); /* count * size is checked */
+char *xstrdup(const char *text);                      /* NULL gives NULL */
+char *xstrndup(const char *text, size_t length);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Overwrites with zeros in a way the compiler keeps, for secrets. */
+void wipe(void *data, size_t size);
+/* Wipes and frees a string; NULL is fine. */
+void wipe_free(char *text);
+
+/* Scope-bound owners: `CLEANUP_FREE char *name = …;`, `CLEANUP_CLOSE int fd = …;` */
+void cleanup_free(void *pointer);
+void cleanup_close(const int *fd);
+void cleanup_fclose(FILE **file);
+#define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
+#define CLEANUP_CLOSE __attribute__((cleanup(cleanup_close)))
+#define CLEANUP_FCLOSE __attribute__((cleanup(cleanup_fclose)))
+
+#define ARRAY_LEN(array) (sizeof(array) / sizeof *(array))
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The one truth about what happened: an append-only file, unlinked at birth, of redacted records. Every consumer
+ * (standard output, the final copy, later the sinks) is a cursor that may lag as long as it likes; the writer never
+ * waits. Past `limit` bytes one truncation record is written and output records are dropped (marks of steps and the
+ * result are kept). When the disk is full the spool goes on in a ring in memory and counts what it lost.
+ */
+#ifndef CAISSON_CORE_SPOOL_H
+#define CAISSON_CORE_SPOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+#define SPOOL_LINE_MAX 16000 /* bytes of text in one record: awslogs splits at 16 KiB */
+
+enum record_kind {
+    RECORD_OUTPUT,     /* a line of a command */
+    RECORD_INFO,       /* a line of ours */
+    RECORD_WARNING,
+    RECORD_ERROR,
+    RECORD_DEBUG,
+    RECORD_COMMAND,    /* the command line that now runs: "$ npm ci" */
+    RECORD_STEP_BEGIN, /* text: the step's name */
+    RECORD_STEP_END,   /* text: the step's name; ok, duration_ms */
+    RECORD_PROGRESS,   /* transient: text like "receiving objects 40 %"; shown live only */
+    RECORD_GAP,        /* text says how much is missing */
+    RECORD_RESULT,     /* the summary, at the end */
+};
+
+struct record {
+    enum record_kind kind;
+    int64_t wall_ms;
+    uint64_t sequence;
+    int64_t duration_ms; /* RECORD_STEP_END */
+    bool ok;             /* RECORD_STEP_END */
+    bool is_stderr;      /* RECORD_OUTPUT */
+    char step[24];       /* current step; "" before the first */
+    const char *text;    /* NUL-terminated, without the newline; valid UTF-8; borrowed */
+    size_t text_len;
+};
+
+struct spool;
+struct spool_cursor {
+    struct spool *spool; /* borrowed */
+    uint64_t offset;
+    uint64_t sequence;   /* of the next record expected: a jump is a gap */
+    char *scratch;
+    size_t scratch_cap;
+};
+
+/* `directory` holds the unlinked file; limit in bytes. Falls back to memory when no file can be made: never fails. */
+struct spool *spool_new(const char *directory, int64_t limit_bytes);
+void spool_free(struct spool *spool);
+/* Assigns the sequence and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */
+void spool_append(struct spool *spool, const struct record *record);
+/* Called after each append, to wake consumers. */
+void spool_on_append(struct spool *spool, void (*call)(void *context), void *context);
+
+void spool_cursor_init(struct spool_cursor *cursor, struct spool *spool);
+void spool_cursor_dispose(struct spool_cursor *cursor);
+/* 1 and the next record (text borrowed until the next call on this cursor), or 0 at the end. A loss gives a
+ * RECORD_GAP record. */
+int spool_read(struct spool_cursor *cursor, struct record *record);
+bool spool_at_end(const struct spool_cursor *cursor);
+
+#endif

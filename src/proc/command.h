@@ -1,0 +1,63 @@
+/*
+ * A child process is data: fill a struct command, give it to an executor, read the outcome. Steps, checkout and
+ * publish never fork by themselves.
+ */
+#ifndef CAISSON_PROC_COMMAND_H
+#define CAISSON_PROC_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+#include "core/strings.h"
+#include "net/loop.h"
+#include "proc/reap.h"
+
+enum command_user {
+    COMMAND_AS_BUILD, /* the build's uid (when we are root), no privileges: hostile code and what reads its files */
+    COMMAND_AS_SELF,  /* our own uid: the publishing child */
+};
+
+struct command {
+    const char *name;          /* for messages: "npm ci"; borrowed */
+    struct strings argv;       /* argv[0] is looked up in the PATH of `env` */
+    bool self;                 /* run our own binary (from an open descriptor) instead of argv[0] */
+    struct strings env;        /* the whole environment of the child; nothing is inherited */
+    const char *directory;     /* working folder; NULL: "/" */
+    enum command_user user;
+    struct view input;         /* given on standard input through a pipe; empty: /dev/null. Borrowed */
+    int64_t timeout_ms;        /* 0: none */
+    int64_t idle_ms;           /* without output; 0: none */
+    int64_t grace_ms;          /* between SIGTERM and SIGKILL; 0: 10 s */
+    bool own_terminal_group;   /* reserved for interactive use: false */
+    /* Output as it comes. NULL: /dev/null. */
+    void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
+    void *context;
+};
+/* Zeroed, COMMAND_AS_BUILD. */
+void command_init(struct command *command, const char *name);
+void command_dispose(struct command *command); /* wipes env */
+
+enum outcome_kind {
+    OUTCOME_EXITED,
+    OUTCOME_SIGNALED,  /* by itself or by someone else, not by us */
+    OUTCOME_TIMED_OUT, /* timeout_ms */
+    OUTCOME_IDLE,      /* idle_ms */
+    OUTCOME_STOPPED,   /* executor_stop */
+};
+
+struct outcome {
+    enum outcome_kind kind;
+    int exit_code;
+    int signal;
+    bool core_dumped;
+    bool out_of_memory;     /* the kernel's oom_kill counter rose meanwhile */
+    int64_t duration_ms;
+    int64_t peak_rss_bytes; /* largest process of it */
+    int left_over;          /* processes that outlived the main one and were killed */
+};
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Where commands run. `local`: a child of ours with the build's uid; `sandbox` (a second container) comes with its own
+ * file and one word in executor_table. A command ends when its main process ends, whatever its children hold open;
+ * then everything of it is killed and reaped before executor_run returns.
+ */
+#ifndef CAISSON_PROC_EXECUTOR_H
+#define CAISSON_PROC_EXECUTOR_H
+
+#include "proc/command.h"
+
+struct executor_options {
+    struct loop *loop;     /* borrowed */
+    struct reaper *reaper; /* borrowed */
+    uid_t build_uid;       /* used when we are root; else commands run as we do */
+    gid_t build_gid;
+    int self_fd;           /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
+    bool pid1;             /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
+};
+
+struct executor;
+int executor_new(struct executor **executor, const char *name, const struct executor_options *options,
+                 struct error *err);
+void executor_free(struct executor *executor);
+const char *executor_name(const struct executor *executor);
+/* Which protections the local executor has here, one line for the log ("build uid 1000, no_new_privs, …"). Appends. */
+void executor_describe(const struct executor *executor, struct buf *out);
+
+/* Pumps the loop until the command has ended and nothing of it is left. 0: it ran, read *outcome. -1: it could not be
+ * started (class CLASS_INTERNAL; reason "command-not-found" / "not-executable" for 127/126-like exec failures). */
+int executor_run(struct executor *executor, const struct command *command, struct outcome *outcome, struct error *err);
+
+/* Ends what runs now (SIGTERM, after its grace or at `deadline_ms` of clock_monotonic_ms, whichever is first, SIGKILL)
+ * and refuses to start more until executor_resume (for cleaning up). Callable from loop callbacks. */
+void executor_stop(struct executor *executor, int64_t deadline_ms);
+void executor_resume(struct executor *executor);
+bool executor_stopping(const struct executor *executor);
+
+/* A failed outcome in words: "npm ci: exited with code 1", "was killed by signal 9 (SIGKILL)", with 126/127 of a shell
+ * explained. Appends to out; nothing when it exited with 0. */
+void outcome_describe(const struct outcome *outcome, const char *name, struct buf *out);
+static inline bool outcome_ok(const struct outcome *outcome)
+{
+    return outcome->kind == OUTCOME_EXITED && outcome->exit_code == 0;
+}
+
+#endif
