@@ -41,7 +41,7 @@ struct http_request {
     int connect_timeout_ms;  /* 0: 10 s */
     int timeout_ms;          /* whole request; 0: no limit but stall_ms */
     int stall_ms;            /* no byte either way for so long; 0: 30 s */
-    int max_redirects;       /* 0: refuse */
+    int max_redirects;       /* GET and HEAD only; 0: follow none, the 3xx answer is given as it came */
     size_t max_response;     /* bytes of body; 0: 64 KiB. More is an error (reason "response-too-large") */
     bool error_body_only;    /* keep the body only of answers outside 2xx (saves memory for PUTs) */
 };
@@ -64,8 +64,9 @@ const char *http_response_header(const struct http_response *response, const cha
 /* Retry-After in ms (seconds or date, RFC 9110 10.2.3), 0 when absent or silly (> 10 min is capped). */
 long http_response_retry_after(const struct http_response *response);
 
-/* A transfer under way. The request's strings are copied by curl where it needs them; body and response stay
- * borrowed until `done` has been called. `error` is NULL when an answer came, whatever its status. */
+/* A transfer under way. The request's strings are copied; body and response stay borrowed until `done` has been called,
+ * which happens from the loop, never from http_start. `error` is NULL when an answer came, whatever its status. The
+ * transfer is gone when `done` is called. More than max_connections wait their turn; timeouts count from there. */
 struct http_transfer;
 struct http_transfer *http_start(struct http_client *client, const struct http_request *request,
                                  struct http_response *response,
@@ -75,7 +76,9 @@ void http_cancel(struct http_transfer *transfer);
 
 /* Starts one and pumps the loop until it is done. 0 when an answer came. Transport failures have class
  * CLASS_PLATFORM, reasons "connect-failed", "name-lookup-failed", "timed-out", "tls-failed", "connection-lost",
- * "redirect-refused", "response-too-large"; the first three and connection-lost are retryable. The caller re-classes. */
+ * "redirect-refused", "response-too-large", "body-unreadable" (the file shrank or broke), "bad-response", "bad-url",
+ * "request-failed"; the first three and connection-lost are retryable. Messages name method, host and port only: paths
+ * and queries may hold bearer secrets; callers add what they were doing. The caller re-classes. */
 int http_perform(struct http_client *client, const struct http_request *request, struct http_response *response,
                  struct error *err);
 
