@@ -14,8 +14,8 @@
 #include "core/buf.h"
 #include "core/error.h"
 
-/* Opens a relative path beneath a folder; O_CLOEXEC is added. fd, or -errno (-ELOOP for a link on the way, -EXDEV for
- * an escape). `mode` for O_CREAT. */
+/* Opens a relative path beneath a folder; O_CLOEXEC is added. fd, or -errno (-ELOOP for a link on the way or at the end,
+ * -EXDEV for an absolute path or "..", -EINVAL for "a//b", "a/./b" and "a/"). `mode` for O_CREAT. */
 int fs_open_beneath(int folder_fd, const char *path, int flags, mode_t mode);
 /* The fallback alone, for tests and for kernels without openat2. */
 int fs_open_beneath_by_steps(int folder_fd, const char *path, int flags, mode_t mode);
@@ -29,12 +29,15 @@ bool fs_is_confined(const char *path, bool dot);
 int fs_read_at(int folder_fd, const char *path, size_t max, struct buf *out);
 /* The same for a path that we trust (operator's file, spec file); links are followed. */
 int fs_read_file(const char *path, size_t max, struct buf *out);
-/* Writes beside and renames over: all or nothing. 0 or -errno. */
+/* Writes beside and renames over: readers see all or nothing (no fsync: a crash of the host is not met). The mode is
+ * subject to the umask. 0 or -errno. */
 int fs_write_file(const char *path, const void *data, size_t len, mode_t mode);
 /* mkdir -p; 0 or -errno. */
 int fs_make_folders(const char *path, mode_t mode);
-/* Removes a folder and all below it, following no link, chmod-ing what is in its way, bounded in descriptors. A
- * missing folder is fine. 0 or the first -errno. */
+/* Removes a folder and all below it, following no link, chmod-ing what is in its way, bounded in descriptors and stack
+ * whatever the depth. A missing folder is fine; what else bears the name (a link, a file) is unlinked. Other file
+ * systems mounted in the tree stay (-EXDEV). Goes on after a failure; 0 or the first -errno. `name` is one component,
+ * which the caller has made sure of. */
 int fs_remove_tree(const char *path);
 int fs_remove_tree_at(int folder_fd, const char *name);
 /* A new private folder "<parent>/<prefix>XXXXXX", mode 0700. Caller frees *path with free. 0 or -errno. */

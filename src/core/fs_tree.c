@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@
 #define PASSES_MAX 8
 
 struct removal {
-    int top_fd;
+    int top_fd;       /* borrowed from remove_folder at depth 0 */
     dev_t device;
     uint64_t number;  /* of the next folder moved up */
     int first_error;  /* 0 or -errno */
@@ -49,19 +48,19 @@ static int open_folder(int parent_fd, const char *name)
         fd = openat(parent_fd, name, flags);
     if (fd < 0)
         return -errno;
-    /* Where the mode cannot be changed, the removals below fail and say why. */
-    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU && fchmod(fd, S_IRWXU))
-        return fd;
+    /* Where the mode cannot be changed, the removals below it fail and say why. */
+    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+        (void)fchmod(fd, S_IRWXU);
     return fd;
 }
 
 static int move_up(struct removal *removal, int parent_fd, const char *name)
 {
+    /* Moving a folder rewrites its "..", so it must be writable to whoever moves it. */
+    int fd = open_folder(parent_fd, name);
     char moved[48];
     int attempt;
 
-    /* Moving a folder rewrites its "..", so it must be writable to whoever moves it. */
-    int fd = open_folder(parent_fd, name);
     if (fd < 0)
         return fd;
     close(fd);
@@ -127,7 +126,8 @@ static int empty_and_remove(struct removal *removal, int folder_fd, int parent_f
         return result;
     }
     do {
-        removal->moved = false;
+        if (depth == 0)
+            removal->moved = false;
         progress = remove_entries(removal, listing, depth);
         result = unlinkat(parent_fd, name, AT_REMOVEDIR) ? -errno : 0;
         if (result != -ENOTEMPTY && result != -EEXIST)
@@ -147,8 +147,16 @@ static int remove_folder(struct removal *removal, int parent_fd, const char *nam
 
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
+    if (fstat(fd, &st)) {
+        close(fd);
+        return -EIO;
+    }
+    if (depth == 0) {
+        removal->top_fd = fd;
+        removal->device = st.st_dev;
+    }
     /* Another file system mounted in the tree is not ours to empty. */
-    if (fstat(fd, &st) || st.st_dev != removal->device) {
+    if (st.st_dev != removal->device) {
         close(fd);
         return -EXDEV;
     }
@@ -170,12 +178,7 @@ int fs_remove_tree_at(int folder_fd, const char *name)
     /* Unforeseeable names, so that nobody fills the top folder with them beforehand. */
     if (getrandom(&removal.number, sizeof removal.number, 0) < 0)
         removal.number = 0;
-    removal.device = st.st_dev;
-    removal.top_fd = open_folder(folder_fd, name);
-    if (removal.top_fd < 0)
-        return removal.top_fd == -ENOENT ? 0 : removal.top_fd;
     result = remove_folder(&removal, folder_fd, name, 0);
-    close(removal.top_fd);
     return removal.first_error ? removal.first_error : result;
 }
 
