@@ -10,6 +10,7 @@
 
 set(CAISSON_LAYER_ROOTS "${CMAKE_BINARY_DIR}/layers")
 set(CAISSON_LAYERS "")
+add_custom_target(check_includes DEPENDS "${CMAKE_BINARY_DIR}/check_includes.stamp")
 
 function(caisson_layer name)
     cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SEES;LIBS;OWN_LIBS")
@@ -54,6 +55,7 @@ function(caisson_layer name)
             target_link_libraries(caisson_${name} PRIVATE caisson_${layer})
         endif()
     endforeach()
+    add_dependencies(caisson_${name} check_includes)
     target_compile_definitions(caisson_${name} PRIVATE
         CAISSON_VERSION="${PROJECT_VERSION}" $<$<STREQUAL:${name},cli>:CAISSON_COMMIT="${CAISSON_COMMIT}">)
     set(CAISSON_LAYERS ${CAISSON_LAYERS} ${name} PARENT_SCOPE)
@@ -81,3 +83,19 @@ caisson_layer(profiles SEES spec report)
 caisson_layer(job SEES core net proc spec git engine aws oci publish cache bus detect report profiles OWN_LIBS zlib)
 caisson_layer(cli SEES job OWN_LIBS crypto git2 yaml zlib)
 caisson_layer(dispatch SEES aws bus spec report profiles)
+
+# The second half of the rule, see check_includes.cmake; every layer waits for it.
+get_property(_files GLOBAL PROPERTY CAISSON_FILES)
+if(EXISTS "${CMAKE_SOURCE_DIR}/src/cli/main.c")
+    list(APPEND _files "${CMAKE_SOURCE_DIR}/src/cli/main.c")
+endif()
+list(JOIN _files "\n" _list)
+file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/check_includes.list" CONTENT "${_list}\n" @ONLY)
+file(GLOB _layers RELATIVE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/src/*")
+list(JOIN _layers "," _layers)
+add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/check_includes.stamp"
+    COMMAND "${CMAKE_COMMAND}" "-DLIST=${CMAKE_BINARY_DIR}/check_includes.list" "-DLAYERS=${_layers}"
+        -P "${CMAKE_SOURCE_DIR}/cmake/check_includes.cmake"
+    COMMAND "${CMAKE_COMMAND}" -E touch "${CMAKE_BINARY_DIR}/check_includes.stamp"
+    DEPENDS ${_files} "${CMAKE_BINARY_DIR}/check_includes.list" "${CMAKE_SOURCE_DIR}/cmake/check_includes.cmake"
+    COMMENT "Checking includes" VERBATIM)
