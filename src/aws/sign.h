@@ -11,6 +11,14 @@
 
 #define SIGN_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 #define SHA256_HEX_SIZE 65
+#define SHA256_SIZE 32
+
+/* The derived key of a day, region and service: four HMACs saved with each request. Caller's memory, all zero at the
+ * start; wipe() it in the end. */
+struct sign_cache {
+    unsigned char identity[SHA256_SIZE]; /* hash of all that the key is derived from */
+    unsigned char key[SHA256_SIZE];
+};
 
 struct sign_request {
     const char *method;
@@ -23,6 +31,8 @@ struct sign_request {
     const char *service;        /* "s3", "sts", … S3 paths are encoded once and not normalized, others twice */
     int64_t wall_ms;            /* time of signing, clock skew already added */
     bool content_hash_header;   /* add and sign x-amz-content-sha256 (S3 demands it) */
+    bool keep_path;             /* another service than S3 whose paths are not normalized */
+    struct sign_cache *cache;   /* NULL: derive the key anew */
 };
 
 /* Appends X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256 (as asked for) and Authorization to `out`. */
@@ -33,5 +43,7 @@ void sign_canonical_request(const struct sign_request *request, const struct cre
 void sign_string_to_sign(const struct sign_request *request, const char *canonical_request, struct buf *out);
 
 void sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE]);
+/* Of a part of a file, read with pread. 0; -1 and errno (0: the file ends before). */
+int sha256_hex_file(int fd, int64_t offset, int64_t length, char hex[SHA256_HEX_SIZE]);
 
 #endif
