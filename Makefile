@@ -1,0 +1,81 @@
+# A thin front for CMake and the scripts of tests/. Everything lands in build/ and in the user's cache folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all soak release dev fuzz bench coverage fmt fmt-check tidy deps-refresh clean
+
+HOST := $(shell uname -m)
+ARCH ?= $(HOST)
+release_preset := release$(if $(filter x86_64,$(ARCH)),,-$(ARCH))
+FUZZ_SECONDS ?= 60
+STRICT ?= 0
+
+export STRICT
+export CAISSON := $(CURDIR)/build/release/caisson
+
+# what a recipe of make must not leak into the builds it starts
+unexport MAKEFLAGS MFLAGS MAKELEVEL
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' '$(firstword $(MAKEFILE_LIST))'
+
+demo: release ## the main job on an example that ships with the project
+	@tests/demo/run
+
+test: release dev ## everything that is quick; installs what it needs
+	@tests/run
+
+test-all: release dev ## test, and all that is slow or rare; STRICT=1: a skip is a failure
+	@cmake/bootstrap.sh build rare
+	@tests/run --all
+
+soak: release ## hours of jobs one after another
+	@tests/soak/run
+
+dev: ## build/dev: glibc, sanitizers
+	@cmake/bootstrap.sh build
+	@cmake --preset dev
+	@cmake --build --preset dev
+
+release: ## build/release/caisson, static; ARCH=aarch64 cross-builds into build/release-aarch64
+	@cmake/bootstrap.sh build
+	@cmake --preset $(release_preset)
+	@cmake --build --preset $(release_preset)
+	@ls -l build/$(release_preset)/caisson
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
+	@cmake/bootstrap.sh build lint
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz
+	@tests/fuzz/run build/fuzz '$(FUZZ_SECONDS)'
+
+bench: release ## ratios against git, curl, s5cmd and the old builder
+	@tests/bench/run
+
+coverage: ## line coverage of the unit tests
+	@cmake/bootstrap.sh build coverage
+	@cmake --preset coverage
+	@cmake --build --preset coverage
+	@ctest --preset coverage
+	@gcovr --root . --filter src/ --print-summary build/coverage
+
+fmt: ## formats src and tests
+	@cmake/bootstrap.sh lint
+	@find src tests -name '*.[ch]' -not -path '*/fixtures/*' -print0 | xargs -0 -r clang-format -i
+
+fmt-check: ## says what fmt would change
+	@cmake/bootstrap.sh lint
+	@find src tests -name '*.[ch]' -not -path '*/fixtures/*' -print0 | xargs -0 -r clang-format --dry-run --Werror
+
+tidy: ## clang-tidy over every source
+	@cmake/bootstrap.sh build lint
+	@cmake --preset tidy
+	@cmake --build --preset tidy
+
+deps-refresh: ## moves cmake/deps/*.lock to the newest versions and says what changed
+	@cmake/bootstrap.sh build
+	@cmake/deps/refresh
+
+clean: ## removes build/; the libraries stay in the cache
+	@rm -rf build
