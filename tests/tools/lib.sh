@@ -1,0 +1,57 @@
+# Sourced by the installers beside it. They are idempotent, say what they do on standard error, print the path of what
+# they installed on standard output, and keep everything but apt packages in the XDG cache.
+# shellcheck shell=bash
+set -eu
+umask 022
+export LC_ALL=C.UTF-8
+
+tools_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/caisson/tools
+mkdir -p "$cache"
+
+say() { printf 'tools: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Runs a command as root: directly, or with a sudo that asks for no password.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n -- "$@"
+    else
+        return 77
+    fi
+}
+
+apt_missing() {
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Abbrev}\n' "$package" 2>/dev/null | grep -q '^.i' || printf '%s\n' "$package"
+    done
+}
+
+# Installs the Debian packages that are missing; does nothing, and needs no right, when there are none.
+apt_install() {
+    local missing
+    command -v dpkg-query >/dev/null || die "this is not a Debian machine: install these yourself: $*"
+    mapfile -t missing < <(apt_missing "$@")
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing Debian packages: ${missing[*]}"
+    apt_get install "${missing[@]}" >&2 || { apt_get update >&2 && apt_get install "${missing[@]}" >&2; } ||
+        die "cannot install them; as root run: apt-get install ${missing[*]}"
+}
+
+apt_get() {
+    local verb=$1 status=0
+    shift
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "$verb" -qq -y -o DPkg::Lock::Timeout=300 \
+        --no-install-recommends "$@" || status=$?
+    [ $status != 77 ] || say "this needs root, or sudo without a password"
+    return $status
+}
+
+# only_one NAME: waits until no other installer of NAME runs; the lock goes with this process.
+only_one() {
+    exec 9>"$cache/.$1.lock"
+    flock 9
+}
