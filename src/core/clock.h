@@ -19,11 +19,12 @@ int clock_parse(const char *text, int64_t *wall_ms);
 /* An HTTP date (RFC 9110, IMF-fixdate); 0 or -1. */
 int clock_parse_http(const char *text, int64_t *wall_ms);
 
-/* "90s", "30m", "1h30m", "500ms", "2d"; a number must have a unit. 0 or -1 (malformed, negative, or over 30 days). */
+/* "90s", "30m", "1h30m", "500ms", "2d"; a number must have a unit, larger units come first, each at most once. 0 or -1
+ * (malformed, negative, or over 30 days). */
 int duration_parse(const char *text, int64_t *ms);
-/* "1h30m", "2m", "4.2s", "870ms": short and for people; duration_parse reads it back when it has no fraction. */
+/* "1h30m", "2m5s", "4.2s", "870ms": rounded for people; duration_parse reads it back when it has no fraction. */
 void duration_format(int64_t ms, char text[CLOCK_TEXT_SIZE]);
-/* "512", "64KiB", "5GiB", "10MB"; 0 or -1. */
+/* "512", "64KiB", "5GiB", "10MB" (B, kB or KB, MB, GB, TB by 1000; KiB, MiB, GiB, TiB by 1024); 0 or -1. */
 int size_parse(const char *text, int64_t *bytes);
 /* "34.1 MiB" for people. */
 void size_format(int64_t bytes, char text[CLOCK_TEXT_SIZE]);
