@@ -1,0 +1,145 @@
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "job/job.h"
+
+#define TAIL_MAX (16 * 1024)
+
+/* The last of a command's output, kept to class its failure. */
+struct capture {
+    struct job *job;
+    struct buf tail;
+};
+
+static void on_output(void *context, bool is_stderr, const char *data, size_t len)
+{
+    struct capture *capture = context;
+    size_t keep = len < TAIL_MAX / 2 ? len : TAIL_MAX / 2;
+
+    log_output(capture->job->options->log, is_stderr, data, len);
+    if (capture->tail.len + keep > TAIL_MAX)
+        buf_consume(&capture->tail, capture->tail.len + keep - TAIL_MAX);
+    buf_add(&capture->tail, data + len - keep, keep);
+}
+
+static bool tail_matches(const struct buf *tail, const char *pattern)
+{
+    regex_t regex;
+    bool found;
+
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB))
+        return false;
+    found = regexec(&regex, buf_text(tail), 0, NULL, 0) == 0;
+    regfree(&regex);
+    return found;
+}
+
+/*
+ * What package managers say when the network, not the project, failed: npm and pnpm print Node's error codes, yarn its
+ * own words, all of them the status of a registry's answer.
+ */
+#define NETWORK_FAILURE                                                                                               \
+    "ECONNRESET|ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|EPIPE|ERR_SOCKET_TIMEOUT|"                 \
+    "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                         \
+    "(npm (error|ERR!)|ERR_PNPM_FETCH_|Request failed|Response Code|code E)[^0-9]*(429|500|502|503|504)"
+
+static int fail_by_kind(const struct job *job, const struct outcome *outcome, const char *step, int64_t timeout_ms,
+                        struct error *err)
+{
+    char time[CLOCK_TEXT_SIZE];
+
+    if (outcome->kind == OUTCOME_TIMED_OUT) {
+        duration_format(timeout_ms, time);
+        error_set(err, CLASS_TIME_LIMIT, "step-timeout", "%s reached its time limit of %s", step, time);
+        return error_hint(err, "raise `timeouts.%s`, or find in the log what took so long", step);
+    }
+    duration_format(job->spec.timeouts.idle_ms, time);
+    error_set(err, CLASS_TIME_LIMIT, "idle-timeout", "%s printed nothing for %s and was ended", step, time);
+    return error_hint(err, "raise `timeouts.idle`, or find out what the command waits for (a question on a terminal?)");
+}
+
+static int fail_by_exit(const struct job *job, const struct outcome *outcome, const char *step,
+                        const char *command_line, enum error_class failure, const struct capture *capture,
+                        struct error *err)
+{
+    struct buf words;
+    char reason[48];
+
+    buf_init(&words, 1024);
+    outcome_describe(outcome, command_line, &words);
+    snprintf(reason, sizeof reason, "%s-failed", step);
+    error_set(err, failure, reason, "%s: %s", step, buf_text(&words));
+    buf_dispose(&words);
+    if (outcome->out_of_memory) {
+        err->class = CLASS_OUT_OF_MEMORY;
+        snprintf(err->reason, sizeof err->reason, "out-of-memory");
+        error_hint(err, "give the task more memory, or the build less to do at once");
+    } else if (job_disk_full(job) || tail_matches(&capture->tail, "ENOSPC|no space left on device")) {
+        err->class = CLASS_DISK_FULL;
+        snprintf(err->reason, sizeof err->reason, "disk-full");
+        error_hint(err, "give the task more ephemeral storage");
+    } else if (outcome->kind == OUTCOME_EXITED && strcmp(step, "install") == 0 &&
+               tail_matches(&capture->tail, NETWORK_FAILURE)) {
+        snprintf(err->reason, sizeof err->reason, "registry-unreachable");
+        error_retryable(err, 0);
+        error_hint(err, "the package registry did not answer as it should; the log has its words");
+    } else if (outcome->kind == OUTCOME_SIGNALED) {
+        snprintf(err->reason, sizeof err->reason, "%s-killed", step);
+    } else if (outcome->exit_code == 127 || outcome->exit_code == 126) {
+        snprintf(err->reason, sizeof err->reason, outcome->exit_code == 127 ? "command-not-found" : "not-executable");
+        error_hint(err, "is the tool in the builder image, or in the project's dependencies?");
+    }
+    if (outcome->kind == OUTCOME_EXITED)
+        err->child_exit = outcome->exit_code;
+    else
+        err->child_signal = outcome->signal;
+    return -1;
+}
+
+static void note_usage(struct job *job, const struct outcome *outcome)
+{
+    if (outcome->peak_rss_bytes > job->result->peak_rss_bytes)
+        job->result->peak_rss_bytes = outcome->peak_rss_bytes;
+    if (outcome->left_over)
+        log_warning(job->options->log, "ended %d left-over %s of the command", outcome->left_over,
+                    outcome->left_over == 1 ? "process" : "processes");
+}
+
+int job_command(struct job *job, const char *step, const char *command_line, enum error_class failure,
+                int64_t timeout_ms, struct error *err)
+{
+    struct capture capture = {.job = job};
+    struct command command;
+    struct outcome outcome;
+    int status;
+
+    log_command(job->options->log, command_line);
+    buf_init(&capture.tail, TAIL_MAX + 1);
+    command_init(&command, command_line);
+    strings_add(&command.argv, "/bin/sh");
+    strings_add(&command.argv, "-c");
+    strings_add(&command.argv, command_line);
+    job_environment(job, step, &command.env);
+    command.directory = job->project;
+    command.timeout_ms = timeout_ms;
+    command.idle_ms = job->spec.timeouts.idle_ms;
+    command.on_output = on_output;
+    command.context = &capture;
+    status = executor_run(job->options->executor, &command, &outcome, err);
+    log_output_flush(job->options->log);
+    if (status == 0) {
+        note_usage(job, &outcome);
+        if (outcome.kind == OUTCOME_TIMED_OUT || outcome.kind == OUTCOME_IDLE)
+            status = fail_by_kind(job, &outcome, step, timeout_ms, err);
+        else if (outcome.kind == OUTCOME_STOPPED)
+            status = error_set(err, CLASS_INTERRUPTED, "interrupted", "%s was stopped", step);
+        else if (!outcome_ok(&outcome))
+            status = fail_by_exit(job, &outcome, step, command_line, failure, &capture, err);
+    }
+    command_dispose(&command);
+    buf_wipe(&capture.tail);
+    return status;
+}

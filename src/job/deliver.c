@@ -1,0 +1,82 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "job/job.h"
+#include "report/deliver.h"
+
+#define DELIVER_LIMIT_MS (60 * 1000)
+
+/* The S3 of a bucket that an artifact names is the artifact's; else what surrounds the job. */
+static void choose_s3(const struct job *job, const char *to, struct deliver *deliver)
+{
+    const char *key = strncmp(to, "s3://", 5) == 0 ? strchr(to + 5, '/') : NULL;
+    size_t i;
+
+    for (i = 0; key && i < job->spec.artifacts_len; i++) {
+        const struct spec_artifact *artifact = &job->spec.artifacts[i];
+
+        if (!artifact->s3.endpoint || strncmp(artifact->to, to, (size_t)(key - to + 1)) != 0)
+            continue;
+        deliver->endpoint = artifact->s3.endpoint;
+        deliver->path_style = artifact->s3.path_style;
+        if (artifact->s3.region)
+            deliver->region = artifact->s3.region;
+        return;
+    }
+}
+
+static struct deliver prepare(const struct job *job, const char *to)
+{
+    const struct platform *platform = job->options->platform;
+    int64_t now = clock_monotonic_ms();
+    struct deliver deliver = {
+        .client = job->options->client,
+        .credentials = job->options->credentials,
+        .region = platform->region,
+        .endpoint = platform->endpoint,
+        .path_style = platform->path_style,
+        .max_attempts = 3,
+        .deadline_ms = job->stopping ? job->stop_deadline_ms : now + DELIVER_LIMIT_MS,
+    };
+
+    choose_s3(job, to, &deliver);
+    return deliver;
+}
+
+static void deliver_result(struct job *job)
+{
+    struct deliver deliver = prepare(job, job->spec.result);
+    json_t *document = result_to_json(job->result);
+    char *text = json_dumps(document, JSON_INDENT(2));
+    struct error err;
+
+    json_decref(document);
+    if (deliver_data(&deliver, job->spec.result, view_of(text), "application/json", &err))
+        log_error(job->options->log, "the result document was not written to %s: %s", job->spec.result, err.message);
+    free(text);
+}
+
+void job_deliver(struct job *job)
+{
+    struct deliver deliver;
+    struct error err;
+
+    if (job->spec.log)
+        job->result->log_url = xstrdup(job->spec.log);
+    /* The result goes first: it is what someone waits for, and the budget may end. */
+    if (job->spec.result)
+        deliver_result(job);
+    if (!job->spec.log)
+        return;
+    deliver = prepare(job, job->spec.log);
+    if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)
+        return;
+    log_error(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
+    strings_addf(&job->result->warnings, "the log was not written to %s: %s", job->spec.log, err.message);
+    free(job->result->log_url);
+    job->result->log_url = NULL;
+    if (job->spec.result)
+        deliver_result(job);
+}

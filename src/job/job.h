@@ -1,0 +1,105 @@
+/*
+ * One job from its spec to its result: load → steps → finalize. job_run never fails as a function: whatever happens is
+ * in the result. The steps are a table (job/steps.c); each is one file.
+ */
+#ifndef CAISSON_JOB_JOB_H
+#define CAISSON_JOB_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "detect/detect.h"
+#include "job/platform.h"
+#include "net/http.h"
+#include "proc/executor.h"
+#include "report/result.h"
+#include "spec/spec.h"
+
+/* What the job runs in; all borrowed, made by cli/cmd_run.c. */
+struct job_options {
+    struct loop *loop;
+    struct reaper *reaper;
+    struct executor *executor;
+    struct spool *spool;
+    struct log *log;
+    struct redactor *redactor;
+    struct http_client *client;
+    struct credentials_provider *credentials;
+    const struct platform *platform;
+    const struct operator_file *operator_file; /* NULL: none */
+    const struct strings *env;                 /* our environment as captured: for {env: NAME} values */
+    const char *workspace_parent;
+    uid_t build_uid;
+    gid_t build_gid;
+    bool pid1, profile;
+    int64_t stop_budget_ms;
+};
+
+enum stop_kind { STOP_NONE, STOP_TERMINATED, STOP_CANCELLED, STOP_TIME_LIMIT };
+
+struct job {
+    const struct job_options *options;
+    struct spec spec;
+    struct result *result;
+    struct detection detection;
+    char *workspace;    /* holds the three below; removed at the end */
+    char *source;       /* the checkout */
+    char *project;      /* source + source.directory */
+    char *home, *temp;  /* HOME and TMPDIR of the build */
+    char *package_bin;  /* corepack's shims; NULL: none */
+    struct spec_pairs secrets; /* values, in the order of spec.secrets; wiped at the end */
+    char *git_username, *git_password;
+    enum stop_kind stop;
+    bool stopping;      /* stop != STOP_NONE: for waits */
+    int64_t stop_deadline_ms; /* monotonic: end of the stop budget */
+    bool committing;    /* the publisher has passed the point of no return */
+    int64_t peak_disk_bytes;
+    struct loop_timer *limit;
+};
+
+/* Takes the spec. Fills the result. */
+void job_run(const struct job_options *options, struct spec *spec, struct result *result);
+
+/* A stop request, e.g. from a signal: ends what runs, unless the publisher is past its point of no return. */
+void job_stop(struct job *job, enum stop_kind kind);
+
+/* ---- for the steps ---- */
+
+struct step {
+    const char *name;                      /* of the event and the result */
+    bool (*wanted)(const struct job *job); /* NULL: always */
+    int (*run)(struct job *job, struct error *err);
+};
+/* The table, in order; name NULL ends it. */
+extern const struct step job_steps[];
+
+int step_checkout(struct job *job, struct error *err);
+int step_detect(struct job *job, struct error *err);
+bool step_install_wanted(const struct job *job);
+int step_install(struct job *job, struct error *err);
+bool step_build_wanted(const struct job *job);
+int step_build(struct job *job, struct error *err);
+bool step_test_wanted(const struct job *job);
+int step_test(struct job *job, struct error *err);
+bool step_publish_wanted(const struct job *job);
+int step_publish(struct job *job, struct error *err);
+
+/* The environment of a command of the user in a step ("install", "build", "test"). */
+void job_environment(const struct job *job, const char *step, struct strings *env);
+/* Runs a shell command line of the user in the project's folder; classes the failure. `failure` is the class of an
+ * ordinary failure; timeout_ms 0: none. */
+int job_command(struct job *job, const char *step, const char *command_line, enum error_class failure,
+                int64_t timeout_ms, struct error *err);
+/* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
+int job_secrets(struct job *job, struct error *err);
+/* Folders of the workspace, owned by the build's uid. */
+int job_workspace_make(struct job *job, struct error *err);
+void job_workspace_remove(struct job *job);
+/* Whether the workspace's file system is as good as full. */
+bool job_disk_full(const struct job *job);
+
+/* Result and log to where the spec says; failures become warnings. */
+void job_deliver(struct job *job);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * What surrounds the job: region, endpoint, proxy, CA bundle, credentials, the ECS task. Drawn once from the captured
+ * environment and the operator's file. Under a profile the environment is the tenant's, so nothing in it may steer us:
+ * only region and credentials of the system are taken, and the container endpoint that ECS itself sets.
+ */
+#ifndef CAISSON_JOB_PLATFORM_H
+#define CAISSON_JOB_PLATFORM_H
+
+#include "aws/credentials.h"
+#include "core/strings.h"
+#include "spec/spec.h"
+
+struct platform {
+    char *region;        /* NULL: not known */
+    char *endpoint;      /* S3 endpoint for everything that names none; NULL: AWS's own */
+    bool path_style;
+    char *ca_bundle;     /* each NULL: none */
+    char *proxy, *no_proxy;
+    char *task_metadata; /* ECS_CONTAINER_METADATA_URI_V4 */
+    struct credentials_source credentials;
+};
+
+/* env and operator_file (may be NULL) are borrowed. */
+void platform_init(struct platform *platform, const struct strings *env, const struct operator_file *operator_file,
+                   bool profile);
+void platform_dispose(struct platform *platform);
+
+#endif

@@ -1,0 +1,116 @@
+#include "job/publish_worker.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "core/json.h"
+#include "core/mem.h"
+
+/* ---- the child ---- */
+
+static void on_info(void *context, const char *text)
+{
+    worker_info(context, "%s", text);
+}
+
+static void on_warning(void *context, const char *text)
+{
+    worker_warning(context, "%s", text);
+}
+
+static void on_progress(void *context, const char *text)
+{
+    worker_progress(context, "%s", text);
+}
+
+static void on_committing(void *context)
+{
+    worker_mark(context, json_pack("{s:s}", "mark", "committing"));
+}
+
+static void on_stop_signal(void *context, int events)
+{
+    bool *stop = context;
+
+    (void)events;
+    *stop = true;
+}
+
+/* SIGTERM arrives as a readable descriptor in the loop, so that publish() can stop where it is safe. */
+static int watch_stop(struct loop *loop, bool *stop, struct loop_watch **watch, struct error *err)
+{
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return error_set(err, CLASS_INTERNAL, "signalfd-failed", "the publisher cannot watch for its stop");
+    *watch = loop_watch(loop, fd, LOOP_READ, on_stop_signal, stop);
+    return fd;
+}
+
+static json_t *run(struct worker *worker, const json_t *document, struct error *err)
+{
+    struct publish_reporter reporter = {on_info, on_warning, on_progress, on_committing, worker};
+    struct publish_request request;
+    struct publish_result result = {0};
+    struct loop *loop = loop_new();
+    struct loop_watch *watch = NULL;
+    json_t *value = NULL;
+    bool stop = false;
+    int fd = watch_stop(loop, &stop, &watch, err);
+
+    publish_request_init(&request);
+    if (fd >= 0 && publish_request_from_json(&request, document, err) == 0 &&
+        publish(loop, &request, &reporter, &stop, &result, err) == 0)
+        value = publish_result_to_json(&result);
+    publish_result_dispose(&result);
+    publish_request_dispose(&request);
+    loop_unwatch(watch);
+    loop_free(loop);
+    if (fd >= 0)
+        close(fd);
+    return value;
+}
+
+const struct worker_entry publish_worker = {"publish", run};
+
+/* ---- the parent ---- */
+
+static void on_mark(void *context, const json_t *message)
+{
+    struct job *job = context;
+
+    if (strcmp(json_text(message, "mark", ""), "committing") == 0)
+        job->committing = true;
+}
+
+int publish_run(struct job *job, const struct publish_request *request, struct publish_result *result,
+                struct error *err)
+{
+    CLEANUP_JSON json_t *document = publish_request_to_json(request);
+    CLEANUP_JSON json_t *value = NULL;
+    struct worker_call call = {
+        .name = publish_worker.name,
+        .what = "publish",
+        .request = document,
+        .user = COMMAND_AS_SELF,
+        .timeout_ms = job->spec.timeouts.publish_ms,
+        /* It stops where it is safe, by itself; the stop budget's end is the executor's deadline. */
+        .grace_ms = job->options->stop_budget_ms,
+        .crash_class = CLASS_UPLOAD_FAILED,
+        .on_mark = on_mark,
+        .context = job,
+    };
+    struct outcome outcome;
+
+    if (worker_run(job->options->executor, job->options->log, &call, &value, &outcome, err))
+        return -1;
+    return publish_result_from_json(result, value, err);
+}

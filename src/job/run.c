@@ -1,0 +1,226 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "job/job.h"
+#include "net/retry.h"
+
+static int stop_error(const struct job *job, struct error *err)
+{
+    char limit[CLOCK_TEXT_SIZE];
+
+    if (job->committing) {
+        error_set(err, CLASS_INTERRUPTED, "publish-incomplete",
+                  "stopped while publishing, after the point of no return: some files are the new ones, some the old");
+        error_hint(err, "run the same job again: it completes the publish");
+        return error_retryable(err, 0);
+    }
+    switch (job->stop) {
+    case STOP_TIME_LIMIT:
+        duration_format(job->spec.timeout_ms, limit);
+        error_set(err, CLASS_TIME_LIMIT, "job-timeout", "the job reached its time limit of %s", limit);
+        return error_hint(err, "raise `timeout`, or see in the log which step took the time");
+    case STOP_CANCELLED:
+        return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT; nothing was published");
+    default:
+        error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped by SIGTERM from outside; nothing was published");
+        return error_retryable(err, 0);
+    }
+}
+
+void job_stop(struct job *job, enum stop_kind kind)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (job->stopping) {
+        /* Asked twice: a person who presses Ctrl-C again means now. */
+        if (kind == STOP_CANCELLED)
+            executor_stop(job->options->executor, now);
+        return;
+    }
+    job->stop = kind;
+    job->stopping = true;
+    job->stop_deadline_ms = now + job->options->stop_budget_ms;
+    /* A quarter of the budget is kept for the result, the log and the last lines. */
+    executor_stop(job->options->executor, now + job->options->stop_budget_ms * 3 / 4);
+}
+
+static void on_signal(void *context, int signal_number, bool genuine, pid_t sender)
+{
+    struct job *job = context;
+
+    if (!genuine) {
+        log_warning(job->options->log, "ignored signal %d sent by process %d of the build", signal_number, (int)sender);
+        return;
+    }
+    log_warning(job->options->log, "received %s: stopping",
+                signal_number == SIGINT ? "SIGINT" : signal_number == SIGHUP ? "SIGHUP" : "SIGTERM");
+    job_stop(job, signal_number == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
+}
+
+static void on_time_limit(void *context)
+{
+    struct job *job = context;
+
+    job->limit = NULL;
+    log_error(job->options->log, "the job reached its time limit");
+    job_stop(job, STOP_TIME_LIMIT);
+}
+
+/* One attempt after another, until it works, may not be repeated, or the job is stopped. */
+static int run_attempts(struct job *job, const struct step *step, struct result_step *record, struct error *err)
+{
+    struct retry retry = {.max_attempts = job->spec.retry.max_attempts,
+                          .base_ms = job->spec.retry.backoff_ms,
+                          .cap_ms = 60 * 1000};
+    struct error attempt;
+    char text[CLOCK_TEXT_SIZE];
+    int64_t wait_ms;
+
+    for (;;) {
+        record->attempts++;
+        if (step->run(job, &attempt) == 0)
+            return 0;
+        if (job->stopping)
+            break;
+        wait_ms = retry_next(&retry, &attempt);
+        if (wait_ms < 0)
+            break;
+        duration_format(wait_ms, text);
+        log_warning(job->options->log, "%s; trying again in %s (attempt %d of %d)", attempt.message, text,
+                    record->attempts + 1, retry.max_attempts);
+        loop_sleep(job->options->loop, wait_ms, &job->stopping);
+        if (job->stopping)
+            break;
+    }
+    if (job->stopping)
+        return stop_error(job, err);
+    *err = attempt;
+    return -1;
+}
+
+static int run_step(struct job *job, const struct step *step, struct error *err)
+{
+    struct result_step *record = result_step_begin(job->result, step->name);
+    int64_t started_ms = clock_monotonic_ms();
+
+    if (step->wanted && !step->wanted(job)) {
+        record->skipped = true;
+        return 0;
+    }
+    if (job->stopping)
+        return stop_error(job, err);
+    log_step_begin(job->options->log, step->name);
+    record->ok = run_attempts(job, step, record, err) == 0;
+    record->duration_ms = clock_monotonic_ms() - started_ms;
+    if (!record->ok)
+        log_error(job->options->log, "%s", err->message);
+    log_step_end(job->options->log, record->ok, record->duration_ms);
+    return record->ok ? 0 : -1;
+}
+
+static int run_steps(struct job *job, struct error *err)
+{
+    const struct step *step;
+
+    if (job_secrets(job, err) || job_workspace_make(job, err))
+        return -1;
+    for (step = job_steps; step->name; step++)
+        if (run_step(job, step, err))
+            return -1;
+    return 0;
+}
+
+static void describe_job(const struct job *job)
+{
+    struct result *result = job->result;
+    const struct spec *spec = &job->spec;
+    size_t i;
+
+    result->id = xstrdup(spec->id);
+    result->project = xstrdup(spec->project);
+    result->type = xstrdup(spec->type == JOB_TEST ? "test" : "build");
+    result->created_at_ms = spec->created_at_ms;
+    result->repository = spec->source.repository ? url_without_userinfo(spec->source.repository) : NULL;
+    if (spec->labels.len) {
+        result->labels = json_object();
+        for (i = 0; i < spec->labels.len; i++)
+            json_object_set_new(result->labels, spec->labels.items[i].name,
+                                json_string(spec->labels.items[i].value));
+    }
+}
+
+static void announce(const struct job *job)
+{
+    struct buf line;
+
+    buf_init(&line, 1024);
+    executor_describe(job->options->executor, &line);
+    log_info(job->options->log, "caisson " CAISSON_VERSION ", job %s%s%s", job->spec.id,
+             job->spec.project ? ", project " : "", job->spec.project ? job->spec.project : "");
+    log_info(job->options->log, "executor %s: %s", executor_name(job->options->executor), buf_text(&line));
+    buf_dispose(&line);
+}
+
+static void summarize(struct job *job)
+{
+    struct buf text;
+    char *line, *rest;
+
+    buf_init(&text, 64 * 1024);
+    result_text(job->result, &text);
+    for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (job->result->error.class == CLASS_SUCCEEDED)
+            log_info(job->options->log, "%s", line);
+        else
+            log_error(job->options->log, "%s", line);
+    buf_reset(&text);
+    result_summary_json(job->result, SPOOL_LINE_MAX - 512, &text);
+    log_result(job->options->log, buf_text(&text));
+    buf_dispose(&text);
+}
+
+static void dispose(struct job *job)
+{
+    size_t i;
+
+    for (i = 0; i < job->secrets.len; i++) {
+        free(job->secrets.items[i].name);
+        wipe_free(job->secrets.items[i].value);
+    }
+    free(job->secrets.items);
+    wipe_free(job->git_username);
+    wipe_free(job->git_password);
+    detection_dispose(&job->detection);
+    spec_dispose(&job->spec);
+    free(job->workspace);
+    free(job->source);
+    free(job->project);
+    free(job->home);
+    free(job->temp);
+    free(job->package_bin);
+}
+
+void job_run(const struct job_options *options, struct spec *spec, struct result *result)
+{
+    struct job job = {.options = options, .spec = *spec, .result = result};
+    struct error err;
+
+    memset(spec, 0, sizeof *spec);
+    describe_job(&job);
+    reaper_on_stop(options->reaper, on_signal, &job);
+    if (job.spec.timeout_ms)
+        job.limit = loop_timer_start(options->loop, job.spec.timeout_ms, on_time_limit, &job);
+    announce(&job);
+    if (run_steps(&job, &err))
+        result->error = err;
+    loop_timer_stop(job.limit);
+    result->peak_disk_bytes = job.peak_disk_bytes;
+    result->finished_ms = clock_wall_ms();
+    summarize(&job);
+    job_deliver(&job);
+    job_workspace_remove(&job);
+    reaper_on_stop(options->reaper, NULL, NULL);
+    dispose(&job);
+}

@@ -1,0 +1,161 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/mem.h"
+#include "job/detect_worker.h"
+#include "job/job.h"
+
+#define PROBE_TIMEOUT_MS (20 * 1000)
+
+static void tell(const struct job *job, const char *what, const struct conclusion *conclusion)
+{
+    if (conclusion->value)
+        log_info(job->options->log, "%s: %s (%s)", what, conclusion->value,
+                 conclusion->from ? conclusion->from : "default");
+}
+
+static void tell_all(const struct job *job)
+{
+    const struct detection *detection = &job->detection;
+    size_t i;
+
+    tell(job, "package manager", &detection->package_manager);
+    tell(job, "node", &detection->node);
+    tell(job, "framework", &detection->framework);
+    for (i = 0; i < detection->warnings.len; i++)
+        log_warning(job->options->log, "%s", detection->warnings.items[i]);
+}
+
+static void on_probe_output(void *context, bool is_stderr, const char *data, size_t len)
+{
+    if (!is_stderr)
+        buf_add(context, data, len);
+}
+
+/* The first line that a command prints in the build's environment; false when it fails. */
+static bool probe(const struct job *job, const char *command_line, struct buf *line)
+{
+    struct command command;
+    struct outcome outcome;
+    struct error ignored;
+    bool ok;
+
+    command_init(&command, command_line);
+    strings_add(&command.argv, "/bin/sh");
+    strings_add(&command.argv, "-c");
+    strings_add(&command.argv, command_line);
+    job_environment(job, "detect", &command.env);
+    command.directory = job->home;
+    command.timeout_ms = PROBE_TIMEOUT_MS;
+    command.on_output = on_probe_output;
+    command.context = line;
+    ok = executor_run(job->options->executor, &command, &outcome, &ignored) == 0 && outcome_ok(&outcome);
+    command_dispose(&command);
+    if (line->data)
+        line->data[strcspn(line->data, "\r\n")] = '\0';
+    return ok;
+}
+
+static int check_node(const struct job *job, struct error *err)
+{
+    const struct detection *detection = &job->detection;
+    const char *wanted = detection->node.value;
+    const char *version;
+    struct buf line;
+    int status = 0;
+
+    buf_init(&line, 256);
+    if (!probe(job, "node --version", &line)) {
+        error_set(err, CLASS_BUILD_FAILED, "node-missing", "the project needs Node, and this image has none on its PATH");
+        status = error_hint(err, "run the job in the builder image node:%s",
+                            detection->node_major.value ? detection->node_major.value : "20");
+    } else {
+        version = line.data[0] == 'v' ? line.data + 1 : line.data;
+        /* A default is nobody's wish: whatever Node is here will do. */
+        if (wanted && strcmp(detection->node.from ? detection->node.from : "default", "default") != 0 &&
+            !node_version_satisfies(version, wanted)) {
+            error_set(err, CLASS_BUILD_FAILED, "node-version-mismatch",
+                      "the project wants Node %s (%s), and this image has %s", wanted, detection->node.from, version);
+            status = error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
+                                detection->node_major.value ? detection->node_major.value : wanted,
+                                detection->node.from);
+        } else {
+            log_info(job->options->log, "node %s is here", version);
+        }
+    }
+    buf_dispose(&line);
+    return status;
+}
+
+/* Yarn, pnpm and bun through corepack where the image has them only there. */
+static int provide_manager(struct job *job, struct error *err)
+{
+    const char *manager = job->detection.package_manager.value;
+    const char *program = strcmp(manager, "yarn-berry") == 0 ? "yarn" : manager;
+    CLEANUP_FREE char *look = xasprintf("command -v %s", program);
+    CLEANUP_FREE char *shims = xasprintf("%s/bin", job->home);
+    CLEANUP_FREE char *enable = xasprintf("mkdir -p '%s' && corepack enable --install-directory '%s' %s", shims, shims,
+                                          program);
+    struct buf line;
+    bool found;
+
+    buf_init(&line, 64 * 1024);
+    found = probe(job, look, &line);
+    if (!found && strcmp(program, "bun") != 0 && probe(job, enable, &line)) {
+        job->package_bin = xstrdup(shims);
+        log_info(job->options->log, "%s comes through corepack", program);
+        found = true;
+    }
+    buf_dispose(&line);
+    if (found)
+        return 0;
+    error_set(err, CLASS_INSTALL_FAILED, "package-manager-missing", "the project uses %s (%s), and this image has none",
+              program, job->detection.package_manager.from);
+    return error_hint(err, "use a builder image with corepack or %s, or set build.install", program);
+}
+
+static bool uses_node(const struct job *job)
+{
+    return job->detection.package_manager.value && strcmp(job->detection.package_manager.value, "none") != 0;
+}
+
+static int find_project(struct job *job, struct error *err)
+{
+    const char *directory = job->spec.source.directory;
+    struct stat status;
+
+    free(job->project);
+    job->project = directory && strcmp(directory, ".") != 0 ? xasprintf("%s/%s", job->source, directory)
+                                                            : xstrdup(job->source);
+    if (stat(job->project, &status) == 0 && S_ISDIR(status.st_mode))
+        return 0;
+    error_set(err, CLASS_REF_NOT_FOUND, "directory-not-found", "the repository has no folder %s at %.12s", directory,
+              job->result->commit);
+    return error_hint(err, "check source.directory: it is relative to the repository");
+}
+
+int step_detect(struct job *job, struct error *err)
+{
+    const struct spec *spec = &job->spec;
+    struct detect_hints hints = {.node = spec->build.node, .framework = spec->build.framework};
+
+    if (find_project(job, err))
+        return -1;
+    if (spec->build.builder == BUILDER_NONE || spec->build.builder == BUILDER_COMMANDS)
+        return 0;
+    if (detect_run(job->options->executor, job->options->log, job->source,
+                   spec->source.directory ? spec->source.directory : ".", &hints, &job->detection, err))
+        return -1;
+    tell_all(job);
+    if (spec->build.builder == BUILDER_NODE && !uses_node(job)) {
+        error_set(err, CLASS_BUILD_FAILED, "no-package-json", "builder node needs a package.json in %s",
+                  spec->source.directory ? spec->source.directory : "the repository");
+        return error_hint(err, "set source.directory to its folder, or build.builder to commands or none");
+    }
+    if (!uses_node(job))
+        return 0;
+    if (check_node(job, err))
+        return -1;
+    return spec->build.install.kind == COMMAND_SKIP ? 0 : provide_manager(job, err);
+}

@@ -1,0 +1,154 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "job/job.h"
+#include "job/publish_worker.h"
+
+bool step_publish_wanted(const struct job *job)
+{
+    return job->spec.type == JOB_BUILD && job->spec.artifacts_len > 0;
+}
+
+/* `from` as an absolute path: relative to the project, or to the repository with a leading slash. */
+static char *source_folder(const struct job *job, const char *from)
+{
+    if (from[0] == '/')
+        return xasprintf("%s%s", job->source, from);
+    return strcmp(from, ".") == 0 ? xstrdup(job->project) : xasprintf("%s/%s", job->project, from);
+}
+
+static const char *output_of(const struct job *job, const struct spec_artifact *artifact)
+{
+    if (artifact->from)
+        return artifact->from;
+    if (job->spec.build.output)
+        return job->spec.build.output;
+    return job->detection.output.value;
+}
+
+/* A file target is relative to where caisson was started. */
+static char *target(const char *to)
+{
+    char here[PATH_MAX];
+
+    if (strncmp(to, "file:", 5) != 0 || to[5] == '/')
+        return xstrdup(to);
+    return getcwd(here, sizeof here) ? xasprintf("file:%s/%s", here, to + 5) : xstrdup(to);
+}
+
+static void copy_rules(struct publish_request *request, const struct spec_artifact *artifact)
+{
+    size_t i;
+
+    request->headers = xcalloc(artifact->headers_len, sizeof *request->headers);
+    request->headers_len = artifact->headers_len;
+    for (i = 0; i < artifact->headers_len; i++) {
+        request->headers[i].match = xstrdup(artifact->headers[i].match);
+        request->headers[i].cache_control = xstrdup(artifact->headers[i].cache_control);
+        request->headers[i].content_type = xstrdup(artifact->headers[i].content_type);
+        request->headers[i].content_disposition = xstrdup(artifact->headers[i].content_disposition);
+        request->headers[i].content_language = xstrdup(artifact->headers[i].content_language);
+    }
+}
+
+/* What the job knows as secret and the output must not hold; credentials of AWS are the child's own business. */
+static void copy_secrets(struct publish_request *request, const struct job *job)
+{
+    size_t i;
+
+    for (i = 0; i < job->secrets.len; i++)
+        strings_add(&request->secrets, job->secrets.items[i].value);
+    if (job->git_password)
+        strings_add(&request->secrets, job->git_password);
+}
+
+/* A child is a process of its own: the source goes there as a copy by its JSON form. */
+static int copy_credentials(struct publish_request *request, const struct job *job, struct error *err)
+{
+    json_t *json = credentials_source_to_json(&job->options->platform->credentials);
+    int status = credentials_source_from_json(&request->credentials, json, err);
+
+    json_decref(json);
+    return status;
+}
+
+static int fill(struct publish_request *request, const struct job *job, const struct spec_artifact *artifact,
+                struct error *err)
+{
+    const struct platform *platform = job->options->platform;
+    const char *from = output_of(job, artifact);
+
+    if (!from) {
+        error_set(err, CLASS_NO_OUTPUT, "output-unknown", "nothing says which folder holds the build's output");
+        return error_hint(err, "set build.output");
+    }
+    request->from = source_folder(job, from);
+    request->root = xstrdup(job->source);
+    request->to = target(artifact->to);
+    request->mode = artifact->mode == ARTIFACT_MIRROR ? PUBLISH_MIRROR : PUBLISH_ADD;
+    request->adopt = artifact->adopt;
+    strings_copy(&request->include, &artifact->include);
+    strings_copy(&request->exclude, &artifact->exclude);
+    copy_rules(request, artifact);
+    request->job_id = xstrdup(job->spec.id);
+    request->created_at_ms = job->spec.created_at_ms ? job->spec.created_at_ms : job->result->started_ms;
+    request->endpoint = xstrdup(artifact->s3.endpoint ? artifact->s3.endpoint : platform->endpoint);
+    request->region = xstrdup(artifact->s3.region ? artifact->s3.region : platform->region);
+    request->path_style = artifact->s3.path_style || (!artifact->s3.endpoint && platform->path_style);
+    request->ca_bundle = xstrdup(platform->ca_bundle);
+    request->proxy = xstrdup(platform->proxy);
+    request->no_proxy = xstrdup(platform->no_proxy);
+    request->build_uid = geteuid() == 0 ? job->options->build_uid : (uid_t)-1;
+    request->build_gid = geteuid() == 0 ? job->options->build_gid : (gid_t)-1;
+    request->max_bytes = job->spec.limits.output_bytes;
+    copy_secrets(request, job);
+    return copy_credentials(request, job, err);
+}
+
+static void keep(struct job *job, const struct spec_artifact *artifact, const struct publish_result *published)
+{
+    struct result_artifact *record = result_artifact_add(job->result);
+
+    record->from = xstrdup(output_of(job, artifact));
+    record->mode = xstrdup(artifact_mode_name(artifact->mode));
+    record->url = xstrdup(published->url);
+    record->digest = xstrdup(published->digest);
+    record->files = published->files;
+    record->bytes = published->bytes;
+    record->written = published->written;
+    record->unchanged = published->unchanged;
+    record->removed = published->removed;
+    record->duration_ms = published->duration_ms;
+    record->ordered = published->ordered;
+}
+
+int step_publish(struct job *job, struct error *err)
+{
+    size_t i;
+
+    /* A second attempt goes on where the first failed. */
+    for (i = job->result->artifacts_len; i < job->spec.artifacts_len; i++) {
+        const struct spec_artifact *artifact = &job->spec.artifacts[i];
+        struct publish_request request;
+        struct publish_result published = {0};
+        int status;
+
+        publish_request_init(&request);
+        status = fill(&request, job, artifact, err);
+        if (status == 0)
+            status = publish_run(job, &request, &published, err);
+        if (status == 0)
+            keep(job, artifact, &published);
+        publish_result_dispose(&published);
+        publish_request_dispose(&request);
+        if (status)
+            return -1;
+        job->committing = false;
+        if (job->stopping && i + 1 < job->spec.artifacts_len)
+            return error_set(err, CLASS_INTERRUPTED, "publish-incomplete", "stopped between two artifacts");
+    }
+    return 0;
+}

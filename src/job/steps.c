@@ -1,0 +1,16 @@
+#include "job/job.h"
+
+/*
+ * A new step: one file with its `run` (and `wanted`) function, declared in job/job.h, and one line here. `run` fills a
+ * struct command or a worker call and gives it to the executor; it never forks. The runner (job/run.c) times it,
+ * retries what is retryable, and ends it when the job is stopped.
+ */
+const struct step job_steps[] = {
+    {"checkout", NULL, step_checkout},
+    {"detect", NULL, step_detect},
+    {"install", step_install_wanted, step_install},
+    {"build", step_build_wanted, step_build},
+    {"test", step_test_wanted, step_test},
+    {"publish", step_publish_wanted, step_publish},
+    {NULL, NULL, NULL},
+};

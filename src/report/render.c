@@ -1,0 +1,176 @@
+#include "report/console.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+
+int log_format_parse(const char *name, enum log_format *format)
+{
+    static const struct {
+        const char *name;
+        enum log_format format;
+    } formats[] = {{"auto", LOG_AUTO}, {"plain", LOG_PLAIN}, {"emoji", LOG_EMOJI}, {"json", LOG_JSON}};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(formats); i++)
+        if (strcmp(formats[i].name, name) == 0) {
+            *format = formats[i].format;
+            return 0;
+        }
+    return -1;
+}
+
+/* How a kind of record looks: its name in JSON, a word in plain text, the seeds' mark, a colour on a terminal. */
+static const struct {
+    const char *name, *word, *mark, *colour;
+} looks[] = {
+    [RECORD_OUTPUT] = {"output", "", "", ""},
+    [RECORD_INFO] = {"info", "", "\xf0\x9f\x94\x84 ", ""},                          /* in progress */
+    [RECORD_WARNING] = {"warning", "warning: ", "\xe2\x9a\xa0\xef\xb8\x8f ", "33"}, /* warning sign */
+    [RECORD_ERROR] = {"error", "error: ", "\xe2\x9d\x8c ", "31"},                   /* cross mark */
+    [RECORD_DEBUG] = {"debug", "debug: ", "", "2"},
+    [RECORD_COMMAND] = {"command", "$ ", "$ ", "1"},
+    [RECORD_STEP_BEGIN] = {"step-begin", "", "\xf0\x9f\x94\x84 ", "1;36"},
+    [RECORD_STEP_END] = {"step-end", "", "", ""},
+    [RECORD_PROGRESS] = {"progress", "", "", ""},
+    [RECORD_GAP] = {"gap", "warning: ", "\xe2\x9a\xa0\xef\xb8\x8f ", "33"},
+    [RECORD_RESULT] = {"result", "result ", "result ", ""},
+};
+#define MARK_SUCCESS "\xe2\x9c\x85 "
+#define MARK_FAILURE "\xe2\x9d\x8c "
+
+static void render_json(const struct record *record, struct buf *out)
+{
+    CLEANUP_JSON json_t *line = json_object();
+    char time[CLOCK_TEXT_SIZE];
+    char *text;
+
+    clock_format(record->wall_ms, time);
+    json_put_text(line, "time", time);
+    json_object_set_new(line, "sequence", json_integer((json_int_t)record->sequence));
+    json_put_text(line, "type", looks[record->kind].name);
+    if (*record->step)
+        json_put_text(line, "step", record->step);
+    if (record->kind == RECORD_OUTPUT)
+        json_put_text(line, "stream", record->is_stderr ? "stderr" : "stdout");
+    if (record->kind == RECORD_STEP_END) {
+        json_object_set_new(line, "ok", json_boolean(record->ok));
+        json_object_set_new(line, "seconds", json_real((double)record->duration_ms / 1000));
+    }
+    if (record->kind == RECORD_RESULT)
+        json_object_set_new(line, "result", json_loads(record->text, 0, NULL));
+    else
+        json_put_text(line, "text", record->text);
+    text = json_dumps(line, JSON_COMPACT);
+    if (text)
+        buf_addf(out, "%s\n", text);
+    free(text);
+}
+
+/* The build's own colours would bleed into files and other lines. */
+static void add_without_colour(struct buf *out, const char *text)
+{
+    const char *escape;
+
+    while ((escape = strchr(text, '\033')) != NULL) {
+        size_t skip = 1;
+
+        buf_add(out, text, (size_t)(escape - text));
+        if (escape[1] == '[')
+            skip = 2 + strspn(escape + 2, "0123456789;:");
+        if (skip > 1 && escape[skip])
+            skip++;
+        text = escape + skip;
+    }
+    buf_adds(out, text);
+}
+
+static void step_end_text(const struct record *record, struct buf *out)
+{
+    char time[CLOCK_TEXT_SIZE];
+
+    duration_format(record->duration_ms, time);
+    buf_addf(out, "%s %s in %s", record->text, record->ok ? "done" : "failed", time);
+}
+
+static void add_clock(const struct record *record, struct buf *out)
+{
+    char time[CLOCK_TEXT_SIZE];
+
+    clock_format(record->wall_ms, time);
+    buf_addf(out, "%.8s ", time + 11);
+}
+
+static void render_plain(const struct render *render, const struct record *record, struct buf *out)
+{
+    bool emoji = render->format == LOG_EMOJI;
+
+    add_clock(record, out);
+    if (*record->step)
+        buf_addf(out, "%-8s ", record->step);
+    if (record->kind == RECORD_OUTPUT) {
+        buf_adds(out, "| ");
+        add_without_colour(out, record->text);
+        buf_addc(out, '\n');
+        return;
+    }
+    if (record->kind == RECORD_STEP_END) {
+        if (emoji)
+            buf_adds(out, record->ok ? MARK_SUCCESS : MARK_FAILURE);
+        step_end_text(record, out);
+        buf_addc(out, '\n');
+        return;
+    }
+    if (record->kind == RECORD_STEP_BEGIN) {
+        buf_addf(out, "%sstep %s\n", emoji ? looks[record->kind].mark : "", record->text);
+        return;
+    }
+    buf_adds(out, emoji ? looks[record->kind].mark : looks[record->kind].word);
+    add_without_colour(out, record->text);
+    buf_addc(out, '\n');
+}
+
+static void render_terminal(const struct render *render, const struct record *record, struct buf *out)
+{
+    const char *colour = looks[record->kind].colour;
+
+    if (record->kind == RECORD_STEP_BEGIN) {
+        buf_addf(out, "\033[%sm==> %s\033[0m\n", colour, record->text);
+        return;
+    }
+    if (record->kind == RECORD_STEP_END) {
+        buf_addf(out, "\033[%sm", record->ok ? "32" : "31");
+        step_end_text(record, out);
+        buf_adds(out, "\033[0m\n");
+        return;
+    }
+    buf_adds(out, *record->step ? "    " : "");
+    if (*colour)
+        buf_addf(out, "\033[%sm", colour);
+    buf_adds(out, looks[record->kind].word);
+    if (render->colour)
+        buf_adds(out, record->text);
+    else
+        add_without_colour(out, record->text);
+    buf_adds(out, *colour || render->colour ? "\033[0m\n" : "\n");
+}
+
+void render_record(const struct render *render, const struct record *record, struct buf *out)
+{
+    if (record->kind == RECORD_DEBUG && !render->debug)
+        return;
+    if (render->format == LOG_JSON) {
+        if (record->kind != RECORD_PROGRESS)
+            render_json(record, out);
+        return;
+    }
+    if (record->kind == RECORD_PROGRESS)
+        return;
+    if (render->format != LOG_TERMINAL)
+        render_plain(render, record, out);
+    else if (record->kind != RECORD_RESULT) /* people have had the same in words */
+        render_terminal(render, record, out);
+}

@@ -1,0 +1,271 @@
+#include "report/result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+
+void result_init(struct result *result)
+{
+    memset(result, 0, sizeof *result);
+    result->started_ms = clock_wall_ms();
+    result->error.child_exit = -1;
+}
+
+void result_dispose(struct result *result)
+{
+    size_t i;
+
+    free(result->id);
+    free(result->project);
+    free(result->type);
+    json_decref(result->labels);
+    free(result->repository);
+    free(result->ref);
+    free(result->subject);
+    free(result->steps);
+    for (i = 0; i < result->artifacts_len; i++) {
+        free(result->artifacts[i].from);
+        free(result->artifacts[i].url);
+        free(result->artifacts[i].digest);
+        free(result->artifacts[i].mode);
+    }
+    free(result->artifacts);
+    free(result->log_url);
+    strings_dispose(&result->warnings);
+}
+
+struct result_step *result_step_begin(struct result *result, const char *name)
+{
+    struct result_step *step;
+
+    result->steps = xrealloc(result->steps, result->steps_len + 1, sizeof *result->steps);
+    step = &result->steps[result->steps_len++];
+    *step = (struct result_step){.started_ms = clock_wall_ms()};
+    snprintf(step->name, sizeof step->name, "%s", name);
+    snprintf(result->step_now, sizeof result->step_now, "%s", name);
+    return step;
+}
+
+struct result_artifact *result_artifact_add(struct result *result)
+{
+    result->artifacts = xrealloc(result->artifacts, result->artifacts_len + 1, sizeof *result->artifacts);
+    result->artifacts[result->artifacts_len] = (struct result_artifact){0};
+    return &result->artifacts[result->artifacts_len++];
+}
+
+const char *result_status(const struct result *result)
+{
+    switch (result->error.class) {
+    case CLASS_SUCCEEDED: return "succeeded";
+    case CLASS_TIME_LIMIT: return "timed_out";
+    case CLASS_CANCELLED: return "cancelled";
+    case CLASS_INTERRUPTED: return "interrupted";
+    case CLASS_SUPERSEDED: return "superseded";
+    default: return "failed";
+    }
+}
+
+int result_exit_code(const struct result *result)
+{
+    return (int)result->error.class;
+}
+
+static void put_time(json_t *object, const char *key, int64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    if (!wall_ms)
+        return;
+    clock_format(wall_ms, text);
+    json_put_text(object, key, text);
+}
+
+static void put_count(json_t *object, const char *key, int64_t count)
+{
+    json_object_set_new(object, key, json_integer(count));
+}
+
+static void put_seconds(json_t *object, const char *key, int64_t ms)
+{
+    json_object_set_new(object, key, json_real((double)ms / 1000));
+}
+
+static json_t *steps_to_json(const struct result *result)
+{
+    json_t *list = json_array();
+    size_t i;
+
+    for (i = 0; i < result->steps_len; i++) {
+        const struct result_step *step = &result->steps[i];
+        json_t *item = json_object();
+
+        json_put_text(item, "name", step->name);
+        json_put_text(item, "status", step->skipped ? "skipped" : step->ok ? "succeeded" : "failed");
+        put_time(item, "started_at", step->started_ms);
+        put_seconds(item, "seconds", step->duration_ms);
+        put_count(item, "attempts", step->attempts);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *artifacts_to_json(const struct result *result)
+{
+    json_t *list = json_array();
+    size_t i;
+
+    for (i = 0; i < result->artifacts_len; i++) {
+        const struct result_artifact *artifact = &result->artifacts[i];
+        json_t *item = json_object();
+
+        json_put_text(item, "from", artifact->from);
+        json_put_text(item, "url", artifact->url);
+        json_put_text(item, "mode", artifact->mode);
+        json_put_text(item, "digest", artifact->digest);
+        put_count(item, "files", artifact->files);
+        put_count(item, "bytes", artifact->bytes);
+        put_count(item, "written", artifact->written);
+        put_count(item, "unchanged", artifact->unchanged);
+        put_count(item, "removed", artifact->removed);
+        put_seconds(item, "seconds", artifact->duration_ms);
+        json_object_set_new(item, "ordered", json_boolean(artifact->ordered));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static void put_error(json_t *document, const struct result *result)
+{
+    const struct error *error = &result->error;
+
+    json_put_text(document, "class", error_class_name(error->class));
+    put_count(document, "exit_code", (json_int_t)error->class);
+    if (error->class == CLASS_SUCCEEDED)
+        return;
+    json_put_text(document, "reason", error->reason);
+    json_object_set_new(document, "retryable", json_boolean(error->retryable));
+    json_put_text(document, "step", *result->step_now ? result->step_now : "load");
+    json_put_text(document, "message", error->message);
+    if (*error->hint)
+        json_put_text(document, "hint", error->hint);
+    if (error->child_exit >= 0)
+        put_count(document, "child_exit_code", error->child_exit);
+    if (error->child_signal)
+        put_count(document, "child_signal", error->child_signal);
+}
+
+static void put_source(json_t *document, const struct result *result)
+{
+    json_t *source = json_object();
+
+    json_put_text(source, "repository", result->repository);
+    if (*result->commit)
+        json_put_text(source, "commit", result->commit);
+    json_put_text(source, "ref", result->ref);
+    json_put_text(source, "subject", result->subject);
+    if (json_object_size(source))
+        json_object_set_new(document, "source", source);
+    else
+        json_decref(source);
+}
+
+static void put_usage(json_t *document, const struct result *result)
+{
+    json_t *usage = json_object();
+
+    if (result->peak_rss_bytes)
+        put_count(usage, "peak_memory_bytes", result->peak_rss_bytes);
+    if (result->peak_disk_bytes)
+        put_count(usage, "peak_disk_bytes", result->peak_disk_bytes);
+    if (result->image_pull_ms)
+        put_seconds(usage, "image_pull_seconds", result->image_pull_ms);
+    json_object_set_new(document, "usage", usage);
+}
+
+json_t *result_to_json(const struct result *result)
+{
+    json_t *document = json_object();
+    size_t i;
+
+    json_put_text(document, "schema", "caisson.result/1");
+    json_put_text(document, "id", result->id);
+    json_put_text(document, "project", result->project);
+    json_put_text(document, "type", result->type);
+    if (result->labels)
+        json_object_set(document, "labels", result->labels);
+    json_put_text(document, "status", result_status(result));
+    put_error(document, result);
+    put_time(document, "created_at", result->created_at_ms);
+    put_time(document, "started_at", result->started_ms);
+    put_time(document, "finished_at", result->finished_ms);
+    if (result->finished_ms)
+        put_seconds(document, "seconds", result->finished_ms - result->started_ms);
+    put_source(document, result);
+    json_object_set_new(document, "steps", steps_to_json(result));
+    json_object_set_new(document, "artifacts", artifacts_to_json(result));
+    json_put_text(document, "log_url", result->log_url);
+    put_usage(document, result);
+    if (result->warnings.len) {
+        json_t *warnings = json_array();
+
+        for (i = 0; i < result->warnings.len; i++)
+            json_array_append_new(warnings, json_string(result->warnings.items[i]));
+        json_object_set_new(document, "warnings", warnings);
+    }
+    json_put_text(document, "runner_version", CAISSON_VERSION);
+    return document;
+}
+
+void result_summary_json(const struct result *result, size_t max, struct buf *out)
+{
+    /* What grows without bound goes first; what says how it ended stays. */
+    static const char *const dispensable[] = {"warnings", "labels", "artifacts", "steps", "hint", "source", "message"};
+    CLEANUP_JSON json_t *document = result_to_json(result);
+    char *text = json_dumps(document, JSON_COMPACT);
+    size_t i;
+
+    for (i = 0; text && strlen(text) > max && i < ARRAY_LEN(dispensable); i++) {
+        json_object_del(document, dispensable[i]);
+        json_object_set_new(document, "shortened", json_true());
+        free(text);
+        text = json_dumps(document, JSON_COMPACT);
+    }
+    if (text)
+        buf_adds(out, text);
+    free(text);
+}
+
+static void text_artifact(const struct result_artifact *artifact, struct buf *out)
+{
+    char size[CLOCK_TEXT_SIZE], time[CLOCK_TEXT_SIZE];
+
+    size_format(artifact->bytes, size);
+    duration_format(artifact->duration_ms, time);
+    buf_addf(out, "published %lld files (%s) to %s in %s: %lld written, %lld unchanged, %lld removed\n",
+             (long long)artifact->files, size, artifact->url, time, (long long)artifact->written,
+             (long long)artifact->unchanged, (long long)artifact->removed);
+}
+
+void result_text(const struct result *result, struct buf *out)
+{
+    const struct error *error = &result->error;
+    char time[CLOCK_TEXT_SIZE];
+    size_t i;
+
+    for (i = 0; i < result->artifacts_len; i++)
+        text_artifact(&result->artifacts[i], out);
+    duration_format(result->finished_ms - result->started_ms, time);
+    if (error->class == CLASS_SUCCEEDED) {
+        buf_addf(out, "job %s succeeded in %s\n", result->id ? result->id : "-", time);
+        return;
+    }
+    buf_addf(out, "job %s: %s after %s in step %s: %s\n", result->id ? result->id : "-", result_status(result), time,
+             *result->step_now ? result->step_now : "load", error->message);
+    if (*error->hint)
+        buf_addf(out, "  try: %s\n", error->hint);
+    buf_addf(out, "  class %s, exit code %d, reason %s%s\n", error_class_name(error->class), (int)error->class,
+             error->reason, error->retryable ? ", may pass when tried again" : "");
+}

@@ -1,0 +1,70 @@
+/*
+ * The result document (`caisson.result/1`): the last word of every job, whatever its end. It says only what PID 1
+ * knows. Filled by the job as it goes; result_finish draws the status from the error that ended it.
+ */
+#ifndef CAISSON_REPORT_RESULT_H
+#define CAISSON_REPORT_RESULT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+#include "core/strings.h"
+
+struct result_step {
+    char name[24];
+    int64_t started_ms;  /* wall */
+    int64_t duration_ms;
+    int attempts;
+    bool ok;
+    bool skipped;
+};
+
+struct result_artifact {
+    char *from, *url, *digest, *mode;
+    int64_t files, bytes, written, unchanged, removed;
+    int64_t duration_ms;
+    bool ordered;
+};
+
+struct result {
+    char *id, *project, *type;
+    json_t *labels;                /* object or NULL */
+    int64_t created_at_ms, started_ms, finished_ms; /* wall; 0: not known */
+    char step_now[24];             /* the step that ran last */
+    char *repository;              /* without user info */
+    char commit[65];
+    char *ref, *subject;
+    struct result_step *steps;
+    size_t steps_len;
+    struct result_artifact *artifacts;
+    size_t artifacts_len;
+    char *log_url;
+    int64_t peak_rss_bytes;        /* largest process of the build; 0: not known */
+    int64_t peak_disk_bytes;       /* of the workspace; 0: not known */
+    int64_t image_pull_ms;         /* from task metadata; 0: not known */
+    struct strings warnings;
+    struct error error;            /* class CLASS_SUCCEEDED: none */
+};
+
+void result_init(struct result *result);
+void result_dispose(struct result *result);
+struct result_step *result_step_begin(struct result *result, const char *name);
+/* Adds an artifact and returns it, borrowed until the next. */
+struct result_artifact *result_artifact_add(struct result *result);
+
+/* succeeded, failed, timed_out, cancelled, interrupted, superseded or skipped. */
+const char *result_status(const struct result *result);
+int result_exit_code(const struct result *result);
+/* New reference. */
+json_t *result_to_json(const struct result *result);
+/* The document cut down until it fits in `max` bytes of compact JSON: for the last line of the log. Appends. */
+void result_summary_json(const struct result *result, size_t max, struct buf *out);
+/* A few lines for people. Appends. */
+void result_text(const struct result *result, struct buf *out);
+/* JSON Schema 2020-12 of the document. New reference. */
+json_t *result_schema(void);
+
+#endif
