@@ -197,6 +197,8 @@ void http_transfer_set_options(struct http_transfer *transfer)
     CURL *easy = transfer->easy;
 
     /* One line break in a header is a request of its own to the server: then nothing is sent at all. */
+    /* "a/../b" is a name to S3, and its signature covers it as it stands. */
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_URL, transfer->fault == HTTP_FAULT_BAD_HEADER ? "" : transfer->url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, transfer->client->user_agent);
