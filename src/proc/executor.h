@@ -26,13 +26,17 @@ const char *executor_name(const struct executor *executor);
 void executor_describe(const struct executor *executor, struct buf *out);
 
 /* Pumps the loop until the command has ended and nothing of it is left. 0: it ran, read *outcome. -1: it could not be
- * started (class CLASS_INTERNAL; reason "command-not-found" / "not-executable" for 127/126-like exec failures). */
+ * started (class CLASS_INTERNAL; reason "command-not-found" / "not-executable" for 127/126-like exec failures,
+ * "bad-directory"; CLASS_INTERRUPTED, reason "stopping", after executor_stop), or something of it could not be killed
+ * ("left-over-processes"). One command at a time. */
 int executor_run(struct executor *executor, const struct command *command, struct outcome *outcome, struct error *err);
 
 /* Ends what runs now (SIGTERM, after its grace or at `deadline_ms` of clock_monotonic_ms, whichever is first, SIGKILL)
  * and refuses to start more until executor_resume (for cleaning up). Callable from loop callbacks. */
 void executor_stop(struct executor *executor, int64_t deadline_ms);
 void executor_resume(struct executor *executor);
+/* Kills what runs now at once (a child that breaks its protocol). Callable from on_output. */
+void executor_kill(struct executor *executor);
 bool executor_stopping(const struct executor *executor);
 
 /* A failed outcome in words: "npm ci: exited with code 1", "was killed by signal 9 (SIGKILL)", with 126/127 of a shell

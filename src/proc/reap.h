@@ -15,7 +15,7 @@
 
 struct reaper;
 
-/* Blocks SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE-safe; makes us a subreaper unless we are PID 1. Children restore
+/* Blocks SIGCHLD, SIGTERM, SIGINT, SIGHUP (SIGPIPE is the loop's); makes us a subreaper unless we are PID 1. Children restore
  * the mask (executors do it). One a process. */
 int reaper_new(struct reaper **reaper, struct loop *loop, struct error *err);
 void reaper_free(struct reaper *reaper);
@@ -26,6 +26,8 @@ void reaper_watch(struct reaper *reaper, pid_t pid, void (*call)(void *context, 
 void reaper_unwatch(struct reaper *reaper, pid_t pid);
 /* waitpid(-1, WNOHANG) to exhaustion; how many were reaped that nobody watched. */
 size_t reaper_collect(struct reaper *reaper);
+/* How many unwatched ones were reaped since the start. */
+size_t reaper_orphans(const struct reaper *reaper);
 
 /* SIGTERM, SIGINT, SIGHUP. As PID 1 a stop counts only when it came from outside the PID namespace: si_pid == 0 and
  * si_code SI_USER or SI_KERNEL; others are reported with `genuine` false. */

@@ -1,0 +1,33 @@
+/* What the files of the executors share. For proc/ only. */
+#ifndef CAISSON_PROC_EXECUTOR_INTERNAL_H
+#define CAISSON_PROC_EXECUTOR_INTERNAL_H
+
+#include "proc/executor.h"
+
+/* A kind of executor: one file and one word in the table of executor.c. */
+struct executor_kind {
+    const char *name;
+    int (*run)(struct executor *executor, const struct command *command, struct outcome *outcome, struct error *err);
+    /* Asks what runs now to end: politely with `deadline_ms` (monotonic) as the latest end, or at once. */
+    void (*stop)(struct executor *executor, int64_t deadline_ms);
+    void (*kill)(struct executor *executor);
+    void (*describe)(const struct executor *executor, struct buf *out);
+};
+
+struct executor {
+    const struct executor_kind *kind;
+    struct executor_options options;
+    bool stopping;
+    int64_t deadline_ms;   /* of the stop */
+    struct local_run *run; /* what runs now; NULL: nothing */
+};
+
+extern const struct executor_kind executor_local;
+
+/* Whether the command's child gives up root. */
+static inline bool executor_drops_root(const struct executor_options *options, const struct command *command, uid_t self)
+{
+    return command->user == COMMAND_AS_BUILD && self == 0 && options->build_uid != 0;
+}
+
+#endif

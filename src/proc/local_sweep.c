@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "proc/local.h"
+
+/* How long killed processes may take to be gone (hundreds take some tens of ms), and how often we look. */
+#define SWEEP_LIMIT_MS 10000
+#define SWEEP_LOOK_MS 2
+
+/* An own uid that nobody has, so that what we are about to kill may not signal the killer. */
+#define GUARD_UID 2147483646u
+
+/* In the helper: all processes of the uid at once. kill(-1) holds the kernel's process list, so no fork escapes it.
+ * The effective uid decides whom it reaches; real and saved uid decide who may reach us. */
+static void kill_all_as(uid_t uid, gid_t gid)
+{
+    syscall(SYS_setgroups, 0L, NULL);
+    syscall(SYS_setresgid, gid, gid, gid);
+    if (syscall(SYS_setresuid, GUARD_UID, uid, GUARD_UID) < 0 && syscall(SYS_setresuid, uid, uid, uid) < 0)
+        _exit(1);
+    kill(-1, SIGKILL);
+    _exit(0);
+}
+
+struct helper {
+    pid_t pid;
+    bool done;
+};
+
+static void on_helper_end(void *context, int status, const struct rusage *usage)
+{
+    (void)status;
+    (void)usage;
+    ((struct helper *)context)->done = true;
+}
+
+static int run_helper(const struct executor_options *options, struct error *err)
+{
+    struct helper helper = {.pid = fork()};
+
+    if (helper.pid < 0)
+        return error_set_errno(err, CLASS_INTERNAL, "fork-failed", errno, "cannot start the process that ends others");
+    if (helper.pid == 0)
+        kill_all_as(options->build_uid, options->build_gid);
+    reaper_watch(options->reaper, helper.pid, on_helper_end, &helper);
+    loop_run_until(options->loop, &helper.done);
+    return 0;
+}
+
+/* ---- what is left ---- */
+
+enum sweep_mode {
+    SWEEP_BY_UID,      /* PID 1 and root: all of the build's uid */
+    SWEEP_ALL,         /* PID 1, not root: all but us */
+    SWEEP_DESCENDANTS, /* else: what descends from us and was not there before */
+};
+
+struct sweep {
+    const struct executor_options *options;
+    const struct processes *before;
+    enum sweep_mode mode;
+};
+
+static enum sweep_mode mode_of(const struct executor_options *options, const struct command *command)
+{
+    if (options->pid1 && executor_drops_root(options, command, geteuid()))
+        return SWEEP_BY_UID;
+    if (options->pid1 && geteuid() != 0)
+        return SWEEP_ALL;
+    return SWEEP_DESCENDANTS;
+}
+
+static int find_left(const struct sweep *sweep, struct processes *left, struct error *err)
+{
+    struct processes all;
+    size_t i, kept = 0;
+
+    if (processes_read(&all)) {
+        *left = (struct processes){0};
+        error_set(err, CLASS_INTERNAL, "no-proc", "cannot read /proc to see which processes a command left behind");
+        return error_hint(err, "mount /proc in the container");
+    }
+    if (sweep->mode == SWEEP_DESCENDANTS) {
+        processes_descendants(&all, getpid(), sweep->before, left);
+        processes_dispose(&all);
+        return 0;
+    }
+    for (i = 0; i < all.len; i++) {
+        const struct process *process = &all.items[i];
+        bool counts = sweep->mode == SWEEP_BY_UID ? process_has_uid(process, sweep->options->build_uid)
+                                                  : !process_is_dead(process);
+
+        if (counts && process->pid != getpid())
+            all.items[kept++] = *process;
+    }
+    all.len = kept;
+    *left = all;
+    return 0;
+}
+
+static int kill_left(const struct sweep *sweep, const struct processes *left, struct error *err)
+{
+    size_t i;
+
+    switch (sweep->mode) {
+    case SWEEP_BY_UID:
+        return run_helper(sweep->options, err);
+    case SWEEP_ALL:
+        kill(-1, SIGKILL);
+        return 0;
+    case SWEEP_DESCENDANTS:
+        for (i = 0; i < left->len; i++)
+            kill(left->items[i].pid, SIGKILL);
+        return 0;
+    }
+    return 0;
+}
+
+int local_sweep(const struct executor_options *options, const struct command *command, const struct processes *before,
+                int *killed, struct error *err)
+{
+    struct sweep sweep = {.options = options, .before = before, .mode = mode_of(options, command)};
+    int64_t limit_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
+    size_t orphans = reaper_orphans(options->reaper);
+    struct processes left;
+    size_t stubborn;
+    bool first = true;
+
+    for (;;) {
+        bool none;
+
+        /* A list of processes is not read in one moment, so a hostile build could hide from it: the first kill(-1)
+         * comes whatever the list says, and the list only proves that all are gone. */
+        if (find_left(&sweep, &left, err))
+            return -1;
+        none = left.len == 0 && !(first && sweep.mode != SWEEP_DESCENDANTS);
+        if (none || clock_monotonic_ms() >= limit_ms)
+            break;
+        if (kill_left(&sweep, &left, err)) {
+            processes_dispose(&left);
+            return -1;
+        }
+        processes_dispose(&left);
+        loop_run_once(options->loop, first ? 0 : SWEEP_LOOK_MS);
+        first = false;
+    }
+    reaper_collect(options->reaper);
+    *killed = (int)(reaper_orphans(options->reaper) - orphans);
+    stubborn = left.len;
+    if (stubborn)
+        error_set(err, CLASS_INTERNAL, "left-over-processes", "%s: %zu processes that it left behind do not end (%ld …)",
+                  command->name, stubborn, (long)left.items[0].pid);
+    processes_dispose(&left);
+    return stubborn ? -1 : 0;
+}

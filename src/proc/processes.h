@@ -1,0 +1,36 @@
+/* The processes that /proc shows, for finding what outlived a command. */
+#ifndef CAISSON_PROC_PROCESSES_H
+#define CAISSON_PROC_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t pid, parent;
+    char state;               /* as in /proc/PID/stat; 'Z' and 'X' are dead */
+    unsigned long long start; /* clock ticks since boot: pid and start name a process for ever */
+};
+
+struct processes {
+    struct process *items;
+    size_t len;
+};
+
+/* All that are visible now. A /proc that cannot be read gives an empty list and -1. */
+int processes_read(struct processes *list);
+void processes_dispose(struct processes *list);
+/* The direct children of `parent`. */
+void processes_children(const struct processes *all, pid_t parent, struct processes *children);
+/* Living descendants of `ancestor`, but not `except` (pid and start) nor what descends from those. */
+void processes_descendants(const struct processes *all, pid_t ancestor, const struct processes *except,
+                           struct processes *found);
+/* Whether any of the four uids of a living process is `uid`. */
+bool process_has_uid(const struct process *process, uid_t uid);
+
+static inline bool process_is_dead(const struct process *process)
+{
+    return process->state == 'Z' || process->state == 'X';
+}
+
+#endif
