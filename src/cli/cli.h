@@ -1,0 +1,65 @@
+/*
+ * The command line. A command is one file (cli/cmd_<name>.c) with a `struct cli_command`, and one word in the table of
+ * cli/commands.c. Help, completions and the man page are drawn from these tables.
+ */
+#ifndef CAISSON_CLI_CLI_H
+#define CAISSON_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/strings.h"
+
+#define CLI_OPTIONS_MAX 24
+
+struct cli_option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* "FILE"; NULL: a flag */
+    const char *help;     /* one sentence */
+    const char *values;   /* "auto plain emoji json": what is allowed; NULL: anything */
+};
+
+/* One call: what the user wrote, taken apart. All borrowed. */
+struct cli_call {
+    const struct cli_command *command;
+    const char *values[CLI_OPTIONS_MAX]; /* beside command->options; "" for a flag that is set, NULL: not given */
+    char **operands;
+    int operands_len;
+    const struct strings *env;           /* our environment, captured; names that stand twice stand twice */
+};
+
+struct cli_command {
+    const char *name;
+    const char *arguments;            /* "[FILE|-]"; NULL: none */
+    const char *summary;              /* a few words */
+    const char *description;          /* paragraphs; NULL: the summary says it all */
+    const char *const *examples;      /* pairs: command line, what it does; NULL ends */
+    const struct cli_option *options; /* name NULL ends; may be NULL */
+    int max_operands;
+    int (*run)(const struct cli_call *call); /* returns the exit code */
+};
+
+/* The table, NULL-terminated. */
+extern const struct cli_command *const cli_commands[];
+
+const struct cli_command *cli_find(const char *name);
+/* The value of an option, or NULL; the name must be in the command's table. */
+const char *cli_value(const struct cli_call *call, const char *option);
+bool cli_flag(const struct cli_call *call, const char *option);
+
+/* Parses argv after the command's name; 0 or CLASS_USAGE with a suggestion. --help is an option of every command. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_call *call, bool *help,
+              struct error *err);
+
+/* Prints "caisson: message", the hint and the reason on standard error, as JSON on standard output when `json`;
+ * returns the exit code. */
+int cli_fail(const struct error *err, bool json);
+
+void cli_help(FILE *out);
+void cli_help_command(const struct cli_command *command, FILE *out);
+/* "bash", "zsh", "fish", "man"; −1 when unknown. */
+int cli_generate(const char *what, FILE *out);
+
+#endif

@@ -1,0 +1,286 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/setup.h"
+#include "core/clock.h"
+#include "core/mem.h"
+#include "job/job.h"
+#include "report/console.h"
+
+#define DEFAULT_BUILD_UID 1000
+#define DEFAULT_STOP_BUDGET_MS (25 * 1000)
+#define DEFAULT_LOG_BYTES (64 * 1024 * 1024)
+#define DRAIN_MS (5 * 1000)
+
+/* Everything that lives as long as the run. */
+struct run {
+    struct setup setup;
+    struct reaper *reaper;
+    struct executor *executor;
+    struct redactor *redactor;
+    struct spool *spool;
+    struct log *log;
+    struct console *console;
+    struct result result;
+    int64_t stop_budget_ms;
+    uid_t build_uid;
+    gid_t build_gid;
+    int self_fd;
+    int stopped_by; /* a signal that came before the job began */
+};
+
+static int parse_id(const char *text, unsigned *id)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (!*text || *end || value > 0x7fffffff)
+        return -1;
+    *id = (unsigned)value;
+    return 0;
+}
+
+/* Who builds: --build-uid, else the image's user `node`, else 1000. Only root can choose. */
+static int choose_user(struct run *run, const struct cli_call *call, struct error *err)
+{
+    const char *wanted = cli_value(call, "build-uid");
+    const struct passwd *entry;
+    unsigned id = DEFAULT_BUILD_UID;
+
+    run->build_uid = geteuid();
+    run->build_gid = getegid();
+    if (geteuid() != 0)
+        return 0;
+    if (wanted && (parse_id(wanted, &id) || id == 0)) {
+        error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number other than 0", wanted);
+        return error_hint(err, "caisson help run");
+    }
+    entry = wanted ? getpwuid(id) : getpwnam("node");
+    run->build_uid = entry ? entry->pw_uid : id;
+    run->build_gid = entry ? entry->pw_gid : id;
+    return 0;
+}
+
+static int parse_budget(struct run *run, const struct cli_call *call, struct error *err)
+{
+    const char *text = cli_value(call, "stop-budget");
+
+    run->stop_budget_ms = DEFAULT_STOP_BUDGET_MS;
+    if (!text || duration_parse(text, &run->stop_budget_ms) == 0)
+        return 0;
+    error_set(err, CLASS_USAGE, "bad-stop-budget", "--stop-budget cannot be %s: a duration such as 25s or 110s", text);
+    return error_hint(err, "keep it below the task definition's stopTimeout");
+}
+
+static void on_early_stop(void *context, int signal_number, bool genuine, pid_t sender)
+{
+    struct run *run = context;
+
+    (void)sender;
+    if (genuine && !run->stopped_by)
+        run->stopped_by = signal_number;
+}
+
+static const char *workspace_parent(const struct run *run, const struct cli_call *call)
+{
+    const char *named = cli_value(call, "workspace");
+    const char *temp = run->setup.profile ? NULL : env_get(&run->setup.env, "TMPDIR");
+
+    return named ? named : temp && *temp ? temp : "/tmp";
+}
+
+static int start(struct run *run, const struct cli_call *call, struct error *err)
+{
+    const char *format_name = cli_value(call, "log");
+    enum log_format format = LOG_AUTO;
+    struct executor_options options;
+
+    if (format_name)
+        log_format_parse(format_name, &format);
+    run->redactor = redactor_new();
+    run->spool = spool_new(workspace_parent(run, call), DEFAULT_LOG_BYTES);
+    run->log = log_new(run->spool, run->redactor);
+    if (reaper_new(&run->reaper, run->setup.loop, err))
+        return -1;
+    reaper_on_stop(run->reaper, on_early_stop, run);
+    run->console = console_new(run->setup.loop, run->spool, STDOUT_FILENO, format,
+                               strcmp(cli_value(call, "log-level") ? cli_value(call, "log-level") : "info", "debug") == 0);
+    run->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (run->self_fd < 0)
+        return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
+    options = (struct executor_options){.loop = run->setup.loop,
+                                        .reaper = run->reaper,
+                                        .build_uid = run->build_uid,
+                                        .build_gid = run->build_gid,
+                                        .self_fd = run->self_fd,
+                                        .pid1 = run->setup.pid1};
+    return executor_new(&run->executor, cli_value(call, "executor") ? cli_value(call, "executor") : "local", &options,
+                        err);
+}
+
+/* Secrets of ours that must not be seen, whatever prints them. */
+static void on_secret(void *context, const char *value)
+{
+    redactor_add(context, value, strlen(value));
+}
+
+static int load(struct run *run, struct spec *spec, struct error *err)
+{
+    struct problems problems = {0};
+    struct strings warnings = {0};
+    char *name = NULL;
+    struct buf text;
+    size_t i;
+    int status = setup_spec(&run->setup, spec, &problems, &name, &warnings, err);
+
+    for (i = 0; i < warnings.len; i++) {
+        log_warning(run->log, "%s", warnings.items[i]);
+        strings_add(&run->result.warnings, warnings.items[i]);
+    }
+    if (problems.len) {
+        char *line, *rest;
+
+        buf_init(&text, 256 * 1024);
+        problems_print(&problems, name, &text);
+        for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+            log_error(run->log, "%s", line);
+        buf_dispose(&text);
+    }
+    if (status == 0 && run->stopped_by)
+        status = error_set(err, run->stopped_by == SIGINT ? CLASS_CANCELLED : CLASS_INTERRUPTED,
+                           run->stopped_by == SIGINT ? "cancelled" : "interrupted", "stopped before the job began");
+    problems_dispose(&problems);
+    strings_dispose(&warnings);
+    free(name);
+    return status;
+}
+
+/* Ends a job that never began. */
+static void fail(struct run *run, const struct error *err)
+{
+    struct buf text;
+
+    run->result.error = *err;
+    run->result.finished_ms = clock_wall_ms();
+    if (!run->result.id && run->setup.default_id)
+        run->result.id = xstrdup(run->setup.default_id);
+    log_error(run->log, "%s", err->message);
+    if (*err->hint)
+        log_error(run->log, "try: %s", err->hint);
+    buf_init(&text, 64 * 1024);
+    result_summary_json(&run->result, SPOOL_LINE_MAX - 512, &text);
+    log_result(run->log, buf_text(&text));
+    buf_dispose(&text);
+}
+
+static void run_job(struct run *run, const struct cli_call *call)
+{
+    struct spec spec = {0};
+    struct error err;
+    struct job_options options = {
+        .loop = run->setup.loop,
+        .reaper = run->reaper,
+        .executor = run->executor,
+        .spool = run->spool,
+        .log = run->log,
+        .redactor = run->redactor,
+        .client = run->setup.client,
+        .credentials = run->setup.credentials,
+        .platform = &run->setup.platform,
+        .operator_file = run->setup.has_operator_file ? &run->setup.operator_file : NULL,
+        .env = &run->setup.env,
+        .workspace_parent = workspace_parent(run, call),
+        .build_uid = run->build_uid,
+        .build_gid = run->build_gid,
+        .pid1 = run->setup.pid1,
+        .profile = run->setup.profile != NULL,
+        .stop_budget_ms = run->stop_budget_ms,
+    };
+
+    credentials_on_secret(run->setup.credentials, on_secret, run->redactor);
+    if (load(run, &spec, &err)) {
+        fail(run, &err);
+        spec_dispose(&spec);
+        return;
+    }
+    job_run(&options, &spec, &run->result);
+}
+
+static void dispose(struct run *run)
+{
+    console_free(run->console);
+    if (run->executor)
+        executor_free(run->executor);
+    if (run->reaper)
+        reaper_free(run->reaper);
+    if (run->log)
+        log_free(run->log);
+    if (run->spool)
+        spool_free(run->spool);
+    if (run->redactor)
+        redactor_free(run->redactor);
+    if (run->self_fd >= 0)
+        close(run->self_fd);
+    result_dispose(&run->result);
+    setup_dispose(&run->setup);
+}
+
+static int run_command(const struct cli_call *call)
+{
+    struct run run = {.self_fd = -1};
+    struct error err;
+    int status;
+
+    result_init(&run.result);
+    if (setup_init(&run.setup, call, NULL, &err) || choose_user(&run, call, &err) || parse_budget(&run, call, &err) ||
+        start(&run, call, &err)) {
+        status = cli_fail(&err, false);
+    } else {
+        run_job(&run, call);
+        console_drain(run.console, DRAIN_MS);
+        status = result_exit_code(&run.result);
+    }
+    dispose(&run);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    SETUP_OPTIONS,
+    {"executor", "NAME", "Where commands run (default local).", "local"},
+    {"log", "FORMAT", "How standard output looks (default auto: live on a terminal, else plain).",
+     "auto plain emoji json"},
+    {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
+    {"workspace", "DIR", "Where the workspace is made (default $TMPDIR or /tmp).", NULL},
+    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000).", NULL},
+    {"stop-budget", "TIME", "How long everything after a stop signal may take (default 25s).", NULL},
+    {0},
+};
+
+static const char *const examples[] = {
+    "caisson run job.yaml",
+    "run the job that the file describes",
+    "caisson run --log json - < job.yaml",
+    "read the spec from standard input, write one JSON object a line",
+    "CAISSON_JOB=s3://bucket/jobs/abc.yaml caisson run",
+    "as PID 1 of a task: the spec comes from S3",
+    "caisson run --profile veren-frontend",
+    "take the job from the variables that an existing worker sends",
+    NULL,
+};
+
+const struct cli_command cmd_run = {
+    .name = "run",
+    .arguments = "[FILE|-]",
+    .summary = "run a job: clone, build, publish, report",
+    .description = "Runs one job from its spec to its result. Without FILE the spec comes from CAISSON_JOB: its text, or an\n"
+                   "s3:// or https:// address. The exit code says how it ended (caisson help).",
+    .examples = examples,
+    .options = options,
+    .max_operands = 1,
+    .run = run_command,
+};

@@ -1,0 +1,9 @@
+#ifndef CAISSON_CLI_COMMANDS_H
+#define CAISSON_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+extern const struct cli_command cmd_run, cmd_validate, cmd_plan, cmd_detect, cmd_schema, cmd_version, cmd_help,
+    cmd_generate;
+
+#endif

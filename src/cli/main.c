@@ -1,0 +1,73 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "core/mem.h"
+#include "git/checkout.h"
+#include "job/detect_worker.h"
+#include "job/publish_worker.h"
+#include "proc/worker.h"
+
+extern char **environ;
+
+/* What `caisson --worker NAME` runs: children of ours that read hostile input. */
+static const struct worker_entry *const workers[] = {&checkout_worker, &detect_worker, &publish_worker};
+
+static int run_worker(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(workers); i++)
+        if (strcmp(workers[i]->name, name) == 0)
+            return worker_main(workers[i], STDIN_FILENO, STDOUT_FILENO);
+    fprintf(stderr, "caisson: no worker is called %s\n", name);
+    return CLASS_USAGE;
+}
+
+static int run_command(int argc, char **argv, const struct strings *env)
+{
+    const struct cli_command *command = cli_find(argv[1]);
+    struct cli_call call = {.command = command, .env = env};
+    struct error err;
+    bool help = false;
+
+    if (!command) {
+        error_set(&err, CLASS_USAGE, "unknown-command", "there is no command %s", argv[1]);
+        error_hint(&err, "caisson help lists them");
+        return cli_fail(&err, false);
+    }
+    if (cli_parse(command, argc - 2, argv + 2, &call, &help, &err))
+        return cli_fail(&err, false);
+    if (help) {
+        cli_help_command(command, stdout);
+        return 0;
+    }
+    return command->run(&call);
+}
+
+int main(int argc, char **argv)
+{
+    struct strings env = {0};
+    char **entry;
+    int status;
+
+    if (argc == 3 && strcmp(argv[1], "--worker") == 0)
+        return run_worker(argv[2]);
+    if (argc < 2) {
+        cli_help(stderr);
+        return CLASS_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        argv[1] = "help";
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+        argv[1] = "version";
+    for (entry = environ; *entry; entry++)
+        strings_add(&env, *entry);
+    status = run_command(argc, argv, &env);
+    if (fflush(stdout) != 0 && status == 0)
+        status = CLASS_INTERNAL;
+    strings_wipe(&env);
+    return status;
+}

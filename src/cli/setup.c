@@ -1,0 +1,159 @@
+#include "cli/setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/mem.h"
+#include "job/load.h"
+#include "profiles/profile.h"
+
+#define ENVIRONMENT_MAX (1024 * 1024)
+
+static int load_operator_file(struct setup *setup, struct error *err)
+{
+    const char *named = cli_value(setup->call, "operator");
+    const char *path = named ? named : OPERATOR_FILE;
+    struct buf text;
+    int code, status;
+
+    buf_init(&text, SPEC_TEXT_MAX);
+    code = fs_read_file(path, SPEC_TEXT_MAX, &text);
+    if (code == -ENOENT && !named) {
+        buf_dispose(&text);
+        return 0;
+    }
+    if (code) {
+        buf_dispose(&text);
+        return error_set_errno(err, CLASS_SPEC_INVALID, "operator-file-unreadable", -code,
+                               "reading the operator's file %s", path);
+    }
+    status = operator_file_load(&setup->operator_file, (struct view){text.data, text.len}, path, err);
+    setup->has_operator_file = status == 0;
+    buf_dispose(&text);
+    return status;
+}
+
+/* A captured environment: NAME=value, a line each. */
+static int load_environment(struct setup *setup, const char *path, struct error *err)
+{
+    struct buf text;
+    char *line, *rest;
+    int code;
+
+    if (!path) {
+        strings_copy(&setup->env, setup->call->env);
+        return 0;
+    }
+    buf_init(&text, ENVIRONMENT_MAX);
+    code = fs_read_file(path, ENVIRONMENT_MAX, &text);
+    if (code) {
+        buf_dispose(&text);
+        return error_set_errno(err, CLASS_USAGE, "env-file-unreadable", -code, "reading the environment from %s", path);
+    }
+    for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strchr(line, '=') && *line != '#')
+            strings_add(&setup->env, line);
+    buf_wipe(&text);
+    return 0;
+}
+
+/*
+ * The id of a job that names none: the ECS task's. The agent's metadata URI ends in "<task id>-<number>"; elsewhere one
+ * is made.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
+ */
+static char *make_default_id(const struct platform *platform)
+{
+    const char *slash = platform->task_metadata ? strrchr(platform->task_metadata, '/') : NULL;
+    size_t len = slash ? strspn(slash + 1, "0123456789abcdef") : 0;
+    unsigned random = 0;
+
+    if (len >= 16 && len <= 64)
+        return xstrndup(slash + 1, len);
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        random = (unsigned)clock_wall_ms();
+    return xasprintf("local-%08x", random);
+}
+
+int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err)
+{
+    struct http_options options;
+
+    memset(setup, 0, sizeof *setup);
+    setup->call = call;
+    setup->pid1 = getpid() == 1;
+    setup->profile = cli_value(call, "profile");
+    if (load_operator_file(setup, err) || load_environment(setup, env_file, err))
+        return -1;
+    platform_init(&setup->platform, &setup->env, setup->has_operator_file ? &setup->operator_file : NULL,
+                  setup->profile != NULL);
+    options = (struct http_options){.ca_bundle = setup->platform.ca_bundle,
+                                    .proxy = setup->platform.proxy,
+                                    .no_proxy = setup->platform.no_proxy};
+    setup->loop = loop_new();
+    setup->client = http_client_new(setup->loop, &options);
+    setup->credentials = credentials_provider_new(&setup->platform.credentials, setup->client);
+    setup->default_id = make_default_id(&setup->platform);
+    return 0;
+}
+
+void setup_dispose(struct setup *setup)
+{
+    credentials_provider_free(setup->credentials);
+    http_client_free(setup->client);
+    if (setup->loop)
+        loop_free(setup->loop);
+    platform_dispose(&setup->platform);
+    operator_file_dispose(&setup->operator_file);
+    strings_wipe(&setup->env);
+    free(setup->default_id);
+}
+
+static int from_profile(struct setup *setup, struct spec *spec, const struct spec_context *context,
+                        struct problems *problems, struct strings *warnings, struct error *err)
+{
+    struct profile_job job = {0};
+    int status = profile_apply(profile_find(setup->profile), &setup->env, context->operator_file, &job, err);
+
+    if (status == 0) {
+        strings_copy(warnings, &job.warnings);
+        status = spec_load_json(spec, job.document, job.origins, context, problems, err);
+    }
+    profile_job_dispose(&job);
+    return status;
+}
+
+int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name,
+               struct strings *warnings, struct error *err)
+{
+    struct spec_context context = {
+        .operator_file = setup->has_operator_file ? &setup->operator_file : NULL,
+        .default_id = setup->default_id,
+        .pid1 = setup->pid1,
+        .now_ms = clock_wall_ms(),
+    };
+    struct load_source source = {
+        .path = setup->call->operands_len ? setup->call->operands[0] : NULL,
+        .job = env_get(&setup->env, "CAISSON_JOB"),
+    };
+    struct buf text;
+    int status;
+
+    if (setup->profile) {
+        *name = xasprintf("profile %s", setup->profile);
+        context.name = *name;
+        return from_profile(setup, spec, &context, problems, warnings, err);
+    }
+    buf_init(&text, SPEC_TEXT_MAX);
+    status = load_text(&source, &setup->platform, setup->client, setup->credentials, &text, name, err);
+    context.name = *name;
+    if (status == 0)
+        status = spec_load(spec, (struct view){buf_text(&text), text.len}, &context, problems, err);
+    buf_wipe(&text);
+    return status;
+}
