@@ -1,8 +1,14 @@
 /*
  * The one truth about what happened: an append-only file, unlinked at birth, of redacted records. Every consumer
  * (standard output, the final copy, later the sinks) is a cursor that may lag as long as it likes; the writer never
- * waits. Past `limit` bytes one truncation record is written and output records are dropped (marks of steps and the
- * result are kept). When the disk is full the spool goes on in a ring in memory and counts what it lost.
+ * waits. Writes are gathered: a cursor that keeps up is served from memory.
+ *
+ * Past `limit` bytes of text (a record counts at least 24, so the file stays below about twice the limit) one
+ * RECORD_GAP says so and output, progress and debug records are dropped; our own lines go on for another
+ * SPOOL_RESERVE bytes, marks of steps and the result for ever, and before the result another RECORD_GAP says how much
+ * was dropped. When the disk is full the spool goes on in a ring of SPOOL_RING bytes in memory; a cursor that the
+ * ring has overtaken gets a RECORD_GAP that counts what it lost (marks may be among it). When the disk has room again
+ * before anything was lost, the file goes on. One thread. SIGXFSZ must be ignored by the program.
  */
 #ifndef CAISSON_CORE_SPOOL_H
 #define CAISSON_CORE_SPOOL_H
@@ -14,6 +20,8 @@
 #include "core/error.h"
 
 #define SPOOL_LINE_MAX 16000 /* bytes of text in one record: awslogs splits at 16 KiB */
+#define SPOOL_RING (1 << 20)
+#define SPOOL_RESERVE (1 << 20)
 
 enum record_kind {
     RECORD_OUTPUT,     /* a line of a command */
@@ -48,20 +56,23 @@ struct spool_cursor {
     uint64_t sequence;   /* of the next record expected: a jump is a gap */
     char *scratch;
     size_t scratch_cap;
+    uint64_t scratch_offset; /* in the spool, of the first byte in scratch */
+    size_t scratch_len;
 };
 
-/* `directory` holds the unlinked file; limit in bytes. Falls back to memory when no file can be made: never fails. */
+/* `directory` (NULL: none) holds the unlinked file; limit in bytes. Falls back to memory when no file can be made: never
+ * fails. */
 struct spool *spool_new(const char *directory, int64_t limit_bytes);
 void spool_free(struct spool *spool);
-/* Assigns the sequence and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */
+/* Assigns the sequence (from 1 on) and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */
 void spool_append(struct spool *spool, const struct record *record);
-/* Called after each append, to wake consumers. */
+/* Called after each append, to wake consumers. It must not append. */
 void spool_on_append(struct spool *spool, void (*call)(void *context), void *context);
 
 void spool_cursor_init(struct spool_cursor *cursor, struct spool *spool);
 void spool_cursor_dispose(struct spool_cursor *cursor);
 /* 1 and the next record (text borrowed until the next call on this cursor), or 0 at the end. A loss gives a
- * RECORD_GAP record. */
+ * RECORD_GAP record whose sequence is that of the first record lost. */
 int spool_read(struct spool_cursor *cursor, struct record *record);
 bool spool_at_end(const struct spool_cursor *cursor);
 
