@@ -11,7 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static int replay_file(const char *path) {
+static int replay_file(const char *path)
+{
     FILE *file = fopen(path, "rb");
     struct stat st;
     if (!file || fstat(fileno(file), &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -35,7 +36,8 @@ static int replay_file(const char *path) {
     return 0;
 }
 
-static int replay_folder(const char *path, DIR *folder) {
+static int replay_folder(const char *path, DIR *folder)
+{
     int count = 0;
     for (struct dirent *entry; (entry = readdir(folder));) {
         if (entry->d_name[0] == '.')
@@ -49,7 +51,8 @@ static int replay_folder(const char *path, DIR *folder) {
     return count;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     int total = 0;
     for (int i = 1; i < argc; i++) {
         DIR *folder = opendir(argv[i]);
