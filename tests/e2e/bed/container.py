@@ -57,7 +57,8 @@ class Container:
         self.read_output = read_output
         for part in ("layer", "seed", "bundle", "crun"):
             os.makedirs(os.path.join(self.folder, part), mode=0o755)
-        os.chmod(self.folder, 0o755)
+        for part in (".", "layer", "seed"):  # the umask may have taken what the build user needs
+            os.chmod(os.path.join(self.folder, part), 0o755)
         for path, content in (files or {}).items():
             self._lay(path, content)
         config = self._config(args, environment or {}, volumes or {}, network, refuse_calls)

@@ -1,0 +1,257 @@
+"""Everything around the tasks of one test run: the image, the servers, their names and addresses.
+
+`World` lives as long as the run and is shared; `Bed` belongs to one test and ends what that test started.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+
+from . import container, ecs, git_server, http1, netns, relay, repositories, s3, tls
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
+TOOLS = os.path.join(ROOT, "tests", "tools")
+PROGRAM = "/usr/local/bin/caisson"  # in the image
+OPERATOR_FILE = "/etc/caisson/operator.yaml"
+BUCKET, JOBS_BUCKET, VEREN_BUCKET = "site-bucket", "jobs-bucket", "veren-v2"
+ENDPOINT = "http://s3.test:9000"
+
+ADDRESSES = {
+    "git.test": "10.98.0.10",
+    "elsewhere.test": "10.98.0.11",
+    "s3.test": "10.98.0.20",
+    "dead.test": "10.98.0.30",  # nobody listens
+    "trap.test": "10.98.0.40",
+    "spec.test": "10.98.0.50",
+}
+SERVED_BUCKETS = [BUCKET, JOBS_BUCKET, VEREN_BUCKET]
+TRAP_PORTS = [80, 443, 3128, 8080, 9000]
+
+
+def program():
+    """The release binary on this machine."""
+    return os.environ.get("CAISSON") or os.path.join(ROOT, "build", "release", "caisson")
+
+
+def tool(name, *arguments):
+    return subprocess.run([os.path.join(TOOLS, name), *arguments], check=True, stdout=subprocess.PIPE,
+                          text=True).stdout.strip()
+
+
+class Documents:
+    """A web server of a few documents: {path: bytes}."""
+
+    def __init__(self):
+        self.documents, self.requests = {}, []
+
+    def handle(self, request):
+        self.requests.append(request)
+        body = self.documents.get(request.path)
+        return http1.Response(404, b"not found\n") if body is None else http1.Response(200, body)
+
+
+class World:
+    def __init__(self, folder):
+        self.folder = folder
+        os.chmod(folder, 0o755)
+        for part in ("s3", "git", "tls", "layer"):
+            os.makedirs(os.path.join(folder, part), mode=0o755)
+        image = tool("ensure-image")
+        self.versity = s3.Versity(tool("ensure-go-tool", "versitygw"), os.path.join(folder, "s3"))
+        self.storage = self.versity.client()
+        for bucket in SERVED_BUCKETS:
+            self.storage.make_bucket(bucket)
+        self.gate = s3.Gate(self.versity)
+        self.authority = tls.Authority(os.path.join(folder, "tls"), list(ADDRESSES))
+        self.git = git_server.GitServer(os.path.join(folder, "git"))
+        self.git_elsewhere = git_server.GitServer(os.path.join(folder, "git"))
+        self.registry = relay.ConnectProxy()
+        self.trap = relay.Trap()
+        self.documents = Documents()
+        self.layers = [self._layer(image), image]
+
+    def _layer(self, image):
+        """What a builder image adds to the base: the program, and how this network is reached."""
+        layer = os.path.join(self.folder, "layer")
+        os.chmod(layer, 0o755)
+        with open(program(), "rb") as file:
+            _install(layer, PROGRAM, file.read(), 0o755)
+        names = {name: address for name, address in ADDRESSES.items()}
+        names.update({f"{bucket}.s3.test": ADDRESSES["s3.test"] for bucket in SERVED_BUCKETS})
+        hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items())
+        _install(layer, "/etc/hosts", hosts.encode())
+        _install(layer, "/etc/resolv.conf", b"")
+        with open(os.path.join(image, "usr/local/etc/npmrc"), "rb") as file:
+            npmrc = file.read()
+        way_out = b"https-proxy=http://127.0.0.1:3128\nproxy=http://127.0.0.1:3128\n"
+        _install(layer, "/usr/local/etc/npmrc", npmrc + way_out)
+        with open(self.authority.bundle, "rb") as file:
+            _install(layer, "/etc/test-ca.pem", file.read())
+        return layer
+
+    def reset(self):
+        self.gate.reset()
+        for server in (self.git, self.git_elsewhere):
+            server.users, server.tokens, server.requests, server.flaky, server.before = {}, set(), [], 0, None
+        self.trap.visitors, self.registry.hosts = [], []
+        self.documents.documents, self.documents.requests = {}, []
+
+    def close(self):
+        self.versity.stop()
+
+
+def _install(layer, path, content, mode=0o644):
+    container.make_folders(layer, os.path.dirname(path))
+    target = os.path.join(layer, path.lstrip("/"))
+    with open(target, "wb") as file:
+        file.write(content)
+    os.chmod(target, mode)
+
+
+@dataclass
+class Ended:
+    """A job that has ended."""
+
+    code: int
+    text: str
+    seconds: float
+    result: dict  # None: there is none where the spec said
+    container: container.Container
+    endpoint: ecs.TaskEndpoint
+
+    def __str__(self):
+        return f"exit code {self.code} after {self.seconds:.1f} s\n{json.dumps(self.result, indent=1)}\n{self.text}"
+
+
+class Bed:
+    def __init__(self, world, folder, schema):
+        self.world, self.folder, self.schema = world, str(folder), schema
+        os.chmod(self.folder, 0o755)
+        self.gate, self.git, self.storage = world.gate, world.git, world.storage
+        self.started, self.networks = [], []
+
+    # -- input
+
+    def repository(self, files):
+        return repositories.Repository(self.git.root, files)
+
+    def spec(self, repository=None, **changes):
+        """A spec that publishes to its own prefix, and puts result there. Keys given replace those of the default."""
+        spec = {
+            "version": 1,
+            "id": f"job-{uuid.uuid4().hex[:10]}",
+            "project": "shop",
+            "source": {"repository": repository.url() if repository else "http://git.test/open/none.git"},
+            "artifacts": [{"to": f"s3://{BUCKET}/{uuid.uuid4().hex[:8]}/", "s3": storage_options()}],
+        }
+        spec["result"] = f"s3://{JOBS_BUCKET}/{spec['id']}/result.json"
+        spec.update(copy.deepcopy(changes))
+        return {key: value for key, value in spec.items() if value is not None}
+
+    def commands(self, *commands, files=None, **changes):
+        """A spec whose build is these commands, run in a repository of `files`."""
+        return self.spec(self.repository(files or {"README.md": "x\n"}),
+                         build={"builder": "commands", "commands": list(commands), "output": "dist"}, **changes)
+
+    def folder_of(self, spec):
+        """Bucket prefix of the spec's first artifact."""
+        return spec["artifacts"][0]["to"].removeprefix(f"s3://{BUCKET}/")
+
+    def published(self, spec):
+        return self.storage.tree(BUCKET, self.folder_of(spec))
+
+    # -- tasks
+
+    def network(self, endpoint, services=()):
+        """A task's network with every server in it; services: more (address, port, on_connection or handler)."""
+        world = self.world
+        network = netns.NetworkNamespace([ecs.ADDRESS, *ADDRESSES.values()])
+        self.networks.append(network)
+        tls_context = world.authority.context
+        http1.serve(network.listen(ecs.ADDRESS, 80), endpoint)
+        http1.serve(network.listen(ADDRESSES["git.test"], 80), world.git)
+        http1.serve(network.listen(ADDRESSES["git.test"], 443), world.git, tls_context)
+        http1.serve(network.listen(ADDRESSES["elsewhere.test"], 80), world.git_elsewhere)
+        http1.serve(network.listen(ADDRESSES["s3.test"], 9000), world.gate)
+        http1.serve(network.listen(ADDRESSES["s3.test"], 443), world.gate, tls_context)
+        http1.serve(network.listen(ADDRESSES["spec.test"], 443), world.documents, tls_context)
+        http1.accept_on(network.listen("127.0.0.1", 3128), world.registry.on_connection)
+        for port in TRAP_PORTS:
+            http1.accept_on(network.listen(ADDRESSES["trap.test"], port), world.trap.on_connection)
+        return network
+
+    def start(self, spec=None, arguments=(), environment=None, operator="allow: [file-targets, private-http]\n",
+              issue=None, files=None, endpoint_url=ENDPOINT, **options):
+        """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role."""
+        endpoint = ecs.TaskEndpoint(s3.REGION, None if issue is False else issue or self.gate.issue)
+        network = self.network(endpoint)
+        variables = endpoint.environment()
+        if endpoint_url:
+            variables["AWS_ENDPOINT_URL_S3"] = endpoint_url
+        if spec is not None:
+            variables["CAISSON_JOB"] = spec if isinstance(spec, str) else json.dumps(spec)
+        variables.update(environment or {})
+        files = dict(files or {})
+        if operator is not None:
+            files.setdefault(OPERATOR_FILE, operator)
+        task = container.Container(self.folder, self.world.layers, [PROGRAM, "run", *arguments],
+                                   environment=variables, files=files, network=network.path, **options)
+        task.endpoint, task.spec = endpoint, spec
+        self.started.append(task)
+        return task.start()
+
+    def finish(self, task, timeout=120):
+        code = task.wait(timeout)
+        result = None
+        if isinstance(task.spec, dict):
+            result = self.result_of(task)
+            if result is not None:
+                self.schema.validate(result)
+                assert result["exit_code"] == code, Ended(code, task.text(), task.seconds, result, task, task.endpoint)
+        return Ended(code, task.text(), task.seconds, result, task, task.endpoint)
+
+    def result_of(self, task):
+        where = task.spec.get("result", "")
+        if where.startswith(f"s3://{JOBS_BUCKET}/"):
+            answer = self.storage.request("GET", f"/{JOBS_BUCKET}/{where.removeprefix(f's3://{JOBS_BUCKET}/')}")
+            return json.loads(answer.body) if answer.status == 200 else None
+        if where.startswith("file:/results/"):
+            try:
+                with open(os.path.join(self.results_folder(), where.removeprefix("file:/results/"))) as file:
+                    return json.load(file)
+            except FileNotFoundError:
+                return None
+        return None
+
+    def results_folder(self):
+        folder = os.path.join(self.folder, "results")
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            os.chmod(folder, 0o777)
+        return folder
+
+    def run(self, spec=None, timeout=120, **options):
+        return self.finish(self.start(spec, **options), timeout)
+
+    def close(self):
+        for task in self.started:
+            task.close()
+        for network in self.networks:
+            network.close()
+
+
+def storage_options(**changes):
+    return {"endpoint": ENDPOINT, "region": s3.REGION, "path_style": True, **changes}
+
+
+def wait_until(condition, what, timeout=30.0):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout} s for {what}")
+        time.sleep(0.01)

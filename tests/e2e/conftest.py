@@ -1,0 +1,91 @@
+import json
+import os
+import subprocess
+
+import jsonschema
+import pytest
+
+from bed import container, world as bed_world
+
+STRICT = os.environ.get("STRICT") == "1"
+IMPOSSIBLE = container.why_impossible()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also the tests marked rare")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rare: slow, or of servers that take minutes to build; only with --all")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--all"):
+        return
+    rare = [item for item in items if item.get_closest_marker("rare")]
+    config.hook.pytest_deselected(items=rare)
+    items[:] = [item for item in items if item not in rare]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if STRICT and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"STRICT=1 and skipped: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    if IMPOSSIBLE:
+        terminalreporter.section("CONTAINER TESTS SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(f"No container can be started on this machine: {IMPOSSIBLE}.")
+        terminalreporter.line("The main job as PID 1 has NOT been tested. STRICT=1 makes this a failure.")
+
+
+@pytest.fixture(scope="session")
+def program():
+    path = bed_world.program()
+    if not os.access(path, os.X_OK):
+        pytest.exit(f"{path} does not exist: build it with `make release`, or name it in CAISSON", returncode=3)
+    return path
+
+
+@pytest.fixture(scope="session")
+def caisson(program):
+    """Runs the program on this machine, with an environment of nothing but PATH and what is given."""
+
+    def run(*arguments, environment=None, **options):
+        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(environment or {})}
+        options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
+        if options["stdin"] is None:
+            del options["stdin"]
+        return subprocess.run([program, *arguments], capture_output=True, text=True, env=variables, timeout=60,
+                              check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def result_schema(caisson):
+    """The published schema of the result document."""
+    schema = json.loads(caisson("schema", "result").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.fixture(scope="session")
+def world(program, tmp_path_factory):
+    if IMPOSSIBLE:
+        pytest.skip(f"no containers here: {IMPOSSIBLE}")
+    made = bed_world.World(str(tmp_path_factory.mktemp("world")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bed(world, result_schema, tmp_path):
+    world.reset()
+    made = bed_world.Bed(world, tmp_path, result_schema)
+    yield made
+    made.close()
