@@ -25,7 +25,7 @@ struct detection {
     struct conclusion framework;               /* "vite", … "static" */
     struct conclusion install;                 /* command; value NULL: nothing to install */
     struct conclusion build;                   /* command; value NULL: nothing to build */
-    struct conclusion output;                  /* folder beneath the project */
+    struct conclusion output;                  /* folder beneath the project; "/x": beneath the repository */
     struct strings warnings;                   /* two lockfiles, no lockfile, … */
 };
 
@@ -46,7 +46,10 @@ int detection_from_json(struct detection *detection, const json_t *json, struct 
 /* Names of the known frameworks for messages and the schema; NULL-terminated, static. */
 const char *const *detect_framework_names(void);
 
-/* Whether a Node version ("20.11.1") satisfies a wanted one or range ("20", "^18 || >=20", "lts/*"). */
+/* Whether a Node version ("20.11.1") satisfies a wanted one or range ("20", "^18 || >=20", any LTS). */
 bool node_version_satisfies(const char *version, const char *wanted);
+/* Whether some version of the same major does: "20.19.0" for a wanted "20.11.1". A builder image that does not even
+ * satisfy this is the wrong one. */
+bool node_major_satisfies(const char *version, const char *wanted);
 
 #endif
