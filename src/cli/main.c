@@ -26,9 +26,19 @@ static int run_worker(const char *name)
     return CLASS_USAGE;
 }
 
+/* The forms that people try first. */
+static const char *command_name(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        return "version";
+    return word;
+}
+
 static int run_command(int argc, char **argv, const struct strings *env)
 {
-    const struct cli_command *command = cli_find(argv[1]);
+    const struct cli_command *command = cli_find(command_name(argv[1]));
     struct cli_call call = {.command = command, .env = env};
     struct error err;
     bool help = false;
@@ -59,10 +69,6 @@ int main(int argc, char **argv)
         cli_help(stderr);
         return CLASS_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        argv[1] = "help";
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
-        argv[1] = "version";
     for (entry = environ; *entry; entry++)
         strings_add(&env, *entry);
     status = run_command(argc, argv, &env);

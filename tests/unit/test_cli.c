@@ -1,0 +1,134 @@
+/* Parsing of the command line; the generated texts name every command and option. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/mem.h"
+
+static const struct cli_option options[] = {
+    {"file", "FILE", "A file.", NULL}, {"how", "WAY", "A way.", "fast slow"}, {"json", NULL, "JSON.", NULL}, {0}};
+static const struct cli_command command = {.name = "try", .options = options, .max_operands = 1};
+
+static int parse(const char *line, struct cli_call *call, bool *help, struct error *err)
+{
+    static char copy[256];
+    static char *argv[16];
+    char *rest, *word;
+    int argc = 0;
+
+    snprintf(copy, sizeof copy, "%s", line);
+    for (word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        argv[argc++] = word;
+    *call = (struct cli_call){.command = &command};
+    *help = false;
+    return cli_parse(&command, argc, argv, call, help, err);
+}
+
+static void test_options_and_operands(void **state)
+{
+    struct cli_call call;
+    struct error err;
+    bool help;
+
+    (void)state;
+    assert_int_equal(parse("--file a.yaml --json job.yaml --how=slow", &call, &help, &err), 0);
+    assert_string_equal(cli_value(&call, "file"), "a.yaml");
+    assert_string_equal(cli_value(&call, "how"), "slow");
+    assert_true(cli_flag(&call, "json"));
+    assert_int_equal(call.operands_len, 1);
+    assert_string_equal(call.operands[0], "job.yaml");
+    assert_int_equal(parse("-- --json", &call, &help, &err), 0);
+    assert_false(cli_flag(&call, "json"));
+    assert_string_equal(call.operands[0], "--json");
+    assert_int_equal(parse("-", &call, &help, &err), 0);
+    assert_string_equal(call.operands[0], "-");
+    assert_int_equal(parse("--bogus --help", &call, &help, &err), -1);
+    assert_int_equal(parse("--json --help", &call, &help, &err), 0);
+    assert_true(help);
+}
+
+static void test_mistakes(void **state)
+{
+    static const struct {
+        const char *line, *reason;
+    } cases[] = {
+        {"--fil x", "unknown-option"},     {"-x", "unknown-option"},         {"--file", "option-needs-value"},
+        {"--json=1", "option-takes-no-value"}, {"--how medium", "bad-option-value"}, {"--how low", "bad-option-value"},
+        {"a b", "too-many-arguments"},
+    };
+    struct cli_call call;
+    struct error err;
+    bool help;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(parse(cases[i].line, &call, &help, &err), -1);
+        assert_int_equal(err.class, CLASS_USAGE);
+        assert_string_equal(err.reason, cases[i].reason);
+        assert_non_null(strstr(err.hint, "caisson help try"));
+    }
+}
+
+static void test_generated_texts_name_everything(void **state)
+{
+    static const char *const kinds[] = {"bash", "zsh", "fish", "man"};
+    size_t kind, i;
+
+    (void)state;
+    for (kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        assert_int_equal(cli_generate(kinds[kind], out), 0);
+        fclose(out);
+        for (i = 0; cli_commands[i]; i++) {
+            const struct cli_option *option;
+
+            assert_non_null(strstr(text, cli_commands[i]->name));
+            for (option = cli_commands[i]->options; option && option->name; option++) {
+                /* The man page writes its hyphens as minus signs. */
+                size_t len = strcspn(option->name, "-");
+                CLEANUP_FREE char *stem = xstrndup(option->name, len);
+
+                assert_non_null(strstr(text, stem));
+            }
+        }
+        free(text);
+    }
+    assert_int_equal(cli_generate("csh", stderr), -1);
+}
+
+/* cli_value looks in a fixed array beside the table. */
+static void test_tables_fit(void **state)
+{
+    size_t i, count;
+
+    (void)state;
+    for (i = 0; cli_commands[i]; i++) {
+        for (count = 0; cli_commands[i]->options && cli_commands[i]->options[count].name; count++)
+            ;
+        assert_true(count <= CLI_OPTIONS_MAX);
+        assert_ptr_equal(cli_find(cli_commands[i]->name), cli_commands[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options_and_operands),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_generated_texts_name_everything),
+        cmocka_unit_test(test_tables_fit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

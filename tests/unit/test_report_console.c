@@ -1,0 +1,203 @@
+/* Rendering of records in each format, and a console whose reader does not read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "report/console.h"
+
+static struct record make(enum record_kind kind, const char *text)
+{
+    struct record record = {.kind = kind, .wall_ms = 1767960000123, .sequence = 7, .text = text};
+
+    record.text_len = strlen(text);
+    snprintf(record.step, sizeof record.step, "build");
+    return record;
+}
+
+static void expect(enum log_format format, const struct record *record, const char *wanted)
+{
+    struct render render = {.format = format};
+    struct buf out;
+
+    buf_init(&out, 4096);
+    render_record(&render, record, &out);
+    assert_string_equal(buf_text(&out), wanted);
+    buf_dispose(&out);
+}
+
+static void test_plain(void **state)
+{
+    struct record record = make(RECORD_OUTPUT, "\033[32mgreen\033[0m done");
+
+    (void)state;
+    expect(LOG_PLAIN, &record, "12:00:00 build    | green done\n");
+    record = make(RECORD_WARNING, "careful");
+    expect(LOG_PLAIN, &record, "12:00:00 build    warning: careful\n");
+    record = make(RECORD_COMMAND, "npm ci");
+    expect(LOG_PLAIN, &record, "12:00:00 build    $ npm ci\n");
+    record = make(RECORD_DEBUG, "hidden");
+    expect(LOG_PLAIN, &record, "");
+    record = make(RECORD_PROGRESS, "40 %");
+    expect(LOG_PLAIN, &record, "");
+    record = make(RECORD_STEP_END, "build");
+    record.ok = true;
+    record.duration_ms = 4200;
+    expect(LOG_PLAIN, &record, "12:00:00 build    build done in 4.2s\n");
+}
+
+static void test_emoji(void **state)
+{
+    struct record record = make(RECORD_STEP_BEGIN, "build");
+
+    (void)state;
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xf0\x9f\x94\x84 step build\n");
+    record = make(RECORD_STEP_END, "build");
+    record.duration_ms = 1000;
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9d\x8c build failed in 1s\n");
+    record.ok = true;
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9c\x85 build done in 1s\n");
+    record = make(RECORD_WARNING, "careful");
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9a\xa0\xef\xb8\x8f careful\n");
+}
+
+static void test_json(void **state)
+{
+    struct render render = {.format = LOG_JSON};
+    struct record record = make(RECORD_OUTPUT, "quote \" and \xc3\xbc");
+    struct buf out;
+    json_t *line;
+
+    (void)state;
+    record.is_stderr = true;
+    buf_init(&out, 4096);
+    render_record(&render, &record, &out);
+    line = json_loads(buf_text(&out), 0, NULL);
+    assert_non_null(line);
+    assert_string_equal(json_text(line, "type", ""), "output");
+    assert_string_equal(json_text(line, "stream", ""), "stderr");
+    assert_string_equal(json_text(line, "step", ""), "build");
+    assert_string_equal(json_text(line, "time", ""), "2026-01-09T12:00:00.123Z");
+    assert_string_equal(json_text(line, "text", ""), "quote \" and \xc3\xbc");
+    json_decref(line);
+    buf_dispose(&out);
+}
+
+static void test_json_result_is_an_object(void **state)
+{
+    struct render render = {.format = LOG_JSON};
+    struct record record = make(RECORD_RESULT, "{\"status\":\"succeeded\"}");
+    struct buf out;
+    json_t *line;
+
+    (void)state;
+    buf_init(&out, 4096);
+    render_record(&render, &record, &out);
+    line = json_loads(buf_text(&out), 0, NULL);
+    assert_string_equal(json_text(json_object_get(line, "result"), "status", ""), "succeeded");
+    json_decref(line);
+    buf_dispose(&out);
+}
+
+/* A pipe that nobody reads: appending stays quick, draining gives up in time, and what is read later is in order. */
+static void test_reader_that_never_reads(void **state)
+{
+    struct loop *loop = loop_new();
+    struct spool *spool = spool_new("/tmp", 64 << 20);
+    struct console *console;
+    char block[200];
+    int64_t started_ms;
+    int ends[2], i;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    console = console_new(loop, spool, ends[1], LOG_PLAIN, false);
+    memset(block, 'x', sizeof block - 1);
+    block[sizeof block - 1] = '\0';
+    started_ms = clock_monotonic_ms();
+    for (i = 0; i < 20000; i++) {
+        struct record record = make(RECORD_OUTPUT, block);
+
+        spool_append(spool, &record);
+        if (i % 100 == 0)
+            loop_run_once(loop, 0);
+    }
+    assert_false(console_drain(console, 100));
+    assert_true(clock_monotonic_ms() - started_ms < 10 * 1000);
+    assert_true(read(ends[0], block, 17) == 17);
+    assert_memory_equal(block, "12:00:00 build   ", 17);
+    console_free(console);
+    spool_free(spool);
+    loop_free(loop);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void test_everything_arrives(void **state)
+{
+    struct loop *loop = loop_new();
+    struct spool *spool = spool_new("/tmp", 64 << 20);
+    char path[] = "/tmp/caisson-console-XXXXXX";
+    int fd = mkstemp(path), i;
+    struct console *console = console_new(loop, spool, fd, LOG_PLAIN, false);
+
+    (void)state;
+    for (i = 0; i < 1000; i++) {
+        struct record record = make(RECORD_OUTPUT, "line");
+
+        spool_append(spool, &record);
+    }
+    assert_true(console_drain(console, 5000));
+    assert_int_equal(lseek(fd, 0, SEEK_END), 1000 * (int)strlen("12:00:00 build    | line\n"));
+    console_free(console);
+    spool_free(spool);
+    loop_free(loop);
+    close(fd);
+    unlink(path);
+}
+
+static void test_gone_reader(void **state)
+{
+    struct loop *loop = loop_new();
+    struct spool *spool = spool_new("/tmp", 64 << 20);
+    struct console *console;
+    struct record record = make(RECORD_INFO, "to nobody");
+    int ends[2];
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    console = console_new(loop, spool, ends[1], LOG_PLAIN, false);
+    spool_append(spool, &record);
+    assert_false(console_drain(console, 1000));
+    console_free(console);
+    spool_free(spool);
+    loop_free(loop);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_emoji),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_result_is_an_object),
+        cmocka_unit_test(test_reader_that_never_reads),
+        cmocka_unit_test(test_everything_arrives),
+        cmocka_unit_test(test_gone_reader),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
