@@ -1,0 +1,573 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "net/http.h"
+#include "support/http_server.h"
+
+struct fixture {
+    struct http_server server, other;
+    struct loop *loop;
+    struct http_client *client;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+    struct http_options options = {.max_connections = 4};
+
+    http_server_start(&f->server);
+    http_server_start(&f->other);
+    /* A proxy in the environment that would break everything, were it obeyed. */
+    setenv("http_proxy", "http://127.0.0.1:9", 1);
+    setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
+    f->loop = loop_new();
+    f->client = http_client_new(f->loop, &options);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    http_client_free(f->client);
+    loop_free(f->loop);
+    http_server_stop(&f->server);
+    http_server_stop(&f->other);
+    free(f);
+    return 0;
+}
+
+struct exchange {
+    struct http_request request;
+    struct http_response response;
+    struct error err;
+    char url[512];
+};
+
+static void prepare(struct exchange *x, const struct fixture *f, const char *method, const char *path)
+{
+    snprintf(x->url, sizeof x->url, "http://127.0.0.1:%d%s", f->server.port, path);
+    http_request_init(&x->request, method, x->url);
+    http_response_init(&x->response);
+    memset(&x->err, 0, sizeof x->err);
+}
+
+static void discard(struct exchange *x)
+{
+    http_request_dispose(&x->request);
+    http_response_dispose(&x->response);
+}
+
+/* Performs it; the reason of the failure, "" when an answer came. */
+static const char *go(struct exchange *x, struct fixture *f)
+{
+    return http_perform(f->client, &x->request, &x->response, &x->err) ? x->err.reason : "";
+}
+
+static void test_get(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/echo?a=b");
+    http_request_header(&x.request, "X-Token", "abc");
+    http_request_header(&x.request, "X-Empty", "");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 200);
+    assert_string_equal(http_response_header(&x.response, "content-type"), "text/plain");
+    assert_null(http_response_header(&x.response, "content"));
+    assert_true(x.response.date_ms == INT64_C(784111777000));
+    assert_non_null(strstr(buf_text(&x.response.body), "GET /echo?a=b HTTP/1.1\r\n"));
+    assert_non_null(strstr(buf_text(&x.response.body), "X-Token: abc\r\n"));
+    assert_non_null(strstr(buf_text(&x.response.body), "X-Empty:\r\n"));
+    assert_non_null(strstr(buf_text(&x.response.body), "User-Agent: caisson/"));
+    discard(&x);
+}
+
+static void test_put_from_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "PUT", "/echo");
+    x.request.body = view_of("hello, body");
+    assert_string_equal(go(&x, f), "");
+    assert_non_null(strstr(buf_text(&x.response.body), "PUT /echo HTTP/1.1\r\n"));
+    assert_non_null(strstr(buf_text(&x.response.body), "Content-Length: 11\r\n"));
+    assert_non_null(strstr(buf_text(&x.response.body), "\r\n\r\nhello, body"));
+    assert_null(strcasestr(buf_text(&x.response.body), "expect:"));
+    assert_null(strcasestr(buf_text(&x.response.body), "content-type:"));
+    assert_null(strcasestr(buf_text(&x.response.body), "transfer-encoding:"));
+    discard(&x);
+}
+
+/* S3 refuses a PUT or POST without a length. */
+static void test_empty_bodies_say_so(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const methods[] = {"PUT", "POST"};
+    struct exchange x;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        prepare(&x, f, methods[i], "/echo");
+        assert_string_equal(go(&x, f), "");
+        assert_non_null(strstr(buf_text(&x.response.body), methods[i]));
+        assert_non_null(strstr(buf_text(&x.response.body), "Content-Length: 0\r\n"));
+        discard(&x);
+    }
+    prepare(&x, f, "DELETE", "/echo");
+    assert_string_equal(go(&x, f), "");
+    assert_non_null(strstr(buf_text(&x.response.body), "DELETE /echo"));
+    assert_null(strcasestr(buf_text(&x.response.body), "transfer-encoding"));
+    discard(&x);
+}
+
+static int temporary_file(const char *text)
+{
+    char path[] = "/tmp/caisson-test-XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    unlink(path);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+static void test_put_from_file(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "PUT", "/echo");
+    x.request.body_fd = temporary_file("0123456789");
+    x.request.body_offset = 2;
+    x.request.body_length = 5;
+    assert_string_equal(go(&x, f), "");
+    assert_non_null(strstr(buf_text(&x.response.body), "\r\n\r\n23456"));
+    assert_null(strstr(buf_text(&x.response.body), "234567"));
+    /* A file that became shorter. */
+    x.request.body_length = 100;
+    assert_string_equal(go(&x, f), "body-unreadable");
+    assert_false(x.err.retryable);
+    close(x.request.body_fd);
+    discard(&x);
+}
+
+static void test_head_and_status(void **state)
+{
+    struct fixture *f = *state;
+    static const int statuses[] = {200, 204, 304, 403, 404, 503};
+    struct exchange x;
+    char path[32];
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(statuses); i++) {
+        snprintf(path, sizeof path, "/status/%d", statuses[i]);
+        prepare(&x, f, "GET", path);
+        assert_string_equal(go(&x, f), "");
+        assert_int_equal(x.response.status, statuses[i]);
+        discard(&x);
+    }
+    prepare(&x, f, "HEAD", "/status/200");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 200);
+    assert_int_equal(x.response.body.len, 0);
+    discard(&x);
+}
+
+static void test_connection_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+    int i;
+
+    for (i = 1; i <= 3; i++) {
+        prepare(&x, f, "GET", "/count");
+        assert_string_equal(go(&x, f), "");
+        assert_int_equal(atoi(buf_text(&x.response.body)), i);
+        discard(&x);
+    }
+}
+
+/* A kept connection that the server closed meanwhile: the body is sent again on a new one. */
+static void test_kept_connection_that_was_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        prepare(&x, f, "PUT", "/once");
+        x.request.body = view_of("some bytes");
+        assert_string_equal(go(&x, f), "");
+        assert_int_equal(x.response.status, 200);
+        discard(&x);
+        usleep(5000);
+    }
+}
+
+static void test_bounds(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/size/65537");
+    assert_string_equal(go(&x, f), "response-too-large");
+    assert_false(x.err.retryable);
+    assert_int_equal(x.err.class, CLASS_PLATFORM);
+    discard(&x);
+    prepare(&x, f, "GET", "/size/65536");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.body.len, 65536);
+    discard(&x);
+    prepare(&x, f, "GET", "/size/200000");
+    x.request.max_response = 1000000;
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.body.len, 200000);
+    discard(&x);
+    prepare(&x, f, "GET", "/headers/100000");
+    assert_string_equal(go(&x, f), "response-too-large");
+    discard(&x);
+}
+
+static void test_error_body_only(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/status/200");
+    x.request.error_body_only = true;
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.body.len, 0);
+    discard(&x);
+    prepare(&x, f, "GET", "/status/403");
+    x.request.error_body_only = true;
+    assert_string_equal(go(&x, f), "");
+    assert_string_equal(buf_text(&x.response.body), "status 403");
+    discard(&x);
+}
+
+static void test_transport_failures(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/close");
+    assert_string_equal(go(&x, f), "connection-lost");
+    assert_true(x.err.retryable);
+    discard(&x);
+    prepare(&x, f, "GET", "/cut");
+    assert_string_equal(go(&x, f), "connection-lost");
+    assert_true(x.err.retryable);
+    discard(&x);
+    prepare(&x, f, "GET", "/");
+    snprintf(x.url, sizeof x.url, "http://127.0.0.1:%d/secret-path?signature=s3cr3t", http_server_unused_port());
+    assert_string_equal(go(&x, f), "connect-failed");
+    assert_true(x.err.retryable);
+    assert_non_null(strstr(x.err.message, "GET http://127.0.0.1:"));
+    assert_null(strstr(x.err.message, "secret-path"));
+    assert_null(strstr(x.err.message, "s3cr3t"));
+    discard(&x);
+    prepare(&x, f, "GET", "/");
+    snprintf(x.url, sizeof x.url, "http://no-such-host.invalid/");
+    assert_string_equal(go(&x, f), "name-lookup-failed");
+    assert_true(x.err.retryable);
+    discard(&x);
+}
+
+static void test_urls_that_are_not_spoken(void **state)
+{
+    static const char *const urls[] = {"file:///etc/passwd", "ftp://127.0.0.1/x", "no url at all", ""};
+    struct fixture *f = *state;
+    struct exchange x;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(urls); i++) {
+        prepare(&x, f, "GET", "/");
+        snprintf(x.url, sizeof x.url, "%s", urls[i]);
+        assert_string_equal(go(&x, f), "bad-url");
+        assert_false(x.err.retryable);
+        discard(&x);
+    }
+}
+
+static void test_line_break_in_a_header(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/echo");
+    http_request_header(&x.request, "X-Name", "value\r\nX-Other: injected");
+    assert_string_equal(go(&x, f), "bad-header");
+    discard(&x);
+}
+
+static void test_time_limits(void **state)
+{
+    struct fixture *f = *state;
+    int64_t begin = clock_monotonic_ms();
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/stall");
+    x.request.timeout_ms = 100;
+    assert_string_equal(go(&x, f), "timed-out");
+    assert_true(x.err.retryable);
+    discard(&x);
+    prepare(&x, f, "GET", "/stall");
+    x.request.stall_ms = 160;
+    assert_string_equal(go(&x, f), "timed-out");
+    assert_non_null(strstr(x.err.message, "160 ms"));
+    discard(&x);
+    assert_in_range(clock_monotonic_ms() - begin, 260, 10000);
+    /* Slow, but it moves: longer in all than a stall may be. */
+    prepare(&x, f, "GET", "/drip/50");
+    x.request.stall_ms = 300;
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.body.len, 10);
+    assert_true(x.response.duration_ms >= 450);
+    discard(&x);
+}
+
+static void test_redirects(void **state)
+{
+    struct fixture *f = *state;
+    char path[256];
+    struct exchange x;
+
+    prepare(&x, f, "GET", "/redirect/302?/status/200");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 302);
+    assert_string_equal(http_response_header(&x.response, "location"), "/status/200");
+    discard(&x);
+    prepare(&x, f, "GET", "/redirect/302?/redirect/307?/status/200");
+    x.request.max_redirects = 2;
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 200);
+    assert_null(http_response_header(&x.response, "location"));
+    x.request.max_redirects = 1;
+    assert_string_equal(go(&x, f), "redirect-refused");
+    assert_false(x.err.retryable);
+    discard(&x);
+    prepare(&x, f, "GET", "/redirect/302?file:///etc/passwd");
+    x.request.max_redirects = 5;
+    assert_string_equal(go(&x, f), "redirect-refused");
+    discard(&x);
+    /* A PUT is never sent to another place. */
+    prepare(&x, f, "PUT", "/redirect/307?/echo");
+    x.request.max_redirects = 5;
+    x.request.body = view_of("x");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 307);
+    discard(&x);
+    snprintf(path, sizeof path, "/redirect/302?http://localhost:%d/echo", f->other.port);
+    prepare(&x, f, "GET", path);
+    x.request.max_redirects = 1;
+    http_request_header(&x.request, "Authorization", "Bearer s3cr3t");
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 200);
+    assert_non_null(strstr(buf_text(&x.response.body), "GET /echo"));
+    assert_null(strstr(buf_text(&x.response.body), "s3cr3t"));
+    discard(&x);
+}
+
+static long retry_after(struct fixture *f, const char *value)
+{
+    struct exchange x;
+    char path[128];
+    long wait;
+
+    snprintf(path, sizeof path, "/retry-after?%s", value);
+    prepare(&x, f, "GET", path);
+    assert_string_equal(go(&x, f), "");
+    assert_int_equal(x.response.status, 503);
+    wait = http_response_retry_after(&x.response);
+    discard(&x);
+    return wait;
+}
+
+static void test_retry_after(void **state)
+{
+    struct fixture *f = *state;
+    struct http_response dated;
+
+    assert_int_equal(retry_after(f, "3"), 3000);
+    assert_int_equal(retry_after(f, "99999999999999999999"), 600000);
+    assert_int_equal(retry_after(f, "-5"), 0);
+    assert_int_equal(retry_after(f, "3x"), 0);
+    assert_int_equal(retry_after(f, "soon"), 0);
+    http_response_init(&dated);
+    dated.date_ms = INT64_C(784111777000);
+    strings_add(&dated.headers, "retry-after: Sun, 06 Nov 1994 08:49:47 GMT");
+    assert_int_equal(http_response_retry_after(&dated), 10000);
+    http_response_dispose(&dated);
+}
+
+static void test_proxy(void **state)
+{
+    struct fixture *f = *state;
+    char proxy[64];
+    struct http_options options = {.proxy = proxy, .no_proxy = "127.0.0.1"};
+    struct http_client *client;
+    struct exchange x;
+
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", f->server.port);
+    client = http_client_new(f->loop, &options);
+    prepare(&x, f, "GET", "/");
+    snprintf(x.url, sizeof x.url, "http://elsewhere.invalid/x");
+    assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), 0);
+    assert_string_equal(buf_text(&x.response.body), "no such path");
+    discard(&x);
+    prepare(&x, f, "GET", "/status/201");
+    assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), 0);
+    assert_int_equal(x.response.status, 201);
+    discard(&x);
+    http_client_free(client);
+}
+
+/* ---- many at once ---- */
+
+#define MANY 300
+
+struct many {
+    struct fixture *f;
+    struct exchange exchanges[MANY];
+    struct http_transfer *transfers[MANY];
+    int finished, failed;
+    bool done;
+};
+
+static void on_one_done(void *context, const struct error *error)
+{
+    struct many *many = context;
+
+    many->failed += error != NULL;
+    many->done = ++many->finished == MANY;
+}
+
+static void test_many_at_once(void **state)
+{
+    struct many *many = xcalloc(1, sizeof *many);
+    struct fixture *f = *state;
+    char body[100];
+    size_t i;
+
+    memset(body, 'b', sizeof body);
+    for (i = 0; i < MANY; i++) {
+        prepare(&many->exchanges[i], f, "PUT", "/status/200");
+        many->exchanges[i].request.body = (struct view){body, sizeof body};
+        many->exchanges[i].request.error_body_only = true;
+        http_start(f->client, &many->exchanges[i].request, &many->exchanges[i].response, on_one_done, many);
+        if (i == 100)
+            http_client_set_connections(f->client, 32);
+    }
+    assert_int_equal(many->finished, 0);
+    loop_run_until(f->loop, &many->done);
+    assert_int_equal(many->failed, 0);
+    for (i = 0; i < MANY; i++) {
+        assert_int_equal(many->exchanges[i].response.status, 200);
+        discard(&many->exchanges[i]);
+    }
+    free(many);
+}
+
+struct chain {
+    struct fixture *f;
+    struct exchange x;
+    struct http_transfer *stalled;
+    int left;
+    bool done;
+};
+
+/* From inside `done`: cancel another, start the next, and pump the loop for a third. */
+static void on_link_done(void *context, const struct error *error)
+{
+    struct chain *chain = context;
+    struct exchange inner;
+
+    assert_null(error);
+    http_cancel(chain->stalled);
+    chain->stalled = NULL;
+    prepare(&inner, chain->f, "GET", "/status/202");
+    assert_string_equal(go(&inner, chain->f), "");
+    assert_int_equal(inner.response.status, 202);
+    discard(&inner);
+    if (--chain->left == 0)
+        chain->done = true;
+    else
+        http_start(chain->f->client, &chain->x.request, &chain->x.response, on_link_done, chain);
+}
+
+static void never(void *context, const struct error *error)
+{
+    (void)context;
+    (void)error;
+    fail_msg("a cancelled transfer was reported");
+}
+
+static void test_callbacks_may_start_cancel_and_pump(void **state)
+{
+    struct chain *chain = xcalloc(1, sizeof *chain);
+    struct exchange stalled, queued;
+    struct http_transfer *waiting;
+    int i;
+
+    chain->f = *state;
+    chain->left = 5;
+    prepare(&stalled, chain->f, "GET", "/stall");
+    prepare(&queued, chain->f, "GET", "/status/200");
+    chain->stalled = http_start(chain->f->client, &stalled.request, &stalled.response, never, NULL);
+    prepare(&chain->x, chain->f, "GET", "/status/200");
+    http_start(chain->f->client, &chain->x.request, &chain->x.response, on_link_done, chain);
+    loop_run_until(chain->f->loop, &chain->done);
+    /* Of four connections all are busy: the fifth waits, and can be cancelled there. */
+    for (i = 0; i < 4; i++)
+        http_start(chain->f->client, &stalled.request, &stalled.response, never, NULL);
+    waiting = http_start(chain->f->client, &queued.request, &queued.response, never, NULL);
+    loop_run_once(chain->f->loop, 10);
+    http_cancel(waiting);
+    http_cancel(NULL);
+    discard(&stalled);
+    discard(&queued);
+    discard(&chain->x);
+    free(chain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_get, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_put_from_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_empty_bodies_say_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_put_from_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_head_and_status, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_connection_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kept_connection_that_was_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_error_body_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_transport_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_urls_that_are_not_spoken, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_line_break_in_a_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_time_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_redirects, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retry_after, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_proxy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_callbacks_may_start_cancel_and_pump, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
