@@ -14,7 +14,7 @@
 
 struct s3_options {
     const char *bucket;
-    const char *region;    /* NULL or "auto": us-east-1 for signing, unless the endpoint says otherwise */
+    const char *region;    /* NULL or "auto": us-east-1, unless the endpoint (or S3, at the first call) says otherwise */
     const char *endpoint;  /* "https://host[:port]"; NULL: AWS's own of the region */
     bool path_style;       /* bucket in the path; forced for bucket names with dots under https and for IP endpoints */
     int max_attempts;      /* 0: 5 */
@@ -46,15 +46,19 @@ struct s3_call {
     size_t max_response;        /* 0: 64 KiB */
     /* filled by the call */
     struct http_response response;
-    int attempts;
+    int attempts;               /* requests sent. When more than 1, a condition may have failed because an earlier
+                                 * attempt had succeeded and its answer was lost: look before believing in a rival */
 };
 void s3_call_init(struct s3_call *call, const char *method, const char *key);
 void s3_call_dispose(struct s3_call *call);
 
 struct s3_operation;
 /* Starts it; done gets NULL on 2xx, else the error: class CLASS_UPLOAD_FAILED, reasons "access-denied",
- * "no-such-bucket", "no-such-key", "precondition-failed" (412), "conflict" (409), "not-modified", "slow-down",
- * "expired-token", "connect-failed" …; the message names the call, the URI, S3's code and message, the request id. */
+ * "no-such-bucket", "no-such-key", "no-such-upload", "precondition-failed" (412), "conflict" (409), "not-modified",
+ * "slow-down", "server-error", "wrong-region", "clock-skew", "content-mismatch" (what came is not what was signed),
+ * "file-changed" (shorter than it was), "request-refused", and those of net/http.h; CLASS_CREDENTIALS for those of
+ * aws/credentials.h, "credentials-refused" and "expired-token". The message names the call, the URI, S3's code and
+ * message, the request id. Strings, body and descriptor of the call are borrowed until done. */
 struct s3_operation *s3_start(struct s3 *s3, struct s3_call *call,
                               void (*done)(void *context, const struct error *error), void *context);
 /* Ends it without calling done. NULL is fine. */

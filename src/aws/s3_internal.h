@@ -1,0 +1,65 @@
+/* What the files of s3.h and s3_multipart.h share. For aws/ only. */
+#ifndef CAISSON_AWS_S3_INTERNAL_H
+#define CAISSON_AWS_S3_INTERNAL_H
+
+#include "aws/s3.h"
+#include "aws/sign.h"
+#include "net/retry.h"
+
+#define S3_REGION_MAX 32
+#define S3_URL_MAX ((size_t)16 << 10)
+
+/* Where requests go: made of the options and the region, made anew when S3 tells another region. */
+struct s3_place {
+    bool secure;
+    char *host;   /* Host header: lower case, with a port that is not the scheme's own */
+    char *prefix; /* path before "/key": "", "/bucket", "/base/bucket" */
+};
+/* The options' bucket and endpoint are valid (s3_place_check). */
+void s3_place_init(struct s3_place *place, const struct s3_options *options, const char *region);
+void s3_place_dispose(struct s3_place *place);
+int s3_place_check(const struct s3_options *options, struct error *err);
+/* The region that options and endpoint name, or us-east-1. */
+void s3_place_region(const struct s3_options *options, char region[S3_REGION_MAX]);
+bool s3_is_region(const char *text);
+
+struct s3 {
+    struct http_client *client;            /* borrowed */
+    struct credentials_provider *provider; /* borrowed */
+    struct loop *loop;
+    char *bucket, *endpoint;               /* endpoint NULL: AWS's own */
+    struct s3_options options;             /* its strings are the two above; region NULL */
+    char region[S3_REGION_MAX];
+    struct s3_place place;
+    struct sign_cache cache;
+    int64_t skew_ms;                       /* to be added to our clock */
+    struct s3_stats stats;
+    struct s3_operation *running;          /* doubly linked */
+    struct s3_upload *uploads;             /* those under way and those being aborted; doubly linked */
+};
+
+/* Gives up all uploads and aborts. */
+void s3_uploads_free(struct s3 *s3);
+
+/* The text of the first element of that name, unescaped, cut at the ceiling of `out` (overflow then). */
+bool s3_xml_find(struct view body, const char *element, struct buf *out);
+/* Whether the root element has that name. */
+bool s3_xml_root_is(struct view body, const char *element);
+
+/* What an answer outside 2xx (or an error document within 200) means. */
+enum s3_remedy {
+    S3_REMEDY_NONE,        /* as the error says: final, or retryable */
+    S3_REMEDY_CLOCK,       /* our clock is wrong: correct it and try at once */
+    S3_REMEDY_CREDENTIALS, /* renew them and try at once */
+    S3_REMEDY_REGION,      /* the bucket is elsewhere */
+};
+struct s3_failure {
+    enum s3_remedy remedy;
+    bool slow_down;
+    char region[S3_REGION_MAX]; /* S3_REMEDY_REGION: as told, or "" */
+    int64_t server_ms;          /* S3_REMEDY_CLOCK: wall time there */
+};
+void s3_failure_read(const struct s3 *s3, const struct s3_call *call, int64_t now_ms, struct s3_failure *failure,
+                     struct error *err);
+
+#endif
