@@ -48,7 +48,8 @@ struct spec_header_rule {
 };
 struct spec_artifact {
     char *from; /* NULL: build.output */
-    char *to;   /* s3://bucket/prefix/ or file:folder */
+    char *to;   /* s3://bucket/prefix/ or file:folder/; complete after spec_expand */
+    bool to_waits; /* `to` is a template that spec_expand completes: private to spec/ */
     enum artifact_mode mode;
     bool adopt;
     struct strings include, exclude;
@@ -161,7 +162,8 @@ int spec_load(struct spec *spec, struct view text, const struct spec_context *co
 int spec_load_json(struct spec *spec, const json_t *document, const json_t *origins,
                    const struct spec_context *context, struct problems *problems, struct error *err);
 void spec_dispose(struct spec *spec);
-/* After the checkout: commit and ref are known. */
+/* After the checkout: the commit is known, and the ref that it was resolved from ("refs/heads/main" or "main"; NULL:
+ * none). CLASS_SPEC_INVALID, reason "template-unsafe", when what comes out is no place to publish to. */
 int spec_expand(struct spec *spec, const char *commit, const char *ref, struct error *err);
 
 /* JSON Schema 2020-12. Caller frees with json_decref. */

@@ -1,0 +1,211 @@
+/* From resolved values, which are valid, to the struct that the program works with. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "spec/resolve.h"
+
+#define OUTPUT_BYTES_DEFAULT ((int64_t)5 << 30)
+#define LOG_BYTES_DEFAULT ((int64_t)64 << 20)
+
+static char *text_of(const json_t *object, const char *key)
+{
+    return xstrdup(json_string_value(json_object_get(object, key)));
+}
+
+static int64_t duration_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    int64_t ms = 0;
+
+    return text && duration_parse(text, &ms) == 0 ? ms : 0;
+}
+
+static void list_of(struct strings *list, const json_t *object, const char *key)
+{
+    const json_t *array = json_object_get(object, key);
+    size_t i;
+
+    for (i = 0; i < json_array_size(array); i++)
+        strings_add(list, json_string_value(json_array_get(array, i)));
+}
+
+static void pairs_of(struct spec_pairs *pairs, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+
+    pairs->items = xcalloc(json_object_size(object) + 1, sizeof *pairs->items);
+    json_object_foreach((json_t *)object, name, value)
+        pairs->items[pairs->len++] = (struct spec_pair){xstrdup(name), xstrdup(json_string_value(value))};
+}
+
+static struct value_source source_of(const json_t *value, struct position at)
+{
+    const char *env = json_string_value(json_object_get(value, "env"));
+    const char *file = json_string_value(json_object_get(value, "file"));
+
+    if (json_is_string(value))
+        return (struct value_source){VALUE_TEXT, xstrdup(json_string_value(value)), at};
+    if (env)
+        return (struct value_source){VALUE_ENV, xstrdup(env), at};
+    if (file)
+        return (struct value_source){VALUE_FILE, xstrdup(file), at};
+    return (struct value_source){VALUE_NONE, NULL, at};
+}
+
+static struct spec_command command_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (json_is_string(value))
+        return (struct spec_command){COMMAND_TEXT, xstrdup(json_string_value(value))};
+    return (struct spec_command){json_is_false(value) ? COMMAND_SKIP : COMMAND_UNSET, NULL};
+}
+
+static void fill_source(struct spec *spec, const struct resolution *resolution, const json_t *source)
+{
+    const json_t *auth = json_object_get(source, "auth");
+    const char *directory = json_string_value(json_object_get(source, "directory"));
+
+    spec->source.repository = text_of(source, "repository");
+    spec->source.ref = text_of(source, "ref");
+    spec->source.commit = text_of(source, "commit");
+    directory += *directory == '/';
+    spec->source.directory = xstrdup(*directory ? directory : ".");
+    spec->source.auth.token =
+        source_of(json_object_get(auth, "token"), layer_position(resolution->layer, "source.auth.token"));
+    spec->source.auth.username =
+        source_of(json_object_get(auth, "username"), layer_position(resolution->layer, "source.auth.username"));
+    spec->source.auth.password =
+        source_of(json_object_get(auth, "password"), layer_position(resolution->layer, "source.auth.password"));
+}
+
+static void fill_secrets(struct spec *spec, const struct resolution *resolution, const json_t *secrets)
+{
+    const char *name;
+    json_t *value;
+
+    spec->secrets = xcalloc(json_object_size(secrets) + 1, sizeof *spec->secrets);
+    json_object_foreach((json_t *)secrets, name, value) {
+        struct spec_secret *secret = &spec->secrets[spec->secrets_len++];
+        CLEANUP_FREE char *path = xasprintf("secrets.%s", name);
+
+        secret->name = xstrdup(name);
+        secret->source = source_of(value, layer_position(resolution->layer, path));
+        list_of(&secret->steps, value, "steps");
+    }
+}
+
+static void fill_build(struct spec *spec, const json_t *build)
+{
+    const char *builder = json_string_value(json_object_get(build, "builder"));
+    int i;
+
+    for (i = BUILDER_AUTO; i <= BUILDER_NONE; i++)
+        if (strcmp(builder, builder_name((enum builder)i)) == 0)
+            spec->build.builder = (enum builder)i;
+    spec->build.node = text_of(build, "node");
+    spec->build.framework = text_of(build, "framework");
+    spec->build.output = text_of(build, "output");
+    spec->build.install = command_of(build, "install");
+    spec->build.command = command_of(build, "command");
+    spec->build.test = text_of(build, "test");
+    list_of(&spec->build.commands, build, "commands");
+}
+
+static void fill_headers(struct spec_artifact *artifact, const json_t *headers)
+{
+    size_t i;
+
+    artifact->headers = xcalloc(json_array_size(headers) + 1, sizeof *artifact->headers);
+    artifact->headers_len = json_array_size(headers);
+    for (i = 0; i < artifact->headers_len; i++) {
+        const json_t *rule = json_array_get(headers, i);
+
+        artifact->headers[i] = (struct spec_header_rule){
+            .match = text_of(rule, "match"),
+            .cache_control = text_of(rule, "cache_control"),
+            .content_type = text_of(rule, "content_type"),
+            .content_disposition = text_of(rule, "content_disposition"),
+            .content_language = text_of(rule, "content_language"),
+        };
+    }
+}
+
+static void fill_artifact(struct spec_artifact *artifact, const struct resolution *resolution, const json_t *json,
+                          size_t index)
+{
+    const json_t *s3 = json_object_get(json, "s3");
+    CLEANUP_FREE char *path = xasprintf("artifacts[%zu].to", index);
+
+    artifact->from = text_of(json, "from");
+    artifact->to = text_of(json, "to");
+    artifact->mode = strcmp(json_string_value(json_object_get(json, "mode")), "add") == 0 ? ARTIFACT_ADD
+                                                                                          : ARTIFACT_MIRROR;
+    artifact->adopt = json_is_true(json_object_get(json, "adopt"));
+    artifact->at = layer_position(resolution->layer, path);
+    list_of(&artifact->include, json, "include");
+    list_of(&artifact->exclude, json, "exclude");
+    fill_headers(artifact, json_object_get(json, "headers"));
+    artifact->s3.endpoint = text_of(s3, "endpoint");
+    artifact->s3.region = text_of(s3, "region");
+    artifact->s3.path_style = json_is_true(json_object_get(s3, "path_style"));
+    artifact->to_waits = json_object_get(resolution->waiting, path) != NULL;
+}
+
+static int64_t least(int64_t value, int64_t max)
+{
+    return max > 0 && max < value ? max : value;
+}
+
+static void fill_limits(struct spec *spec, const struct resolution *resolution)
+{
+    const struct operator_file *file = resolution->context->operator_file;
+
+    spec->limits.output_bytes = least(OUTPUT_BYTES_DEFAULT, file ? file->max.output_bytes : 0);
+    spec->limits.log_bytes = least(LOG_BYTES_DEFAULT, file ? file->max.log_bytes : 0);
+}
+
+static void fill_times(struct spec *spec, const json_t *values)
+{
+    const json_t *timeouts = json_object_get(values, "timeouts");
+    const json_t *retry = json_object_get(values, "retry");
+    const char *created_at = json_string_value(json_object_get(values, "created_at"));
+
+    if (created_at)
+        clock_parse(created_at, &spec->created_at_ms);
+    spec->timeout_ms = duration_of(values, "timeout");
+    spec->timeouts.checkout_ms = duration_of(timeouts, "checkout");
+    spec->timeouts.install_ms = duration_of(timeouts, "install");
+    spec->timeouts.build_ms = duration_of(timeouts, "build");
+    spec->timeouts.test_ms = duration_of(timeouts, "test");
+    spec->timeouts.publish_ms = duration_of(timeouts, "publish");
+    spec->timeouts.idle_ms = duration_of(timeouts, "idle");
+    spec->retry.max_attempts = (int)json_integer_value(json_object_get(retry, "max_attempts"));
+    spec->retry.backoff_ms = duration_of(retry, "backoff");
+}
+
+void fill_spec(struct spec *spec, const struct resolution *resolution)
+{
+    const json_t *values = resolution->values;
+    const json_t *artifacts = json_object_get(values, "artifacts");
+    size_t i;
+
+    spec->type = strcmp(json_string_value(json_object_get(values, "type")), "test") == 0 ? JOB_TEST : JOB_BUILD;
+    spec->id = text_of(values, "id");
+    spec->project = text_of(values, "project");
+    pairs_of(&spec->labels, json_object_get(values, "labels"));
+    pairs_of(&spec->env, json_object_get(values, "env"));
+    fill_source(spec, resolution, json_object_get(values, "source"));
+    fill_secrets(spec, resolution, json_object_get(values, "secrets"));
+    fill_build(spec, json_object_get(values, "build"));
+    spec->artifacts = xcalloc(json_array_size(artifacts) + 1, sizeof *spec->artifacts);
+    for (i = 0; i < json_array_size(artifacts); i++)
+        fill_artifact(&spec->artifacts[spec->artifacts_len++], resolution, json_array_get(artifacts, i), i);
+    fill_times(spec, values);
+    fill_limits(spec, resolution);
+    spec->result = text_of(values, "result");
+    spec->log = text_of(values, "log");
+}

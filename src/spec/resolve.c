@@ -1,0 +1,281 @@
+#include "spec/resolve.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "spec/parse_state.h"
+
+static const char operator_origin[] = "operator";
+
+/* ---- origins ---- */
+
+/* A value was replaced: what was said about its parts is no longer true. */
+static void forget(json_t *origins, const char *path)
+{
+    size_t len = strlen(path);
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(origins, next, key, value) {
+        if (strncmp(key, path, len) == 0 && (key[len] == '\0' || key[len] == '.' || key[len] == '['))
+            json_object_del(origins, key);
+    }
+}
+
+static void set_origin(struct resolution *resolution, const char *path, const char *fixed)
+{
+    struct position at = layer_position(resolution->layer, path);
+    const char *given = json_string_value(json_object_get(resolution->given, path));
+    char line[32];
+
+    snprintf(line, sizeof line, "line %d", at.line);
+    if (!fixed)
+        fixed = given ? given : at.line ? line : "profile";
+    json_object_set_new(resolution->origins, path, json_string(fixed));
+}
+
+static void note(struct resolution *resolution, const struct rule *rule, const json_t *value, const char *path,
+                 const char *fixed)
+{
+    const struct rule *child;
+    size_t i;
+
+    if (rule->type != TYPE_OBJECT_LIST) {
+        set_origin(resolution, path, fixed);
+        return;
+    }
+    for (i = 0; i < json_array_size(value); i++) {
+        for (child = rule_first(rule->children); child; child = rule_next(child)) {
+            CLEANUP_FREE char *item = xasprintf("%s[%zu].%s", path, i, child->name);
+            const json_t *part = json_object_get(json_array_get(value, i), child->name);
+            const struct rule *below;
+
+            if (part && child->type != TYPE_OBJECT)
+                note(resolution, child, part, item, fixed);
+            for (below = part && child->type == TYPE_OBJECT ? rule_first(child->children) : NULL; below;
+                 below = rule_next(below)) {
+                CLEANUP_FREE char *deep = path_join(item, below->name);
+
+                if (json_object_get(part, below->name))
+                    set_origin(resolution, deep, fixed);
+            }
+        }
+    }
+}
+
+/* ---- layers ---- */
+
+static json_t *object_of(json_t *into, const char *name)
+{
+    json_t *object = json_object_get(into, name);
+
+    if (!object) {
+        object = json_object();
+        json_object_set_new(into, name, object);
+    }
+    return object;
+}
+
+static void merge(struct resolution *resolution, const struct rule *rules, json_t *into, const json_t *from,
+                  const char *base, const char *fixed)
+{
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); rule; rule = rule_next(rule)) {
+        CLEANUP_FREE char *path = path_join(base, rule->name);
+        json_t *value = json_object_get(from, rule->name);
+        const char *key;
+        json_t *item;
+
+        if (!value)
+            continue;
+        if (rule->type == TYPE_OBJECT) {
+            merge(resolution, rule->children, object_of(into, rule->name), value, path, fixed);
+        } else if (rule->type == TYPE_TEXT_MAP || rule->type == TYPE_SECRET_MAP) {
+            json_object_foreach(value, key, item) {
+                CLEANUP_FREE char *entry = path_join(path, key);
+
+                json_object_set_new(object_of(into, rule->name), key, json_deep_copy(item));
+                set_origin(resolution, entry, fixed);
+            }
+        } else {
+            forget(resolution->origins, path);
+            json_object_set_new(into, rule->name, json_deep_copy(value));
+            note(resolution, rule, value, path, fixed);
+        }
+    }
+}
+
+static json_t *fallback_value(const struct rule *rule)
+{
+    if (rule->type == TYPE_BOOL)
+        return json_boolean(strcmp(rule->fallback, "true") == 0);
+    if (rule->type == TYPE_INT)
+        return json_integer(strtol(rule->fallback, NULL, 10));
+    return json_string(rule->fallback);
+}
+
+static void apply_defaults(struct resolution *resolution, const struct rule *rules, json_t *into, const char *base)
+{
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); rule; rule = rule_next(rule)) {
+        CLEANUP_FREE char *path = path_join(base, rule->name);
+        json_t *value = json_object_get(into, rule->name);
+        size_t i;
+
+        if (rule->type == TYPE_OBJECT && !rule->later) {
+            apply_defaults(resolution, rule->children, object_of(into, rule->name), path);
+            if (json_object_size(json_object_get(into, rule->name)) == 0)
+                json_object_del(into, rule->name);
+        }
+        for (i = 0; rule->type == TYPE_OBJECT_LIST && i < json_array_size(value); i++) {
+            CLEANUP_FREE char *item = xasprintf("%s[%zu]", path, i);
+
+            apply_defaults(resolution, rule->children, json_array_get(value, i), item);
+        }
+        if (!rule->fallback || value)
+            continue;
+        json_object_set_new(into, rule->name, fallback_value(rule));
+        set_origin(resolution, path, "default");
+    }
+}
+
+/* ---- the operator's bounds ---- */
+
+static void write_duration(int64_t ms, char text[CLOCK_TEXT_SIZE])
+{
+    static const struct {
+        const char *unit;
+        int64_t factor;
+    } units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+
+    while (ms % units[i].factor)
+        i++;
+    snprintf(text, CLOCK_TEXT_SIZE, "%lld%s", (long long)(ms / units[i].factor), units[i].unit);
+}
+
+static void bound(struct resolution *resolution, json_t *object, const char *key, const char *path, int64_t max_ms)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    char bounded[CLOCK_TEXT_SIZE];
+    int64_t ms;
+
+    if (max_ms <= 0 || !text || duration_parse(text, &ms) || (ms > 0 && ms <= max_ms))
+        return;
+    write_duration(max_ms, bounded);
+    json_object_set_new(object, key, json_string(bounded));
+    set_origin(resolution, path, "operator (max)");
+}
+
+static void apply_bounds(struct resolution *resolution, const struct operator_file *file)
+{
+    json_t *timeouts = json_object_get(resolution->values, "timeouts");
+
+    bound(resolution, resolution->values, "timeout", "timeout", file->max.timeout_ms);
+    bound(resolution, timeouts, "checkout", "timeouts.checkout", file->max.checkout_ms);
+    bound(resolution, timeouts, "install", "timeouts.install", file->max.install_ms);
+    bound(resolution, timeouts, "build", "timeouts.build", file->max.build_ms);
+    bound(resolution, timeouts, "test", "timeouts.test", file->max.test_ms);
+    bound(resolution, timeouts, "publish", "timeouts.publish", file->max.publish_ms);
+    bound(resolution, timeouts, "idle", "timeouts.idle", file->max.idle_ms);
+}
+
+/* Defaults and pins that are for another builder than the job's say nothing about it. */
+static void drop_other_builders(struct resolution *resolution)
+{
+    json_t *build = json_object_get(resolution->values, "build");
+    const char *name = json_string_value(json_object_get(build, "builder"));
+    const struct rule *rule;
+    unsigned bit = 1;
+
+    if (!json_object_get(json_object_get(resolution->layer->values, "build"), "builder") &&
+        layer_has(resolution->layer, "build.builder"))
+        return;
+    for (; bit <= FOR_NONE && name && strcmp(name, builder_name((enum builder)__builtin_ctz(bit))) != 0; bit <<= 1)
+        ;
+    for (rule = rule_first(build_rules); rule; rule = rule_next(rule)) {
+        CLEANUP_FREE char *path = path_join("build", rule->name);
+
+        if (rule->builders == BUILDERS_ALL || rule->builders & bit || !json_object_get(build, rule->name))
+            continue;
+        if (json_object_get(json_object_get(resolution->layer->values, "build"), rule->name))
+            resolution_problem(resolution, path, NULL, "does not apply to the builder %s", name);
+        json_object_del(build, rule->name);
+        forget(resolution->origins, path);
+    }
+}
+
+static void pin_servers(struct resolution *resolution, const struct operator_file *file)
+{
+    json_t *artifacts = json_object_get(resolution->values, "artifacts");
+    size_t i;
+
+    for (i = 0; i < json_array_size(artifacts); i++) {
+        json_t *artifact = json_array_get(artifacts, i);
+        CLEANUP_FREE char *endpoint = xasprintf("artifacts[%zu].s3.endpoint", i);
+        CLEANUP_FREE char *region = xasprintf("artifacts[%zu].s3.region", i);
+        const char *to = json_string_value(json_object_get(artifact, "to"));
+
+        if (!to || strncmp(to, "s3:", 3) != 0)
+            continue;
+        if (file->pin_endpoint) {
+            json_object_set_new(object_of(artifact, "s3"), "endpoint", json_string(file->pin_endpoint));
+            set_origin(resolution, endpoint, operator_origin);
+        }
+        if (file->pin_region) {
+            json_object_set_new(object_of(artifact, "s3"), "region", json_string(file->pin_region));
+            set_origin(resolution, region, operator_origin);
+        }
+    }
+}
+
+void resolve_layers(struct resolution *resolution)
+{
+    const struct operator_file *file = resolution->context->operator_file;
+
+    resolution->values = json_object();
+    resolution->origins = json_object();
+    resolution->waiting = json_object();
+    if (file && file->defaults)
+        merge(resolution, spec_rules, resolution->values, file->defaults, "", operator_origin);
+    merge(resolution, spec_rules, resolution->values, resolution->layer->values, "", NULL);
+    if (file && file->pins)
+        merge(resolution, spec_rules, resolution->values, file->pins, "", operator_origin);
+    apply_defaults(resolution, spec_rules, resolution->values, "");
+    drop_other_builders(resolution);
+    if (file) {
+        apply_bounds(resolution, file);
+        pin_servers(resolution, file);
+    }
+}
+
+void resolution_dispose(struct resolution *resolution)
+{
+    json_decref(resolution->values);
+    json_decref(resolution->origins);
+    json_decref(resolution->waiting);
+}
+
+json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key)
+{
+    return json_object_get(*object ? json_object_get(resolution->values, object) : resolution->values, key);
+}
+
+int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
+{
+    CLEANUP_FREE char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&message, format, args) < 0)
+        message = NULL;
+    va_end(args);
+    return problem_add(resolution->problems, layer_position(resolution->layer, path), path, hint, "%s",
+                       message ? message : "out of memory");
+}

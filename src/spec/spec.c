@@ -1,0 +1,221 @@
+#include "spec/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "spec/problems.h"
+#include "spec/resolve.h"
+#include "spec/template.h"
+
+#define SUMMARY_MAX 1600 /* of problems in an error's message, which holds 2,048 bytes */
+
+static const char *const builders[] = {"auto", "node", "commands", "none"};
+
+const char *builder_name(enum builder builder)
+{
+    return builders[builder];
+}
+
+const char *artifact_mode_name(enum artifact_mode mode)
+{
+    return mode == ARTIFACT_ADD ? "add" : "mirror";
+}
+
+/* As many whole lines as fit; the number says what is missing. */
+static int report(const struct problems *problems, const char *name, struct error *err)
+{
+    struct buf all;
+    const char *text;
+    size_t len;
+
+    buf_init(&all, (size_t)1 << 20);
+    problems_print(problems, name, &all);
+    text = buf_text(&all);
+    len = all.len;
+    if (len > SUMMARY_MAX)
+        for (len = SUMMARY_MAX; len > 0 && text[len] != '\n'; len--)
+            ;
+    while (len && text[len - 1] == '\n')
+        len--;
+    if (problems->len == 1 && !problems->more)
+        error_set(err, CLASS_SPEC_INVALID, "spec-invalid", "%.*s", (int)len, text);
+    else
+        error_set(err, CLASS_SPEC_INVALID, "spec-invalid", "%zu%s mistakes:\n%.*s%s", problems->len,
+                  problems->more ? " or more" : "", (int)len, text, len + 1 < all.len ? "\n…" : "");
+    buf_dispose(&all);
+    return error_hint(err, "docs/spec.md describes every key; `caisson validate` shows all mistakes of a spec");
+}
+
+static int load(struct spec *spec, const struct document *document, const json_t *origins,
+                const struct spec_context *context, struct problems *problems)
+{
+    struct layer layer = {0};
+    struct resolution resolution = {.layer = &layer, .given = origins, .context = context, .problems = problems};
+    struct parse_options options = {.context = context};
+
+    parse_layer(&layer, document->root, spec_rules, &options, problems);
+    resolve_layers(&resolution);
+    resolve_places(&resolution);
+    crosscheck(&resolution);
+    if (problems->len == 0) {
+        fill_spec(spec, &resolution);
+        spec->resolved = resolution_for_plan(&resolution);
+        spec->origins = json_incref(resolution.origins);
+    }
+    resolution_dispose(&resolution);
+    layer_dispose(&layer);
+    return problems->len ? -1 : 0;
+}
+
+static int finish(int rc, const struct spec_context *context, struct problems *problems, struct error *err)
+{
+    if (rc == 0)
+        return 0;
+    problems_sort(problems);
+    return report(problems, context->name, err);
+}
+
+int spec_load(struct spec *spec, struct view text, const struct spec_context *context, struct problems *problems,
+              struct error *err)
+{
+    struct document document;
+    int rc;
+
+    *spec = (struct spec){0};
+    rc = document_parse(&document, text, problems);
+    if (rc == 0)
+        rc = load(spec, &document, NULL, context, problems);
+    document_dispose(&document);
+    return finish(rc, context, problems, err);
+}
+
+int spec_load_json(struct spec *spec, const json_t *json, const json_t *origins, const struct spec_context *context,
+                   struct problems *problems, struct error *err)
+{
+    struct document document;
+    int rc;
+
+    *spec = (struct spec){0};
+    rc = document_from_json(&document, json, problems);
+    if (rc == 0)
+        rc = load(spec, &document, origins, context, problems);
+    document_dispose(&document);
+    return finish(rc, context, problems, err);
+}
+
+static const char *short_ref(const char *ref)
+{
+    if (ref && strncmp(ref, "refs/heads/", 11) == 0)
+        return ref + 11;
+    if (ref && strncmp(ref, "refs/tags/", 10) == 0)
+        return ref + 10;
+    return ref;
+}
+
+static int expand_target(struct spec_artifact *artifact, const struct template_values *values, struct error *err)
+{
+    CLEANUP_FREE char *expanded = template_expand(artifact->to, values, VARIABLES_ALL);
+    struct remark remark = {0};
+
+    if (check_target(expanded, &remark)) {
+        free(remark.normal);
+        return error_set(err, CLASS_SPEC_INVALID, "template-unsafe", "artifacts: to: %s becomes %s: %s", artifact->to,
+                         expanded, remark.message);
+    }
+    free(artifact->to);
+    artifact->to = remark.normal ? remark.normal : xstrdup(expanded);
+    artifact->to_waits = false;
+    return 0;
+}
+
+int spec_expand(struct spec *spec, const char *commit, const char *ref, struct error *err)
+{
+    struct template_values values = {
+        .project = spec->project, .id = spec->id, .ref = short_ref(ref ? ref : spec->source.ref), .commit = commit};
+    size_t i;
+
+    for (i = 0; i < spec->artifacts_len; i++)
+        if (spec->artifacts[i].to_waits && expand_target(&spec->artifacts[i], &values, err))
+            return -1;
+    return 0;
+}
+
+static void dispose_pairs(struct spec_pairs *pairs)
+{
+    size_t i;
+
+    for (i = 0; i < pairs->len; i++) {
+        free(pairs->items[i].name);
+        wipe_free(pairs->items[i].value);
+    }
+    free(pairs->items);
+}
+
+static void dispose_artifact(struct spec_artifact *artifact)
+{
+    size_t i;
+
+    for (i = 0; i < artifact->headers_len; i++) {
+        free(artifact->headers[i].match);
+        free(artifact->headers[i].cache_control);
+        free(artifact->headers[i].content_type);
+        free(artifact->headers[i].content_disposition);
+        free(artifact->headers[i].content_language);
+    }
+    free(artifact->headers);
+    free(artifact->from);
+    free(artifact->to);
+    strings_dispose(&artifact->include);
+    strings_dispose(&artifact->exclude);
+    free(artifact->s3.endpoint);
+    free(artifact->s3.region);
+}
+
+static void dispose_build(struct spec *spec)
+{
+    free(spec->build.node);
+    free(spec->build.framework);
+    free(spec->build.output);
+    free(spec->build.install.text);
+    free(spec->build.command.text);
+    free(spec->build.test);
+    strings_dispose(&spec->build.commands);
+}
+
+static void dispose_source(struct spec *spec)
+{
+    free(spec->source.repository);
+    free(spec->source.ref);
+    free(spec->source.commit);
+    free(spec->source.directory);
+    wipe_free(spec->source.auth.token.text);
+    wipe_free(spec->source.auth.username.text);
+    wipe_free(spec->source.auth.password.text);
+}
+
+void spec_dispose(struct spec *spec)
+{
+    size_t i;
+
+    free(spec->id);
+    free(spec->project);
+    dispose_pairs(&spec->labels);
+    dispose_pairs(&spec->env);
+    dispose_source(spec);
+    dispose_build(spec);
+    for (i = 0; i < spec->secrets_len; i++) {
+        free(spec->secrets[i].name);
+        wipe_free(spec->secrets[i].source.text);
+        strings_dispose(&spec->secrets[i].steps);
+    }
+    free(spec->secrets);
+    for (i = 0; i < spec->artifacts_len; i++)
+        dispose_artifact(&spec->artifacts[i]);
+    free(spec->artifacts);
+    free(spec->result);
+    free(spec->log);
+    json_decref(spec->resolved);
+    json_decref(spec->origins);
+    *spec = (struct spec){0};
+}

@@ -1,0 +1,151 @@
+#include "spec/table.h"
+
+#include <string.h>
+
+const char *const secret_steps[] = {"install", "build", "test", NULL};
+const char *const value_kinds[] = {"env", "file", NULL};
+const char *const later_value_kinds[] = {"ssm", "secret", NULL};
+
+static const char *const types[] = {"build", "test", NULL};
+
+static const struct rule timeouts_rules[] = {
+    {.name = "checkout", .type = TYPE_DURATION, .fallback = "2m", .doc = "Getting the source, all attempts together."},
+    {.name = "install", .type = TYPE_DURATION, .fallback = "10m", .doc = "The install command, all attempts together."},
+    {.name = "build", .type = TYPE_DURATION, .fallback = "20m", .doc = "The build command, or each of `commands`."},
+    {.name = "test", .type = TYPE_DURATION, .fallback = "20m", .doc = "The test command."},
+    {.name = "publish", .type = TYPE_DURATION, .fallback = "10m", .doc = "Publishing, up to its point of no return."},
+    {.name = "idle",
+     .type = TYPE_DURATION,
+     .fallback = "10m",
+     .doc = "How long a command may go on without any output."},
+    {0},
+};
+
+static const struct rule retry_rules[] = {
+    {.name = "max_attempts", .type = TYPE_INT, .fallback = "3", .min = 1, .max = 10, .doc = "1: no retries."},
+    {.name = "backoff",
+     .type = TYPE_DURATION,
+     .fallback = "2s",
+     .doc = "The pause before the second attempt; it doubles with each, with jitter."},
+    {0},
+};
+
+/* Known, so that their names are refused by name wherever they stand below; refused as a whole. */
+#define LATER(key, sentence) {.name = (key), .type = TYPE_OBJECT, .later = true, .doc = (sentence)}
+
+const struct rule spec_rules[] = {
+    {.name = "version",
+     .type = TYPE_INT,
+     .min = 1,
+     .max = 1,
+     .required = true,
+     .doc = "The version of this format. A spec that is valid for a version stays valid for it.",
+     .example = "1"},
+    {.name = "type",
+     .type = TYPE_ENUM,
+     .values = types,
+     .fallback = "build",
+     .doc = "`build` installs, builds and publishes; `test` installs, builds and tests, and publishes nothing."},
+    {.name = "id",
+     .type = TYPE_TEXT,
+     .check = check_id,
+     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+     .fallback_doc = "the ECS task's id, else a new one",
+     .doc = "The job's id. A job with the same id may publish again: it is a retry.",
+     .example = "abc123"},
+    {.name = "project",
+     .type = TYPE_TEXT,
+     .check = check_id,
+     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+     .fallback_doc = "the repository's name",
+     .doc = "What the job belongs to.",
+     .example = "shop"},
+    {.name = "labels",
+     .type = TYPE_TEXT_MAP,
+     .check = check_label,
+     .check_name = check_label_name,
+     .max = 64,
+     .doc = "Opaque pairs, echoed in the result and in every event.",
+     .example = "{ serviceId: s1 }"},
+    {.name = "created_at",
+     .type = TYPE_TIMESTAMP,
+     .fallback_doc = "the job's start",
+     .doc = "When the job was made (RFC 3339). It orders publishes: an older job that ends later is superseded. Not "
+            "more than 5 minutes in the future.",
+     .example = "2026-01-09T12:00:00Z"},
+    {.name = "source", .type = TYPE_OBJECT, .children = source_rules, .required = true, .doc = "What is built."},
+    {.name = "env",
+     .type = TYPE_TEXT_MAP,
+     .check = check_env_value,
+     .check_name = check_env_name,
+     .max = 1000,
+     .private = true,
+     .doc = "Environment variables of the install, build and test commands. Some names are reserved (below).",
+     .example = "{ NODE_ENV: production }"},
+    {.name = "secrets",
+     .type = TYPE_SECRET_MAP,
+     .check_name = check_env_name,
+     .max = 100,
+     .private = true,
+     .doc = "Environment variables whose values are kept out of logs, results and the published files. `steps` says "
+            "which commands see them: `install`, `build`, `test`; default: all.",
+     .example = "{ NPM_TOKEN: { file: /run/secrets/npm, steps: [install] } }"},
+    {.name = "build",
+     .type = TYPE_OBJECT,
+     .children = build_rules,
+     .doc = "How it is built. Without it everything is detected."},
+    LATER("image", "Build and push a container image."),
+    {.name = "artifacts",
+     .type = TYPE_OBJECT_LIST,
+     .children = artifact_rules,
+     .max = 20,
+     .fallback_doc = "`[{ to: \"file:out/\" }]`, but as PID 1 it must be given when the type is `build`",
+     .doc = "What is published where. A job of type `test` publishes nothing."},
+    LATER("cache", "Folders that are kept from job to job."),
+    {.name = "timeout", .type = TYPE_DURATION, .fallback = "30m", .doc = "The whole job."},
+    {.name = "timeouts", .type = TYPE_OBJECT, .children = timeouts_rules, .doc = "Single steps of the job."},
+    LATER("limits", "Memory, disk, output and log."),
+    {.name = "retry",
+     .type = TYPE_OBJECT,
+     .children = retry_rules,
+     .doc = "Steps that fail by something that can pass by itself (a lost connection, a server's 503) are tried again."},
+    LATER("control", "Where a request to cancel is looked for."),
+    {.name = "result",
+     .type = TYPE_TEXT,
+     .check = check_object,
+     .variables = VARIABLES_EARLY,
+     .pattern = "^(s3://|file:)",
+     .doc = "Where the result document is written: `s3://bucket/key` or `file:path`.",
+     .example = "s3://bucket/jobs/${id}/result.json"},
+    {.name = "log",
+     .type = TYPE_TEXT,
+     .check = check_object,
+     .variables = VARIABLES_EARLY,
+     .pattern = "^(s3://|file:)",
+     .doc = "Where the whole log is written at the end; a name that ends in `.gz` is compressed.",
+     .example = "s3://bucket/jobs/${id}/log.gz"},
+    LATER("notify", "Who is told about the job's progress and end."),
+    {0},
+};
+
+const struct rule *rule_first(const struct rule *rules)
+{
+    while (rules && !rules->name)
+        rules = rules->children;
+    return rules;
+}
+
+const struct rule *rule_next(const struct rule *rule)
+{
+    return rule_first(rule + 1);
+}
+
+const struct rule *rule_find(const struct rule *rules, const char *name)
+{
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); rule; rule = rule_next(rule))
+        if (strcmp(rule->name, name) == 0)
+            return rule;
+    return NULL;
+}

@@ -1,0 +1,91 @@
+/*
+ * The one table of the spec. A rule describes a key: what it is called, what may stand there, what stands there when
+ * nothing is said, and what it means. Parsing (parse.c), defaults (resolve.c), the JSON Schema (schema.c) and
+ * docs/spec.md (markdown.c) walk it; nothing else knows the keys' names but fill.c, which hands them to the program,
+ * and crosscheck.c, which holds the rules between keys.
+ *
+ * To add a key: one entry here (table_*.c), one line in fill.c, the sentence goes to docs/spec.md by itself.
+ */
+#ifndef CAISSON_SPEC_TABLE_H
+#define CAISSON_SPEC_TABLE_H
+
+#include <stdbool.h>
+
+#include "spec/names.h"
+#include "spec/spec.h"
+
+enum value_type {
+    TYPE_TEXT,
+    TYPE_BOOL,
+    TYPE_INT,
+    TYPE_DURATION,
+    TYPE_SIZE,
+    TYPE_ENUM,
+    TYPE_TIMESTAMP,
+    TYPE_COMMAND,     /* a text, or false */
+    TYPE_VALUE,       /* a text, {env: NAME} or {file: PATH} */
+    TYPE_SECRET,      /* the same with steps: */
+    TYPE_OBJECT,      /* children */
+    TYPE_LIST,        /* of texts; check, values and variables are of each */
+    TYPE_OBJECT_LIST, /* of children */
+    TYPE_TEXT_MAP,    /* any name → text */
+    TYPE_SECRET_MAP,  /* any name → TYPE_SECRET */
+};
+
+enum {
+    BUILDERS_ALL = 0,
+    FOR_AUTO = 1 << BUILDER_AUTO,
+    FOR_NODE = 1 << BUILDER_NODE,
+    FOR_COMMANDS = 1 << BUILDER_COMMANDS,
+    FOR_NONE = 1 << BUILDER_NONE,
+};
+
+/* Template variables: bits of struct rule.variables. */
+enum {
+    VARIABLE_PROJECT = 1,
+    VARIABLE_ID = 2,
+    VARIABLE_REF = 4,
+    VARIABLE_COMMIT = 8,
+    VARIABLE_SHORT_COMMIT = 16,
+    VARIABLES_EARLY = VARIABLE_PROJECT | VARIABLE_ID, /* known whatever happens */
+    VARIABLES_ALL = 31,
+};
+
+struct rule {
+    const char *name; /* NULL ends a list, which goes on with `children` when they are given */
+    enum value_type type;
+    const struct rule *children;
+    const char *const *values;       /* TYPE_ENUM and lists of words; NULL-terminated */
+    const char *const *aliases;      /* other words for values: "npm", "node", …, NULL */
+    const char *const *later_values; /* words of later versions */
+    const char *fallback;            /* the default as text */
+    const char *fallback_doc;        /* a default that is worked out, in words */
+    const char *pattern;             /* ECMA-262, for the schema: what `check` accepts or more */
+    text_check *check;               /* of the text, after templates are expanded */
+    text_check *check_name;          /* of a map's names */
+    long min, max;                   /* TYPE_INT; lists and maps: max number of items, 0: 100 */
+    unsigned builders;               /* FOR_* bits; BUILDERS_ALL */
+    unsigned variables;              /* VARIABLE_* bits; 0: no template */
+    bool required;
+    bool later;   /* a key of a later version: known, and refused by name */
+    bool private; /* never quoted in a message, masked in plan when it stands there as plain text */
+    const char *doc;
+    const char *example;
+};
+
+/* The first and the following rule of a list; NULL at its end. */
+const struct rule *rule_first(const struct rule *rules);
+const struct rule *rule_next(const struct rule *rule);
+const struct rule *rule_find(const struct rule *rules, const char *name);
+
+extern const struct rule spec_rules[];
+extern const struct rule source_rules[];
+extern const struct rule build_rules[];
+extern const struct rule artifact_rules[];
+extern const struct rule operator_rules[];
+
+extern const char *const secret_steps[];
+extern const char *const value_kinds[];       /* "env", "file" */
+extern const char *const later_value_kinds[]; /* "ssm", "secret" */
+
+#endif
