@@ -169,14 +169,15 @@ static struct finding look(const struct redactor *redactor, struct view text)
     return finding;
 }
 
-/* The first place from `at` on where something may begin. */
-static size_t next_candidate(const struct redactor *redactor, struct view text, size_t at)
+/* The first place from `at` on where something may begin; the last bytes, too few to hash, are all such places, unless
+ * the text ends with them: no pattern is so short. */
+static size_t next_candidate(const struct redactor *redactor, struct view text, size_t at, bool final)
 {
     if (redactor->count == 0)
         return text.len;
     while (at + HASHED_BYTES <= text.len && !may_begin(redactor, hash_of(text.data + at)))
         at++;
-    return at;
+    return final && at + HASHED_BYTES > text.len ? text.len : at;
 }
 
 struct run {
@@ -195,7 +196,7 @@ static size_t run_through(struct run *run)
     size_t at = 0;
 
     for (;; at++) {
-        at = next_candidate(run->redactor, run->text, at);
+        at = next_candidate(run->redactor, run->text, at, run->final);
         if (at >= run->text.len)
             break;
         finding = look(run->redactor, (struct view){run->text.data + at, run->text.len - at});
@@ -247,7 +248,7 @@ bool redact_finds(const struct redactor *redactor, struct view text)
     size_t at = 0;
 
     for (;; at++) {
-        at = next_candidate(redactor, text, at);
+        at = next_candidate(redactor, text, at, true);
         if (at >= text.len)
             return false;
         if (look(redactor, (struct view){text.data + at, text.len - at}).len)
