@@ -7,15 +7,12 @@ SHELL := /bin/bash
 
 HOST := $(shell uname -m)
 ARCH ?= $(HOST)
-release_preset := release$(if $(filter x86_64,$(ARCH)),,-$(ARCH))
+release_dir := build/release$(if $(filter $(HOST),$(ARCH)),,-$(ARCH))
 FUZZ_SECONDS ?= 60
 STRICT ?= 0
 
 export STRICT
 export CAISSON := $(CURDIR)/build/release/caisson
-
-# what a recipe of make must not leak into the builds it starts
-unexport MAKEFLAGS MFLAGS MAKELEVEL
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' '$(firstword $(MAKEFILE_LIST))'
@@ -40,9 +37,9 @@ dev: ## build/dev: glibc, sanitizers
 
 release: ## build/release/caisson, static; ARCH=aarch64 cross-builds into build/release-aarch64
 	@cmake/bootstrap.sh build
-	@cmake --preset $(release_preset)
-	@cmake --build --preset $(release_preset)
-	@ls -l build/$(release_preset)/caisson
+	@cmake --preset release -B $(release_dir) -DCAISSON_ARCH=$(ARCH)
+	@cmake --build $(release_dir)
+	@ls -l $(release_dir)/caisson
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	@cmake/bootstrap.sh build lint
