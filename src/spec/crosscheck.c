@@ -70,7 +70,8 @@ static void check_env(struct resolution *resolution)
     const char *name;
     json_t *value;
 
-    json_object_foreach(resolved_at(resolution, "", "secrets"), name, value) {
+    json_object_foreach(resolved_at(resolution, "", "secrets"), name, value)
+    {
         CLEANUP_FREE char *path = path_join("secrets", name);
 
         if (json_object_get(env, name))
@@ -85,8 +86,7 @@ static void check_created_at(struct resolution *resolution)
 
     if (*text && clock_parse(text, &created_ms) == 0 && resolution->context->now_ms > 0 &&
         created_ms > resolution->context->now_ms + CREATED_AHEAD_MAX_MS)
-        resolution_problem(resolution, "created_at",
-                           "it orders publishes: a time ahead would shut out every later job",
+        resolution_problem(resolution, "created_at", "it orders publishes: a time ahead would shut out every later job",
                            "lies more than 5 minutes in the future");
 }
 
@@ -110,8 +110,7 @@ static void check_headers(struct resolution *resolution, const json_t *artifact,
         CLEANUP_FREE char *path = xasprintf("artifacts[%zu].headers[%zu]", index, i);
 
         if (json_object_size(json_array_get(headers, i)) == 1 && json_object_get(json_array_get(headers, i), "match"))
-            resolution_problem(resolution, path,
-                               "cache_control, content_type, content_disposition or content_language",
+            resolution_problem(resolution, path, "cache_control, content_type, content_disposition or content_language",
                                "the rule sets no header");
     }
 }

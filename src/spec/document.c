@@ -5,8 +5,8 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
-#include "spec/tree_builder.h"
 #include "spec/problems.h"
+#include "spec/tree_builder.h"
 
 static struct position advance(struct position at, const char *text, size_t len)
 {

@@ -14,7 +14,7 @@
 
 #define DOCUMENT_TEXT_MAX ((size_t)1 << 20)
 #define DOCUMENT_DEPTH_MAX 32
-#define DOCUMENT_NODES_MAX 20000               /* after the expansion of aliases */
+#define DOCUMENT_NODES_MAX 20000                /* after the expansion of aliases */
 #define DOCUMENT_EXPANDED_MAX ((size_t)4 << 20) /* bytes of keys and scalars, after the expansion too */
 #define DOCUMENT_ANCHORS_MAX 1000
 

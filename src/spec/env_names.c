@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/buf.h"
 #include "core/mem.h"
 #include "spec/names.h"
 #include "spec/spec.h"
@@ -17,11 +18,34 @@ static const char *const reserved_prefixes[] = {
 };
 
 static const char *const reserved_names[] = {
-    "PATH",          "HOME",       "USER",        "LOGNAME",       "SHELL",       "PWD",        "OLDPWD",
-    "TMPDIR",        "BASH_ENV",   "ENV",         "SHELLOPTS",     "BASHOPTS",    "PS4",        "IFS",
-    "NETRC",         "GCONV_PATH", "LOCPATH",     "GLIBC_TUNABLES", "HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS",
-    "RESOLV_HOST_CONF", "SSH_ASKPASS", "SSH_AUTH_SOCK", "SSLKEYLOGFILE", "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE", "XDG_CONFIG_HOME",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PWD",
+    "OLDPWD",
+    "TMPDIR",
+    "BASH_ENV",
+    "ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "PS4",
+    "IFS",
+    "NETRC",
+    "GCONV_PATH",
+    "LOCPATH",
+    "GLIBC_TUNABLES",
+    "HOSTALIASES",
+    "LOCALDOMAIN",
+    "RES_OPTIONS",
+    "RESOLV_HOST_CONF",
+    "SSH_ASKPASS",
+    "SSH_AUTH_SOCK",
+    "SSLKEYLOGFILE",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "XDG_CONFIG_HOME",
 };
 
 /* Programs read these in either case. */
@@ -41,6 +65,18 @@ bool env_name_reserved(const char *name)
         if (strcasecmp(name, proxy_names[i]) == 0)
             return true;
     return false;
+}
+
+void env_reserved_list(struct buf *out)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(reserved_prefixes); i++)
+        buf_addf(out, "%s`%s*`", i ? ", " : "", reserved_prefixes[i]);
+    for (i = 0; i < ARRAY_LEN(reserved_names); i++)
+        buf_addf(out, ", `%s`", reserved_names[i]);
+    for (i = 0; i < ARRAY_LEN(proxy_names); i++)
+        buf_addf(out, ", `%s`", proxy_names[i]);
 }
 
 bool env_name_valid(const char *name)

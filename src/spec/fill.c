@@ -37,8 +37,8 @@ static void pairs_of(struct spec_pairs *pairs, const json_t *object)
     json_t *value;
 
     pairs->items = xcalloc(json_object_size(object) + 1, sizeof *pairs->items);
-    json_object_foreach((json_t *)object, name, value)
-        pairs->items[pairs->len++] = (struct spec_pair){xstrdup(name), xstrdup(json_string_value(value))};
+    json_object_foreach((json_t *)object, name, value) pairs->items[pairs->len++] =
+        (struct spec_pair){xstrdup(name), xstrdup(json_string_value(value))};
 }
 
 static struct value_source source_of(const json_t *value, struct position at)
@@ -88,7 +88,8 @@ static void fill_secrets(struct spec *spec, const struct resolution *resolution,
     json_t *value;
 
     spec->secrets = xcalloc(json_object_size(secrets) + 1, sizeof *spec->secrets);
-    json_object_foreach((json_t *)secrets, name, value) {
+    json_object_foreach((json_t *)secrets, name, value)
+    {
         struct spec_secret *secret = &spec->secrets[spec->secrets_len++];
         CLEANUP_FREE char *path = xasprintf("secrets.%s", name);
 
@@ -138,12 +139,13 @@ static void fill_artifact(struct spec_artifact *artifact, const struct resolutio
                           size_t index)
 {
     const json_t *s3 = json_object_get(json, "s3");
+    const json_t *path_style;
     CLEANUP_FREE char *path = xasprintf("artifacts[%zu].to", index);
 
     artifact->from = text_of(json, "from");
     artifact->to = text_of(json, "to");
-    artifact->mode = strcmp(json_string_value(json_object_get(json, "mode")), "add") == 0 ? ARTIFACT_ADD
-                                                                                          : ARTIFACT_MIRROR;
+    artifact->mode =
+        strcmp(json_string_value(json_object_get(json, "mode")), "add") == 0 ? ARTIFACT_ADD : ARTIFACT_MIRROR;
     artifact->adopt = json_is_true(json_object_get(json, "adopt"));
     artifact->at = layer_position(resolution->layer, path);
     list_of(&artifact->include, json, "include");
@@ -151,7 +153,9 @@ static void fill_artifact(struct spec_artifact *artifact, const struct resolutio
     fill_headers(artifact, json_object_get(json, "headers"));
     artifact->s3.endpoint = text_of(s3, "endpoint");
     artifact->s3.region = text_of(s3, "region");
-    artifact->s3.path_style = json_is_true(json_object_get(s3, "path_style"));
+    path_style = json_object_get(s3, "path_style");
+    /* Names of buckets below a server of one's own seldom resolve. */
+    artifact->s3.path_style = path_style ? json_is_true(path_style) : artifact->s3.endpoint != NULL;
     artifact->to_waits = json_object_get(resolution->waiting, path) != NULL;
 }
 

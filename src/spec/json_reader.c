@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "spec/tree_builder.h"
 #include "spec/problems.h"
+#include "spec/tree_builder.h"
 
 struct scanner {
     const char *at, *end;
@@ -64,7 +64,8 @@ static int walk_object(struct scanner *scanner, const json_t *json)
     if (tree_begin(scanner->builder, NODE_MAP, NULL, scanner->position))
         return -1;
     step(scanner);
-    json_object_foreach((json_t *)json, key, value) {
+    json_object_foreach((json_t *)json, key, value)
+    {
         skip_between(scanner);
         if (tree_scalar(scanner->builder, view_of(key), false, NULL, scanner->position))
             return -1;
@@ -104,8 +105,8 @@ static int walk(struct scanner *scanner, const json_t *json)
         return walk_array(scanner, json);
     if (json_is_string(json)) {
         skip_string(scanner);
-        return tree_scalar(scanner->builder, (struct view){json_string_value(json), json_string_length(json)},
-                              false, NULL, at);
+        return tree_scalar(scanner->builder, (struct view){json_string_value(json), json_string_length(json)}, false,
+                           NULL, at);
     }
     return tree_scalar(scanner->builder, word(scanner), true, NULL, at);
 }
@@ -165,13 +166,14 @@ int json_read_value(struct tree_builder *builder, const json_t *json)
 
     if (json_is_string(json))
         return tree_scalar(builder, (struct view){json_string_value(json), json_string_length(json)}, false, NULL,
-                              none);
+                           none);
     if (!json_is_object(json) && !json_is_array(json))
         return add_number(builder, json);
     if (tree_begin(builder, json_is_object(json) ? NODE_MAP : NODE_LIST, NULL, none))
         return -1;
     if (json_is_object(json)) {
-        json_object_foreach((json_t *)json, key, value) {
+        json_object_foreach((json_t *)json, key, value)
+        {
             if (tree_scalar(builder, view_of(key), false, NULL, none) || json_read_value(builder, value))
                 return -1;
         }

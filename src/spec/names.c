@@ -129,8 +129,7 @@ int check_glob(const char *text, struct remark *remark)
     char shown[QUOTE_SIZE];
 
     if (*text == '/')
-        return remark_set(remark, "patterns are relative to the output folder", "%s begins with /",
-                          quote(shown, text));
+        return remark_set(remark, "patterns are relative to the output folder", "%s begins with /", quote(shown, text));
     if (strlen(text) > 512 || text_has_control(text))
         return remark_set(remark, NULL, "a pattern has at most 512 bytes and no control characters");
     for (c = text; *c; c++)
@@ -171,8 +170,7 @@ int check_node_version(const char *text, struct remark *remark)
     size_t len = strlen(text);
     char shown[QUOTE_SIZE];
 
-    if (len <= 64 &&
-        strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz .*^~<>=|/-") == len)
+    if (len <= 64 && strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz .*^~<>=|/-") == len)
         return 0;
     return remark_set(remark, "a version like 20 or 20.11, or a range like >=18", "%s is not a Node version",
                       quote(shown, text));

@@ -18,15 +18,15 @@ typedef int text_check(const char *text, struct remark *remark);
 int remark_set(struct remark *remark, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 text_check check_id;
-text_check check_text;        /* one line, not empty, no control characters */
-text_check check_command;     /* not empty; lines are fine */
-text_check check_ref;         /* git check-ref-format(1) */
-text_check check_commit;      /* 40 or 64 hex digits */
-text_check check_repository;  /* normal form: a URL */
-text_check check_folder;      /* beneath source.directory, or /x beneath the repository */
-text_check check_target;      /* s3://bucket/prefix/ or file:folder */
-text_check check_object;      /* s3://bucket/key or file:path */
-text_check check_endpoint;    /* http(s)://host[:port] */
+text_check check_text;       /* one line, not empty, no control characters */
+text_check check_command;    /* not empty; lines are fine */
+text_check check_ref;        /* git check-ref-format(1) */
+text_check check_commit;     /* 40 or 64 hex digits */
+text_check check_repository; /* normal form: a URL */
+text_check check_folder;     /* beneath source.directory, or /x beneath the repository */
+text_check check_target;     /* s3://bucket/prefix/ or file:folder */
+text_check check_object;     /* s3://bucket/key or file:path */
+text_check check_endpoint;   /* http(s)://host[:port] */
 text_check check_region;
 text_check check_glob;
 text_check check_header;
@@ -39,6 +39,10 @@ text_check check_absolute;
 text_check check_bucket;
 text_check check_prefix;
 text_check check_proxy;
+
+/* The reserved names in Markdown, for docs/spec.md. */
+struct buf;
+void env_reserved_list(struct buf *out);
 
 /* Whether a host name or address with an optional port, as far as a look at the text tells. */
 bool host_is_valid(const char *host, size_t len);

@@ -7,12 +7,10 @@
 #include "core/mem.h"
 #include "spec/parse_state.h"
 
-#define ITEMS_MAX 100 /* of lists and maps whose rule says nothing */
 #define COLUMN_BITS 24
 #define CANDIDATES_MAX 64
 
-static json_t *parse_object(struct parser *parser, const struct rule *rules, const struct node *node,
-                            const char *path);
+static json_t *parse_object(struct parser *parser, const struct rule *rules, const struct node *node, const char *path);
 
 char *path_join(const char *base, const char *key)
 {
@@ -104,7 +102,7 @@ static void unknown_key(struct parser *parser, const struct rule *rules, const s
 
 static bool too_many(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
 {
-    size_t max = rule->max ? (size_t)rule->max : ITEMS_MAX;
+    size_t max = rule->max ? (size_t)rule->max : RULE_ITEMS_MAX;
 
     if (node->len <= max)
         return false;
@@ -177,25 +175,17 @@ static json_t *parse_map(struct parser *parser, const struct rule *rule, const s
 
 /* ---- objects ---- */
 
-static json_t *parse_by_rule(struct parser *parser, const struct rule *rule, const struct node *node,
-                             const char *path)
+static json_t *parse_by_rule(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
 {
     switch (rule->type) {
-    case TYPE_OBJECT:
-        return parse_object(parser, rule->children, node, path);
+    case TYPE_OBJECT: return parse_object(parser, rule->children, node, path);
     case TYPE_LIST:
-    case TYPE_OBJECT_LIST:
-        return parse_list(parser, rule, node, path);
+    case TYPE_OBJECT_LIST: return parse_list(parser, rule, node, path);
     case TYPE_TEXT_MAP:
-    case TYPE_SECRET_MAP:
-        return parse_map(parser, rule, node, path);
-    case TYPE_VALUE:
-    case TYPE_SECRET:
-        return parse_value_source(parser, rule, node, path);
-    case TYPE_ENUM:
-        return parse_word(parser, rule, node, path);
-    default:
-        return parse_scalar(parser, rule, node, path);
+    case TYPE_SECRET_MAP: return parse_map(parser, rule, node, path);
+    case TYPE_VALUE: return parse_value_source(parser, rule, node, path);
+    case TYPE_ENUM: return parse_word(parser, rule, node, path);
+    default: return parse_scalar(parser, rule, node, path);
     }
 }
 
@@ -246,8 +236,7 @@ static void check_required(struct parser *parser, const struct rule *rules, cons
     }
 }
 
-static json_t *parse_object(struct parser *parser, const struct rule *rules, const struct node *node,
-                            const char *path)
+static json_t *parse_object(struct parser *parser, const struct rule *rules, const struct node *node, const char *path)
 {
     json_t *object;
     size_t i;

@@ -93,29 +93,26 @@ json_t *parse_scalar(struct parser *parser, const struct rule *rule, const struc
     if (node->kind != NODE_SCALAR)
         return parse_wrong_kind(parser, node, path, rule->type == TYPE_COMMAND ? "a command or false" : "a text");
     if (node_is_null(node)) {
-        problem_add(parser->problems, node->at, path, "write \"\" for an empty text", "a text is expected, not nothing");
+        problem_add(parser->problems, node->at, path, "write \"\" for an empty text",
+                    "a text is expected, not nothing");
         return NULL;
     }
     switch (rule->type) {
-    case TYPE_BOOL:
-        return parse_bool(parser, node, path);
-    case TYPE_INT:
-        return parse_int(parser, rule, node, path);
+    case TYPE_BOOL: return parse_bool(parser, node, path);
+    case TYPE_INT: return parse_int(parser, rule, node, path);
     case TYPE_DURATION:
         return duration_parse(node->text, &number) == 0
                    ? json_string(node->text)
                    : refuse(parser, node, path, "a duration like 90s, 30m or 1h30m, at most 30 days,");
     case TYPE_SIZE:
         return size_parse(node->text, &number) == 0 ? json_string(node->text)
-                                                     : refuse(parser, node, path, "a size like 64MiB or 5GiB");
+                                                    : refuse(parser, node, path, "a size like 64MiB or 5GiB");
     case TYPE_TIMESTAMP:
         return clock_parse(node->text, &number) == 0 && number > 0
                    ? json_string(node->text)
                    : refuse(parser, node, path, "a time like 2026-01-09T12:00:00Z");
-    case TYPE_COMMAND:
-        return parse_command(parser, rule, node, path);
-    default:
-        return parse_text(parser, rule, node, path);
+    case TYPE_COMMAND: return parse_command(parser, rule, node, path);
+    default: return parse_text(parser, rule, node, path);
     }
 }
 
@@ -257,8 +254,10 @@ static void parse_source_entry(struct parser *parser, bool steps, const struct n
         value = parse_steps(parser, entry->value, path);
     } else if (!is_one_of(value_kinds, entry->key)) {
         snprintf(hint, sizeof hint, "did you mean %s?", near ? near : "");
-        problem_add(parser->problems, entry->at, path, near ? hint : steps ? "allowed here: env, file, steps"
-                                                                            : "allowed here: env, file",
+        problem_add(parser->problems, entry->at, path,
+                    near    ? hint
+                    : steps ? "allowed here: env, file, steps"
+                            : "allowed here: env, file",
                     "unknown key");
         return;
     } else if (entry->value->kind != NODE_SCALAR) {

@@ -164,8 +164,7 @@ static int file_check(const char *text, bool folder, struct remark *remark)
     char shown[QUOTE_SIZE];
 
     if (strncmp(path, "//", 2) == 0 && path[2] != '/')
-        return remark_set(remark, "file:folder, file:/folder or file:///folder", "%s names a host",
-                          quote(shown, text));
+        return remark_set(remark, "file:folder, file:/folder or file:///folder", "%s names a host", quote(shown, text));
     if (strncmp(path, "///", 3) == 0)
         path += 2;
     if (*path == '\0')

@@ -16,8 +16,7 @@ static json_t *masked_map(const json_t *map)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)map, name, value)
-        json_object_set_new(out, name, masked(value));
+    json_object_foreach((json_t *)map, name, value) json_object_set_new(out, name, masked(value));
     return out;
 }
 

@@ -20,7 +20,8 @@ static void forget(json_t *origins, const char *path)
     json_t *value;
     void *next;
 
-    json_object_foreach_safe(origins, next, key, value) {
+    json_object_foreach_safe(origins, next, key, value)
+    {
         if (strncmp(key, path, len) == 0 && (key[len] == '\0' || key[len] == '.' || key[len] == '['))
             json_object_del(origins, key);
     }
@@ -38,6 +39,24 @@ static void set_origin(struct resolution *resolution, const char *path, const ch
     json_object_set_new(resolution->origins, path, json_string(fixed));
 }
 
+/* A value from elsewhere, { env: NAME }, is shown by its parts. */
+static void set_origins(struct resolution *resolution, const json_t *value, const char *path, const char *fixed)
+{
+    const char *key;
+    json_t *part;
+
+    if (!json_is_object(value)) {
+        set_origin(resolution, path, fixed);
+        return;
+    }
+    json_object_foreach((json_t *)value, key, part)
+    {
+        CLEANUP_FREE char *item = path_join(path, key);
+
+        set_origin(resolution, item, fixed);
+    }
+}
+
 static void note(struct resolution *resolution, const struct rule *rule, const json_t *value, const char *path,
                  const char *fixed)
 {
@@ -45,7 +64,7 @@ static void note(struct resolution *resolution, const struct rule *rule, const j
     size_t i;
 
     if (rule->type != TYPE_OBJECT_LIST) {
-        set_origin(resolution, path, fixed);
+        set_origins(resolution, value, path, fixed);
         return;
     }
     for (i = 0; i < json_array_size(value); i++) {
@@ -96,11 +115,13 @@ static void merge(struct resolution *resolution, const struct rule *rules, json_
         if (rule->type == TYPE_OBJECT) {
             merge(resolution, rule->children, object_of(into, rule->name), value, path, fixed);
         } else if (rule->type == TYPE_TEXT_MAP || rule->type == TYPE_SECRET_MAP) {
-            json_object_foreach(value, key, item) {
+            json_object_foreach(value, key, item)
+            {
                 CLEANUP_FREE char *entry = path_join(path, key);
 
+                forget(resolution->origins, entry);
                 json_object_set_new(object_of(into, rule->name), key, json_deep_copy(item));
-                set_origin(resolution, entry, fixed);
+                set_origins(resolution, item, entry, fixed);
             }
         } else {
             forget(resolution->origins, path);

@@ -47,8 +47,8 @@ struct spec_header_rule {
     char *match, *cache_control, *content_type, *content_disposition, *content_language;
 };
 struct spec_artifact {
-    char *from; /* NULL: build.output */
-    char *to;   /* s3://bucket/prefix/ or file:folder/; complete after spec_expand */
+    char *from;    /* NULL: build.output */
+    char *to;      /* s3://bucket/prefix/ or file:folder/; complete after spec_expand */
     bool to_waits; /* `to` is a template that spec_expand completes: private to spec/ */
     enum artifact_mode mode;
     bool adopt;
@@ -144,11 +144,11 @@ void problems_print(const struct problems *problems, const char *name, struct bu
 json_t *problems_to_json(const struct problems *problems);
 
 struct spec_context {
-    const char *name;                  /* of the document, for messages: "job.yaml", "CAISSON_JOB", "-" */
+    const char *name;                          /* of the document, for messages: "job.yaml", "CAISSON_JOB", "-" */
     const struct operator_file *operator_file; /* NULL: none */
-    const char *default_id;            /* the ECS task's id, or a made one */
-    bool pid1;                         /* file: targets need the operator's word, file: secrets lie beneath folders */
-    int64_t now_ms;                    /* wall time: a created_at in the future is refused */
+    const char *default_id;                    /* the ECS task's id, or a made one */
+    bool pid1;      /* file: targets need the operator's word, file: secrets lie beneath folders */
+    int64_t now_ms; /* wall time: a created_at in the future is refused */
 };
 
 /*
@@ -159,8 +159,8 @@ struct spec_context {
 int spec_load(struct spec *spec, struct view text, const struct spec_context *context, struct problems *problems,
               struct error *err);
 /* The same from a document that a profile made; origins: path → text. Both borrowed. */
-int spec_load_json(struct spec *spec, const json_t *document, const json_t *origins,
-                   const struct spec_context *context, struct problems *problems, struct error *err);
+int spec_load_json(struct spec *spec, const json_t *document, const json_t *origins, const struct spec_context *context,
+                   struct problems *problems, struct error *err);
 void spec_dispose(struct spec *spec);
 /* After the checkout: the commit is known, and the ref that it was resolved from ("refs/heads/main" or "main"; NULL:
  * none). CLASS_SPEC_INVALID, reason "template-unsafe", when what comes out is no place to publish to. */

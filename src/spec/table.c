@@ -31,7 +31,10 @@ static const struct rule retry_rules[] = {
 };
 
 /* Known, so that their names are refused by name wherever they stand below; refused as a whole. */
-#define LATER(key, sentence) {.name = (key), .type = TYPE_OBJECT, .later = true, .doc = (sentence)}
+#define LATER(key, sentence)                                                                                           \
+    {                                                                                                                  \
+        .name = (key), .type = TYPE_OBJECT, .later = true, .doc = (sentence)                                           \
+    }
 
 const struct rule spec_rules[] = {
     {.name = "version",
@@ -108,7 +111,8 @@ const struct rule spec_rules[] = {
     {.name = "retry",
      .type = TYPE_OBJECT,
      .children = retry_rules,
-     .doc = "Steps that fail by something that can pass by itself (a lost connection, a server's 503) are tried again."},
+     .doc =
+         "Steps that fail by something that can pass by itself (a lost connection, a server's 503) are tried again."},
     LATER("control", "Where a request to cancel is looked for."),
     {.name = "result",
      .type = TYPE_TEXT,

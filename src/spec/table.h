@@ -24,12 +24,11 @@ enum value_type {
     TYPE_TIMESTAMP,
     TYPE_COMMAND,     /* a text, or false */
     TYPE_VALUE,       /* a text, {env: NAME} or {file: PATH} */
-    TYPE_SECRET,      /* the same with steps: */
     TYPE_OBJECT,      /* children */
     TYPE_LIST,        /* of texts; check, values and variables are of each */
     TYPE_OBJECT_LIST, /* of children */
     TYPE_TEXT_MAP,    /* any name → text */
-    TYPE_SECRET_MAP,  /* any name → TYPE_SECRET */
+    TYPE_SECRET_MAP,  /* any name → the same as TYPE_VALUE, with steps: */
 };
 
 enum {
@@ -39,6 +38,8 @@ enum {
     FOR_COMMANDS = 1 << BUILDER_COMMANDS,
     FOR_NONE = 1 << BUILDER_NONE,
 };
+
+#define RULE_ITEMS_MAX 100 /* of lists and maps whose rule says nothing else */
 
 /* Template variables: bits of struct rule.variables. */
 enum {
@@ -63,7 +64,7 @@ struct rule {
     const char *pattern;             /* ECMA-262, for the schema: what `check` accepts or more */
     text_check *check;               /* of the text, after templates are expanded */
     text_check *check_name;          /* of a map's names */
-    long min, max;                   /* TYPE_INT; lists and maps: max number of items, 0: 100 */
+    long min, max;                   /* TYPE_INT; lists and maps: max number of items, 0: RULE_ITEMS_MAX */
     unsigned builders;               /* FOR_* bits; BUILDERS_ALL */
     unsigned variables;              /* VARIABLE_* bits; 0: no template */
     bool required;

@@ -7,7 +7,10 @@ static const char *const later_builders[] = {"dockerfile", "buildpack", "kaniko"
 
 #define NODE_BUILDERS (FOR_AUTO | FOR_NODE)
 #define BUILDERS_WITH_COMMANDS (FOR_AUTO | FOR_NODE | FOR_COMMANDS)
-#define LATER_TEXT(key, sentence) {.name = (key), .type = TYPE_TEXT, .later = true, .doc = (sentence)}
+#define LATER_TEXT(key, sentence)                                                                                      \
+    {                                                                                                                  \
+        .name = (key), .type = TYPE_TEXT, .later = true, .doc = (sentence)                                             \
+    }
 
 const struct rule build_rules[] = {
     {.name = "builder",

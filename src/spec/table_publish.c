@@ -35,7 +35,7 @@ static const struct rule s3_rules[] = {
      .example = "auto"},
     {.name = "path_style",
      .type = TYPE_BOOL,
-     .fallback_doc = "`false`",
+     .fallback_doc = "`true` with an endpoint, else `false`",
      .doc = "`true`: the bucket stands in the path, not in the host's name."},
     {0},
 };

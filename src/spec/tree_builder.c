@@ -8,10 +8,10 @@
 
 struct frame {
     struct node *node;
-    json_t *seen;           /* keys of a map, so that finding a duplicate costs no second look at all of them */
-    const char *key;        /* open key of a map */
+    json_t *seen;    /* keys of a map, so that finding a duplicate costs no second look at all of them */
+    const char *key; /* open key of a map */
     struct position key_at;
-    bool merge;             /* the open key is << */
+    bool merge; /* the open key is << */
     const struct node **merges;
     size_t merges_len;
 };
@@ -105,8 +105,7 @@ static int open_key(struct tree_builder *builder, struct frame *frame, const str
     char shown[QUOTE_SIZE];
 
     if (node->kind != NODE_SCALAR)
-        return problem_add(builder->problems, node->at, "", NULL, "a key must be a text, not %s",
-                           node_kind_name(node));
+        return problem_add(builder->problems, node->at, "", NULL, "a key must be a text, not %s", node_kind_name(node));
     frame->merge = node->plain && strcmp(node->text, "<<") == 0;
     frame->key_at = node->at;
     if (!frame->merge) {

@@ -3,8 +3,8 @@
 #include <yaml.h>
 
 #include "core/mem.h"
-#include "spec/tree_builder.h"
 #include "spec/problems.h"
+#include "spec/tree_builder.h"
 
 static struct position position_of(yaml_mark_t mark)
 {
@@ -74,10 +74,8 @@ static int read_event(struct tree_builder *builder, const yaml_event_t *event, s
     struct position at = position_of(event->start_mark);
 
     switch (event->type) {
-    case YAML_SCALAR_EVENT:
-        return read_scalar(builder, event, problems);
-    case YAML_ALIAS_EVENT:
-        return tree_alias(builder, (const char *)event->data.alias.anchor, at);
+    case YAML_SCALAR_EVENT: return read_scalar(builder, event, problems);
+    case YAML_ALIAS_EVENT: return tree_alias(builder, (const char *)event->data.alias.anchor, at);
     case YAML_SEQUENCE_START_EVENT:
         if (check_tag(event->data.sequence_start.tag, at, problems))
             return -1;
@@ -87,10 +85,8 @@ static int read_event(struct tree_builder *builder, const yaml_event_t *event, s
             return -1;
         return tree_begin(builder, NODE_MAP, (const char *)event->data.mapping_start.anchor, at);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT:
-        return tree_end(builder);
-    default:
-        return 0;
+    case YAML_MAPPING_END_EVENT: return tree_end(builder);
+    default: return 0;
     }
 }
 
