@@ -10,7 +10,6 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "job/load.h"
-#include "profiles/profile.h"
 
 #define ENVIRONMENT_MAX (1024 * 1024)
 
@@ -80,6 +79,21 @@ static char *make_default_id(const struct platform *platform)
     return xasprintf("local-%08x", random);
 }
 
+/* The profile comes before the surroundings: it may name the credentials in its system's own words. */
+static int apply_profile(struct setup *setup, struct error *err)
+{
+    size_t i;
+
+    if (!setup->profile)
+        return 0;
+    if (profile_apply(profile_find(setup->profile), &setup->env,
+                      setup->has_operator_file ? &setup->operator_file : NULL, &setup->profile_job, err))
+        return -1;
+    for (i = 0; i < setup->profile_job.system.len; i++)
+        strings_add(&setup->env, setup->profile_job.system.items[i]);
+    return 0;
+}
+
 int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err)
 {
     struct http_options options;
@@ -89,6 +103,8 @@ int setup_init(struct setup *setup, const struct cli_call *call, const char *env
     setup->pid1 = getpid() == 1;
     setup->profile = cli_value(call, "profile");
     if (load_operator_file(setup, err) || load_environment(setup, env_file, err))
+        return -1;
+    if (apply_profile(setup, err))
         return -1;
     platform_init(&setup->platform, &setup->env, setup->has_operator_file ? &setup->operator_file : NULL,
                   setup->profile != NULL);
@@ -110,22 +126,9 @@ void setup_dispose(struct setup *setup)
         loop_free(setup->loop);
     platform_dispose(&setup->platform);
     operator_file_dispose(&setup->operator_file);
+    profile_job_dispose(&setup->profile_job);
     strings_wipe(&setup->env);
     free(setup->default_id);
-}
-
-static int from_profile(struct setup *setup, struct spec *spec, const struct spec_context *context,
-                        struct problems *problems, struct strings *warnings, struct error *err)
-{
-    struct profile_job job = {0};
-    int status = profile_apply(profile_find(setup->profile), &setup->env, context->operator_file, &job, err);
-
-    if (status == 0) {
-        strings_copy(warnings, &job.warnings);
-        status = spec_load_json(spec, job.document, job.origins, context, problems, err);
-    }
-    profile_job_dispose(&job);
-    return status;
 }
 
 int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name,
@@ -147,7 +150,8 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
     if (setup->profile) {
         *name = xasprintf("profile %s", setup->profile);
         context.name = *name;
-        return from_profile(setup, spec, &context, problems, warnings, err);
+        strings_copy(warnings, &setup->profile_job.warnings);
+        return spec_load_json(spec, setup->profile_job.document, setup->profile_job.origins, &context, problems, err);
     }
     buf_init(&text, SPEC_TEXT_MAX);
     status = load_text(&source, &setup->platform, setup->client, setup->credentials, &text, name, err);

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "job/platform.h"
 #include "net/http.h"
+#include "profiles/profile.h"
 #include "spec/spec.h"
 
 #define OPERATOR_FILE "/etc/caisson/operator.yaml"
@@ -17,6 +18,7 @@ struct setup {
     bool has_operator_file;
     bool pid1;
     const char *profile;          /* NULL: none */
+    struct profile_job profile_job;
     struct platform platform;
     struct loop *loop;
     struct http_client *client;

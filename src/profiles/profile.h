@@ -21,7 +21,8 @@ struct profile; /* name, summary, table of variables, finishing function */
 struct profile_job {
     json_t *document;         /* a spec document for spec_load_json */
     json_t *origins;          /* path → "variable BRANCH" */
-    struct strings withheld;  /* names that the build must not see, sorted */
+    struct strings system;    /* "AWS_ACCESS_KEY_ID=…": what the system says to our own credential chain by other names */
+    struct strings withheld;  /* names that the build does not see, sorted */
     struct strings warnings;
 };
 void profile_job_dispose(struct profile_job *job); /* wipes: the document holds tokens */
