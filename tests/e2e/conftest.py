@@ -43,6 +43,15 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.line("The main job as PID 1 has NOT been tested. STRICT=1 makes this a failure.")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """The line that tests/run adds up, after pytest's own last one."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not config.getoption("collectonly"):
+        count = {kind: len(reporter.stats.get(kind, [])) for kind in ("passed", "failed", "error", "skipped")}
+        print(f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped")
+
+
 @pytest.fixture(scope="session")
 def program():
     path = bed_world.program()

@@ -20,7 +20,8 @@ def gate_address(bed):
     http1.close_listener(sock)
 
 
-def answer(address, keys, method="GET", path=f"/{BUCKET}/bed/object", body=b"", change=None, region=s3.REGION, now=None):
+def answer(address, keys, method="GET", path=f"/{BUCKET}/bed/object", body=b"", change=None, region=s3.REGION,
+           now=None):
     """Sends a signed request that `change(headers)` may spoil after signing; returns (status, S3 code)."""
     client = s3.Client(address, keys, region)
     headers = dict(sigv4.sign(keys, region, method, client.host, path, body=body, now=now))
@@ -130,7 +131,7 @@ def test_credential_and_metadata_endpoint(bed):
     endpoint = ecs.TaskEndpoint(s3.REGION, lambda: bed.gate.issue(60))
     sock = http1.listen("127.0.0.1")
     http1.serve(sock, endpoint)
-    base = "http://%s:%d" % sock.getsockname()
+    base = "http://{}:{}".format(*sock.getsockname())
 
     def get(path):
         with urllib.request.urlopen(base + path) as answered:

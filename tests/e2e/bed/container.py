@@ -44,7 +44,9 @@ exec "$@"
 
 class Container:
     """args: the command line, args[0] being the program's path in the container.
-    layers: folders that make the image, the uppermost first. files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}."""
+    layers: folders that make the image, the uppermost first.
+    files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}.
+    refuse_calls: system calls that answer ENOSYS, as an older kernel would."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
                  size="2g", terminal=False, read_output=True, refuse_calls=()):
@@ -105,7 +107,8 @@ class Container:
 
     def start(self):
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh", self.folder,
-                   ":".join(self.layers), self.size, *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), self.id)]
+                   ":".join(self.layers), self.size,
+                   *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), self.id)]
         self.started = time.monotonic()
         if self.terminal:
             self.master, slave = pty.openpty()

@@ -1,4 +1,4 @@
-"""The two ends of a task's network that are no server of ours: the way out to the package registry, and a trap."""
+"""The ends of a task's network that are no server of ours: the way out to the package registry, pipes, and a trap."""
 
 import socket
 import ssl
@@ -44,6 +44,23 @@ class ConnectProxy:
                     back.start()
                     _pump(client, upstream)
                     back.join()
+        except OSError:
+            pass
+
+
+class Forward:
+    """A plain pipe to a server of the host's network."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def on_connection(self, client):
+        try:
+            with client, socket.create_connection(self.address) as upstream:
+                back = threading.Thread(target=_pump, args=(upstream, client), daemon=True)
+                back.start()
+                _pump(client, upstream)
+                back.join()
         except OSError:
             pass
 

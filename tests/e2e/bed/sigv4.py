@@ -68,8 +68,8 @@ def canonical_request(method, path, query, headers, names, payload):
     return "\n".join([method, canonical_path(path), canonical_query(query), "".join(lines), ";".join(names), payload])
 
 
-def sign(keys, region, method, host, path, query=(), headers=(), body=b"", now=None):
-    """The complete header list of a signed S3 request. `path` is not yet percent-encoded."""
+def sign(keys, region, method, host, path, query=(), headers=(), body=b"", now=None, service="s3"):
+    """The complete header list of a signed request. `path` is not yet percent-encoded."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() if now is None else now))
     payload = hashlib.sha256(body).hexdigest()
     all_headers = [("host", host), ("x-amz-date", stamp), ("x-amz-content-sha256", payload), *headers]
@@ -77,8 +77,8 @@ def sign(keys, region, method, host, path, query=(), headers=(), body=b"", now=N
         all_headers.append(("x-amz-security-token", keys.token))
     names = sorted({name.lower() for name, _ in all_headers})
     canonical = canonical_request(method, _quote_path(path), query, all_headers, names, payload)
-    value = signature(keys.secret, stamp, region, "s3", canonical)
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    value = signature(keys.secret, stamp, region, service, canonical)
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     all_headers.append((
         "authorization",
         f"AWS4-HMAC-SHA256 Credential={keys.access}/{scope}, SignedHeaders={';'.join(names)}, Signature={value}",
@@ -106,7 +106,8 @@ def verify(request, find_keys, region, now):
     _check_scope(stamp, day, scope_region, service, region, now)
     _check_signed_headers(request, names.split(";"))
     payload = _check_payload(request)
-    canonical = canonical_request(request.method, request.path, request.query, request.headers, names.split(";"), payload)
+    canonical = canonical_request(request.method, request.path, request.query, request.headers, names.split(";"),
+                                  payload)
     wanted = signature(keys.secret, stamp, region, service, canonical)
     if not hmac.compare_digest(wanted, given):
         raise Refused(403, "SignatureDoesNotMatch", "The request signature we calculated does not match: " + canonical)
@@ -125,7 +126,7 @@ def _check_scope(stamp, day, scope_region, service, region, now):
     if service != "s3":
         raise Refused(400, "AuthorizationHeaderMalformed", f"The service '{service}' is wrong; expecting 's3'")
     if scope_region != region:
-        raise Refused(400, "AuthorizationHeaderMalformed", f"The region '{scope_region}' is wrong; expecting '{region}'")
+        raise Refused(400, "AuthorizationHeaderMalformed", f"The region '{scope_region}' is wrong; expected '{region}'")
 
 
 def _check_signed_headers(request, names):

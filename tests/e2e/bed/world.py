@@ -168,7 +168,7 @@ class Bed:
     # -- tasks
 
     def network(self, endpoint, services=()):
-        """A task's network with every server in it; services: more (address, port, on_connection or handler)."""
+        """A task's network with every server in it; services: more (address, port, on_connection)."""
         world = self.world
         network = netns.NetworkNamespace([ecs.ADDRESS, *ADDRESSES.values()])
         self.networks.append(network)
@@ -183,13 +183,15 @@ class Bed:
         http1.accept_on(network.listen("127.0.0.1", 3128), world.registry.on_connection)
         for port in TRAP_PORTS:
             http1.accept_on(network.listen(ADDRESSES["trap.test"], port), world.trap.on_connection)
+        for address, port, on_connection in services:
+            http1.accept_on(network.listen(address, port), on_connection)
         return network
 
     def start(self, spec=None, arguments=(), environment=None, operator="allow: [file-targets, private-http]\n",
-              issue=None, files=None, endpoint_url=ENDPOINT, **options):
+              issue=None, files=None, endpoint_url=ENDPOINT, services=(), **options):
         """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role."""
         endpoint = ecs.TaskEndpoint(s3.REGION, None if issue is False else issue or self.gate.issue)
-        network = self.network(endpoint)
+        network = self.network(endpoint, services)
         variables = endpoint.environment()
         if endpoint_url:
             variables["AWS_ENDPOINT_URL_S3"] = endpoint_url

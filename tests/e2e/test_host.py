@@ -1,0 +1,148 @@
+"""The program on a developer's machine: no container, no root needed."""
+
+import json
+import os
+import subprocess
+
+import jsonschema
+import pytest
+import yaml
+
+from bed import repositories
+
+SPEC = {
+    "version": 1,
+    "project": "shop",
+    "source": {"repository": "https://git.example.test/user/repo", "ref": "main"},
+    "build": {"builder": "commands", "commands": ["make"], "output": "dist"},
+    "artifacts": [{"to": "s3://bucket/${project}/"}],
+}
+
+
+@pytest.fixture
+def job(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(SPEC))
+    return path
+
+
+def test_version_and_help(caisson):
+    version = caisson("version")
+    assert version.returncode == 0
+    for library in ("OpenSSL", "curl", "libgit2", "jansson", "yaml", "zlib"):
+        assert library.lower() in version.stdout.lower(), version.stdout
+    for words in (["help"], ["--help"], ["help", "run"], ["run", "--help"]):
+        asked = caisson(*words)
+        assert asked.returncode == 0 and "Usage:" in asked.stdout and asked.stderr == ""
+    assert "143" in caisson("help").stdout
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["run", "--no-such-option"], ["run", "a", "b"], []])
+def test_usage(caisson, words):
+    assert caisson(*words).returncode == 2
+
+
+def test_validate(caisson, job, tmp_path):
+    assert caisson("validate", str(job)).returncode == 0
+    job.write_text(job.read_text().replace("project:", "projct:") + "timeout: never\n")
+    refused = caisson("validate", str(job))
+    assert refused.returncode == 10
+    said = refused.stdout + refused.stderr
+    assert "projct" in said and "did you mean" in said and "timeout" in said
+    assert f"{job.name}:" in said
+
+
+def test_schema_accepts_what_validate_accepts(caisson):
+    schema = json.loads(caisson("schema", "spec").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(SPEC)
+    assert not validator.is_valid({**SPEC, "projct": "x"})
+    assert not validator.is_valid({**SPEC, "version": 7})
+
+
+def test_plan_says_where_values_come_from(caisson, job):
+    plan = caisson("plan", str(job))
+    assert plan.returncode == 0, plan
+    assert "s3://bucket/shop/" in plan.stdout and "line" in plan.stdout and "default" in plan.stdout
+
+
+def test_plan_of_a_profile(caisson, tmp_path):
+    captured = tmp_path / "task.env"
+    captured.write_text("GIT_REPOSITORY__URL=https://git.example.test/u/r\nPROJECT_ID=p1\nS3_BUCKET=b\nVITE_A=1\n")
+    plan = caisson("plan", "--profile", "vercel-clone", "--env-file", str(captured))
+    assert plan.returncode == 0, plan
+    assert "PROJECT_ID" in plan.stdout and "s3://b/__outputs/p1/" in plan.stdout
+
+
+def test_detect(caisson):
+    folder = os.path.join(repositories.FIXTURES, "vite-react")
+    told = caisson("detect", folder)
+    assert told.returncode == 0 and "vite" in told.stdout and "npm" in told.stdout and "dist" in told.stdout
+    assert "vite" in json.dumps(json.loads(caisson("detect", "--json", folder).stdout))
+    static = caisson("detect", os.path.join(repositories.FIXTURES, "static"))
+    assert static.returncode == 0, static
+
+
+@pytest.fixture
+def local(tmp_path):
+    """A job from a local repository to a local folder, and its repository."""
+    (tmp_path / "repositories").mkdir()
+    repository = repositories.Repository(str(tmp_path / "repositories"), {"public/index.html": "hello\n"})
+    return repository, {
+        "version": 1, "id": "j1", "project": "shop", "source": {"repository": f"file://{repository.folder}"},
+        "build": {"builder": "none", "output": "public"}, "artifacts": [{"to": f"file:{tmp_path}/out/"}],
+        "result": f"file:{tmp_path}/result.json", "log": f"file:{tmp_path}/log.txt",
+    }
+
+
+def test_run_from_a_file_and_standard_input(caisson, local, tmp_path, result_schema):
+    repository, spec = local
+    (tmp_path / "job.json").write_text(json.dumps(spec))
+    ran = caisson("run", "--workspace", str(tmp_path / "work"), str(tmp_path / "job.json"))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert (tmp_path / "out/index.html").read_text() == "hello\n"
+    result = json.loads((tmp_path / "result.json").read_text())
+    result_schema.validate(result)
+    assert result["source"]["commit"] == repository.commit
+    assert "checkout" in (tmp_path / "log.txt").read_text()
+    assert os.listdir(tmp_path / "work") == []
+    again = caisson("run", "-", input=yaml.safe_dump(spec))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert caisson("run", environment={"CAISSON_JOB": json.dumps(spec)}).returncode == 0
+
+
+def test_run_says_which_file_is_missing(caisson, tmp_path):
+    ran = caisson("run", str(tmp_path / "none.yaml"))
+    assert ran.returncode == 11
+    assert "none.yaml" in ran.stdout + ran.stderr
+
+
+def test_the_workspace_may_have_a_blank_in_its_path(caisson, local, tmp_path):
+    repository, spec = local
+    spec["build"] = {"builder": "commands", "commands": ["pwd", "mkdir dist", "cp public/index.html dist/"],
+                     "output": "dist"}
+    ran = caisson("run", "--workspace", str(tmp_path / "a folder with blanks"), "-", input=json.dumps(spec))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "a folder with blanks" in ran.stdout
+
+
+def test_umask_does_not_show(caisson, local, tmp_path):
+    _, spec = local
+    old = os.umask(0o077)
+    try:
+        ran = caisson("run", "-", input=json.dumps(spec))
+    finally:
+        os.umask(old)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_closed_standard_output_is_survived(program, local, tmp_path):
+    _, spec = local
+    process = subprocess.Popen([program, "run", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env={"PATH": os.environ["PATH"]})
+    process.stdout.close()
+    process.stdin.write(json.dumps(spec).encode())
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert (tmp_path / "out/index.html").exists()
