@@ -169,7 +169,8 @@ static void fail(struct run *run, const struct error *err)
     run->result.finished_ms = clock_wall_ms();
     if (!run->result.id && run->setup.default_id)
         run->result.id = xstrdup(run->setup.default_id);
-    log_error(run->log, "%s", err->message);
+    /* A message of several lines lists mistakes that have been logged one by one. */
+    log_error(run->log, "%.*s", (int)strcspn(err->message, "\n"), err->message);
     if (*err->hint)
         log_error(run->log, "try: %s", err->hint);
     buf_init(&text, 64 * 1024);
