@@ -46,8 +46,9 @@ struct s3_call {
     size_t max_response;        /* 0: 64 KiB */
     /* filled by the call */
     struct http_response response;
-    int attempts;               /* requests sent. When more than 1, a condition may have failed because an earlier
-                                 * attempt had succeeded and its answer was lost: look before believing in a rival */
+    int attempts;               /* requests sent; curl repeats one by itself when a kept connection turns out closed,
+                                 * so a condition may always have failed because an earlier sending of the same call
+                                 * had succeeded and its answer was lost: look before believing in a rival */
 };
 void s3_call_init(struct s3_call *call, const char *method, const char *key);
 void s3_call_dispose(struct s3_call *call);

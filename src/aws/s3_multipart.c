@@ -16,7 +16,7 @@ enum state {
     STARTING,   /* CreateMultipartUpload */
     PARTS,
     COMPLETING,
-    CHECKING,   /* HEAD: did an earlier attempt of the Complete succeed? */
+    CHECKING,   /* HEAD: did an earlier sending of the Complete succeed? */
     DROPPED,    /* given up while starting: aborts as soon as the id is known */
     ABORTING,
 };
@@ -188,7 +188,7 @@ static void succeed(struct s3_upload *upload, const char *etag)
 
 /* ---- complete ---- */
 
-/* The Complete was sent more than once and the last answer may be about the first one's work. */
+/* A Complete may have been sent more than once: then this answer may be about the first one's work. */
 static void on_checked(void *context, const struct error *error)
 {
     struct s3_upload *upload = context;
@@ -220,8 +220,7 @@ static void on_completed(void *context, const struct error *error)
     struct error err;
 
     upload->operation = NULL;
-    if (error && upload->call.attempts > 1 &&
-        (strcmp(error->reason, "no-such-upload") == 0 || strcmp(error->reason, "precondition-failed") == 0)) {
+    if (error && (strcmp(error->reason, "no-such-upload") == 0 || strcmp(error->reason, "precondition-failed") == 0)) {
         check(upload, error);
     } else if (error) {
         fail(upload, error);
