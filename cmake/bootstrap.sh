@@ -21,15 +21,15 @@ if ! command -v apt-get >/dev/null; then
 fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null && ! [ -t 0 ]; then
+    # sudo may ask, where somebody is there to answer
+    if ! command -v sudo >/dev/null || ! { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
         echo "error: packages are missing and this user cannot install them; as root: apt-get install ${missing[*]}" >&2
         exit 1
     fi
     as_root=(sudo)
 fi
 echo "installing: ${missing[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
-install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "${missing[@]}")
 # the package lists may be as old as the machine
-"${as_root[@]}" apt-get -qq update >&2
-"${install[@]}" >&2
+"${as_root[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 \
+    install -y --no-install-recommends "${missing[@]}" >&2

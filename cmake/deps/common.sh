@@ -11,7 +11,7 @@ die() {
 }
 
 case $cache in
-*[[:space:]]*) die "the cache folder '$cache' has a space in its name, which OpenSSL's build cannot take; set XDG_CACHE_HOME" ;;
+*[[:space:]]*) die "the cache folder '$cache' has a space in it, which OpenSSL's build cannot take: set XDG_CACHE_HOME" ;;
 /*) ;;
 *) die "the cache folder '$cache' is not an absolute path; set XDG_CACHE_HOME" ;;
 esac
