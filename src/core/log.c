@@ -33,32 +33,32 @@ struct log {
 
 static void append(struct log *log, struct record record)
 {
+    struct view text = {record.text, record.text_len};
+    struct buf again;
+
+    buf_init(&again, SPOOL_LINE_MAX + 2);
+    /* Redacted twice: control characters that were dropped after the first time may have stood within a secret. */
+    if (redact_finds(log->redactor, text)) {
+        redact_text(log->redactor, text, &again);
+        record.text = buf_text(&again);
+        record.text_len = again.len;
+    }
     memcpy(record.step, log->step, sizeof record.step);
     spool_append(log->spool, &record);
+    buf_dispose(&again);
 }
 
 static void emit_output(void *context, const char *text, size_t len)
 {
     const struct stream *stream = context;
-    struct log *log = stream->log;
-    struct record record = {
-        .kind = RECORD_OUTPUT,
-        .wall_ms = log->now_ms,
-        .is_stderr = stream->is_stderr,
-        .text = text,
-        .text_len = len,
-    };
-    struct buf again;
 
-    buf_init(&again, SPOOL_LINE_MAX);
-    /* Dropped control characters may have stood within a secret. */
-    if (redact_finds(log->redactor, (struct view){text, len})) {
-        redact_text(log->redactor, (struct view){text, len}, &again);
-        record.text = buf_text(&again);
-        record.text_len = again.len;
-    }
-    append(log, record);
-    buf_dispose(&again);
+    append(stream->log, (struct record){
+                            .kind = RECORD_OUTPUT,
+                            .wall_ms = stream->log->now_ms,
+                            .is_stderr = stream->is_stderr,
+                            .text = text,
+                            .text_len = len,
+                        });
 }
 
 struct log *log_new(struct spool *spool, struct redactor *redactor)

@@ -266,6 +266,8 @@ static void test_secrets(void **state)
     expect(f, RECORD_OUTPUT, "token ***!");
     log_info(f->log, "cloning https://x:%s@host", "hunter2hunter2");
     expect(f, RECORD_INFO, "cloning https://x:***@host");
+    log_warning(f->log, "name: %s", "hunter2\rhunter2");
+    expect(f, RECORD_WARNING, "name: ***");
     log_command(f->log, "curl -H hunter2hunter2");
     expect(f, RECORD_COMMAND, "curl -H ***");
     log_result(f->log, "{\"message\":\"hunter2hunter2\"}");
