@@ -5,6 +5,7 @@ set -eu
 umask 022
 export LC_ALL=C.UTF-8
 
+# shellcheck disable=SC2034  # for who sources this
 tools_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/caisson/tools
 mkdir -p "$cache"

@@ -7,7 +7,6 @@ import copy
 import json
 import os
 import subprocess
-import time
 import uuid
 from dataclasses import dataclass
 
@@ -249,11 +248,3 @@ class Bed:
 
 def storage_options(**changes):
     return {"endpoint": ENDPOINT, "region": s3.REGION, "path_style": True, **changes}
-
-
-def wait_until(condition, what, timeout=30.0):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s for {what}")
-        time.sleep(0.01)
