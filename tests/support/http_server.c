@@ -195,7 +195,16 @@ static _Noreturn void serve_connection(int fd)
     _exit(0);
 }
 
-void http_server_start(struct http_server *server)
+static _Noreturn void hang_up(int fd)
+{
+    char byte;
+    ssize_t ignored = recv(fd, &byte, 1, 0);
+
+    (void)ignored;
+    _exit(0);
+}
+
+static void start(struct http_server *server, void (*serve_peer)(int fd))
 {
     int fd = listen_on_loopback(&server->port);
 
@@ -217,10 +226,20 @@ void http_server_start(struct http_server *server)
         if (fork() == 0) {
             close(fd);
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            serve_connection(peer);
+            serve_peer(peer);
         }
         close(peer);
     }
+}
+
+void http_server_start(struct http_server *server)
+{
+    start(server, serve_connection);
+}
+
+void http_server_start_mute(struct http_server *server)
+{
+    start(server, hang_up);
 }
 
 void http_server_stop(struct http_server *server)

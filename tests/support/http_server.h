@@ -25,6 +25,8 @@ struct http_server {
 };
 
 void http_server_start(struct http_server *server);
+/* One that closes each connection at the first byte. */
+void http_server_start_mute(struct http_server *server);
 void http_server_stop(struct http_server *server);
 /* A port of 127.0.0.1 where nobody listens. */
 int http_server_unused_port(void);

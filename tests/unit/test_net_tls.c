@@ -1,0 +1,161 @@
+/* TLS against OpenSSL's own test server, with a certificate that the test makes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "core/mem.h"
+#include "net/http.h"
+#include "support/http_server.h"
+
+struct fixture {
+    char *folder;
+    char certificate[128], key[128];
+    int port;
+    pid_t server;
+    struct loop *loop;
+};
+
+static pid_t spawn(char *const argv[])
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static int exit_code_of(pid_t pid)
+{
+    int status;
+
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+    char port[16];
+
+    assert_int_equal(fs_make_temp("/tmp", "caisson-test-", &f->folder), 0);
+    snprintf(f->certificate, sizeof f->certificate, "%s/cert.pem", f->folder);
+    snprintf(f->key, sizeof f->key, "%s/key.pem", f->folder);
+    f->loop = loop_new();
+    *state = f;
+    if (exit_code_of(spawn((char *[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                                      "-nodes", "-keyout", f->key, "-out", f->certificate, "-days", "2", "-subj",
+                                      "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", NULL}))) {
+        f->server = -1; /* no openssl here: the tests skip themselves */
+        return 0;
+    }
+    f->port = http_server_unused_port();
+    snprintf(port, sizeof port, "%d", f->port);
+    f->server = spawn((char *[]){"openssl", "s_server", "-accept", port, "-cert", f->certificate, "-key", f->key, "-www",
+                                 "-quiet", NULL});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->server > 0) {
+        kill(f->server, SIGKILL);
+        waitpid(f->server, NULL, 0);
+    }
+    loop_free(f->loop);
+    fs_remove_tree(f->folder);
+    free(f->folder);
+    free(f);
+    return 0;
+}
+
+static const char *get(struct fixture *f, const char *ca_bundle, const char *host, struct error *err)
+{
+    struct http_options options = {.ca_bundle = ca_bundle};
+    struct http_client *client = http_client_new(f->loop, &options);
+    struct http_request request;
+    struct http_response response;
+    char url[128];
+    int tries = 0, result;
+
+    snprintf(url, sizeof url, "https://%s:%d/", host, f->port);
+    http_request_init(&request, "GET", url);
+    request.max_response = 1024 * 1024;
+    http_response_init(&response);
+    do { /* the server takes a moment to listen */
+        result = http_perform(client, &request, &response, err);
+        if (result && strcmp(err->reason, "connect-failed") == 0)
+            loop_sleep(f->loop, 50, NULL);
+        else
+            break;
+    } while (++tries < 100);
+    if (result == 0)
+        assert_int_equal(response.status, 200);
+    http_request_dispose(&request);
+    http_response_dispose(&response);
+    http_client_free(client);
+    return result ? err->reason : "";
+}
+
+static void test_certificates_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+
+    if (f->server < 0)
+        skip();
+    assert_string_equal(get(f, f->certificate, "localhost", &err), "");
+    assert_string_equal(get(f, f->certificate, "localhost", &err), "");
+    /* The system's bundle does not know it; the right one does not cover another name. */
+    assert_string_equal(get(f, NULL, "localhost", &err), "tls-failed");
+    assert_false(err.retryable);
+    assert_true(err.hint[0] != '\0');
+    assert_string_equal(get(f, f->certificate, "127.0.0.1", &err), "tls-failed");
+    assert_string_equal(get(f, "/no/such/bundle.pem", "localhost", &err), "tls-failed");
+}
+
+/* A server that hangs up in the handshake is a lost connection, which may pass. */
+static void test_cut_handshake(void **state)
+{
+    struct fixture *f = *state;
+    struct http_server server;
+    struct error err;
+
+    http_server_start_mute(&server);
+    f->port = server.port;
+    assert_string_equal(get(f, NULL, "127.0.0.1", &err), "connection-lost");
+    assert_true(err.retryable);
+    http_server_stop(&server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_certificates_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut_handshake, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
