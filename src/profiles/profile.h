@@ -19,10 +19,10 @@ struct profile; /* name, summary, table of variables, finishing function */
 
 /* What a profile makes of an environment. Zeroed before; profile_job_dispose after. */
 struct profile_job {
-    json_t *document;         /* a spec document for spec_load_json */
-    json_t *origins;          /* path → "variable BRANCH" */
-    struct strings system;    /* "AWS_ACCESS_KEY_ID=…": what the system says to our own credential chain by other names */
-    struct strings withheld;  /* names that the build does not see, sorted */
+    json_t *document;      /* a spec document for spec_load_json */
+    json_t *origins;       /* path → "variable BRANCH" */
+    struct strings system; /* "AWS_ACCESS_KEY_ID=…": what the system says to our own credential chain by other names */
+    struct strings withheld; /* names that the build does not see, sorted */
     struct strings warnings;
 };
 void profile_job_dispose(struct profile_job *job); /* wipes: the document holds tokens */

@@ -20,7 +20,7 @@ struct profile_variable {
     const char *names[SPELLINGS_MAX]; /* spellings; the first that has a value wins; "KAFKA_*" stands for a prefix */
     enum profile_use use;
     const char *path;
-    const char *missing;  /* default; NULL: none */
+    const char *missing; /* default; NULL: none */
     bool required;
 };
 

@@ -1,81 +1,144 @@
 /*
- * The "Vercel clone" family: public builders that are started by RunTask with GIT_REPOSITORY__URL and PROJECT_ID and
- * write to s3://BUCKET/__outputs/PROJECT_ID/. Their spellings differ; all that are in use are taken.
+ * The "Vercel clone" family: an API server starts one ECS task a build, by RunTask, with the variables below. The
+ * spellings are those of the public code of these systems, the odd ones too.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
-#include "profiles/table.h"
+#include "profiles/profile_internal.h"
 
-static const struct profile_variable variables[] = {
-    {{"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL", "USER_GIT_REPOSITORY_URL"}, USE_TEXT, "source.repository", NULL, true},
-    {{"PROJECT_ID"}, USE_TEXT, "project", NULL, true},
-    {{"DEPLOYEMENT_ID", "DEPLOYMENT_ID", "DEPLOYMENTID"}, USE_TEXT, "id", NULL, false},
-    {{"BRANCH"}, USE_TEXT, "source.ref", "main", false},
-    {{"ROOT_DIR", "ROOT_DIRECTORY", "ROOT_PROJECT_DIR", "BUILD_ROOT"}, USE_FOLDER, "source.directory", NULL, false},
-    {{"INSTALL_CMD"}, USE_TEXT, "build.install", NULL, false},
-    {{"BUILD_CMD"}, USE_TEXT, "build.command", NULL, false},
-    {{"OUTPUT_DIR"}, USE_FOLDER, "build.output", NULL, false},
-    {{"GITHUB_TOKEN"}, USE_SECRET, "source.auth.token", NULL, false},
-    {{"ENV_VARIABLES", "ENVVARS"}, USE_ENV_JSON, "env", NULL, false},
-    {{"R2_ACCESS_KEY_ID", "MINIO_ACCESS_KEY", "MINIO_ROOT_USER"}, USE_SYSTEM, "AWS_ACCESS_KEY_ID", NULL, false},
-    {{"R2_SECRET_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_ROOT_PASSWORD"}, USE_SYSTEM, "AWS_SECRET_ACCESS_KEY", NULL,
-     false},
-    {{"S3_BUCKET", "BUCKET_NAME", "BUCKET", "R2_*", "MINIO_*"}, USE_WITHHELD, NULL, NULL, false},
-    {{"SUB_DOMAIN", "TASK"}, USE_WITHHELD, NULL, NULL, false},
-    {{"REDIS_URL", "REDIS_URI", "REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD"}, USE_LATER, NULL, NULL,
-     false},
-    {{"KAFKA_*", "BROKER1"}, USE_LATER, NULL, NULL, false},
-    {{"API_SERVER_URL", "JWT_TOKEN"}, USE_LATER, NULL, NULL, false},
-    {{NULL}, USE_WITHHELD, NULL, NULL, false},
+static const char *const repository[] = {"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL", "USER_GIT_REPOSITORY_URL", NULL};
+static const char *const project[] = {"PROJECT_ID", NULL};
+static const char *const deployment[] = {"DEPLOYMENT_ID", "DEPLOYEMENT_ID", "DEPLOYMENTID", NULL};
+static const char *const branch[] = {"BRANCH", NULL};
+static const char *const token[] = {"GITHUB_TOKEN", NULL};
+static const char *const directory[] = {"ROOT_DIR", "ROOT_DIRECTORY", "ROOT_PROJECT_DIR", "BUILD_ROOT", NULL};
+static const char *const install[] = {"INSTALL_CMD", NULL};
+static const char *const build[] = {"BUILD_CMD", NULL};
+static const char *const output[] = {"OUTPUT_DIR", NULL};
+static const char *const user_json[] = {"ENV_VARIABLES", "ENVVARS", NULL};
+static const char *const bucket[] = {"S3_BUCKET",    "BUCKET_NAME",       "BUCKET", "R2_BUCKET", "R2_BUCKET_NAME",
+                                     "MINIO_BUCKET", "MINIO_BUCKET_NAME", NULL};
+static const char *const domain[] = {"SUB_DOMAIN", NULL};
+static const char *const task[] = {"TASK", NULL};
+static const char *const redis[] = {"REDIS_URL",      "REDIS_URI",      "REDIS_HOST", "REDIS_PORT",
+                                    "REDIS_USERNAME", "REDIS_PASSWORD", NULL};
+static const char *const kafka[] = {"KAFKA_BROKER", "KAFKA_URL", "BROKER1", "KAFKA_USERNAME", "KAFKA_PASSWORD", NULL};
+static const char *const callback[] = {"API_SERVER_URL", "JWT_TOKEN", NULL};
+
+static const struct profile_role roles[] = {
+    {.key = "repository", .names = repository, .path = "source.repository", .required = true},
+    {.key = "project", .names = project, .path = "project", .required = true},
+    {.key = "deployment", .names = deployment, .path = "id"},
+    {.key = "branch", .names = branch, .path = "source.ref", .fallback = "main"},
+    {.key = "token", .names = token, .path = "source.auth.token", .secret = true},
+    {.key = "directory", .names = directory, .path = "source.directory"},
+    {.key = "install", .names = install, .path = "build.install"},
+    {.key = "build", .names = build, .path = "build.command"},
+    {.key = "output", .names = output, .path = "build.output"},
+    {.key = "domain", .names = domain, .path = "labels.sub_domain"},
+    {.key = "task", .names = task, .path = "labels.task"},
+    {.key = "user", .names = user_json},
+    {.key = "bucket", .names = bucket},
+    {.key = "redis", .names = redis, .unused = true},
+    {.key = "kafka", .names = kafka, .unused = true},
+    {.key = "callback", .names = callback, .unused = true},
+    {0},
 };
 
-static char *endpoint_of(const struct strings *env, const char **name)
-{
-    static const char *const endpoints[] = {"R2_ENDPOINT", "R2_ENDPOINT_URL", "MINIO_ENDPOINT", "MINIO_URL", NULL};
-    static const char *const accounts[] = {"R2_ACCOUNT_ID", NULL};
-    const char *value = profile_value(env, endpoints, name);
+static const char *const prefixes[] = {"R2_", "MINIO_", NULL};
 
-    if (value && strstr(value, "://"))
-        return xstrdup(value);
-    if (value)
-        return xasprintf("https://%s", value);
-    value = profile_value(env, accounts, name);
-    return value ? xasprintf("https://%s.r2.cloudflarestorage.com", value) : NULL;
+static const char *first(const struct profile_draft *draft, const char *a, const char *b)
+{
+    const char *value = profile_variable(draft, a);
+
+    return value ? value : profile_variable(draft, b);
 }
 
-static int finish(const struct strings *env, const struct operator_file *operator_file, struct profile_job *job,
-                  struct error *err)
+/* Keys of the storage by its own names; the credential chain knows AWS's only. */
+static void put_credentials(struct profile_draft *draft, const char *id, const char *secret)
 {
-    static const char *const buckets[] = {"S3_BUCKET",    "BUCKET_NAME",       "BUCKET", "R2_BUCKET",
-                                          "R2_BUCKET_NAME", "MINIO_BUCKET", "MINIO_BUCKET_NAME", NULL};
-    const char *name = "operator's file", *bucket = profile_value(env, buckets, &name);
-    CLEANUP_FREE char *endpoint = NULL;
-    CLEANUP_FREE char *origin = NULL;
-    json_t *artifact;
+    if (!id || !secret)
+        return;
+    profile_system(draft, "AWS_ACCESS_KEY_ID", id);
+    profile_system(draft, "AWS_SECRET_ACCESS_KEY", secret);
+}
 
-    if (operator_file && operator_file->pin_bucket)
-        bucket = operator_file->pin_bucket;
-    if (!bucket) {
-        error_set(err, CLASS_SPEC_INVALID, "profile-variable-missing", "no bucket: none of S3_BUCKET, BUCKET_NAME, BUCKET, "
-                                                                       "R2_BUCKET, MINIO_BUCKET is set");
-        return error_hint(err, "set S3_BUCKET in the task definition, or pins.bucket in the operator's file");
+static char *r2_endpoint(const struct profile_draft *draft)
+{
+    const char *endpoint = first(draft, "R2_ENDPOINT", "R2_ENDPOINT_URL");
+    const char *account = profile_variable(draft, "R2_ACCOUNT_ID");
+
+    if (endpoint)
+        return xstrdup(endpoint);
+    return account ? xasprintf("https://%s.r2.cloudflarestorage.com", account) : NULL;
+}
+
+/* A URL, or a host with the port and the scheme in variables of their own, as MinIO's client takes them. */
+static char *minio_endpoint(const struct profile_draft *draft)
+{
+    const char *endpoint = first(draft, "MINIO_ENDPOINT", "MINIO_URL");
+    const char *port = profile_variable(draft, "MINIO_PORT");
+    const char *ssl = profile_variable(draft, "MINIO_USE_SSL");
+    bool has_port;
+
+    if (!endpoint)
+        return NULL;
+    if (strstr(endpoint, "://"))
+        return xstrdup(endpoint);
+    has_port = strchr(endpoint, ':') != NULL || !port;
+    return xasprintf("%s://%s%s%s", ssl && strcmp(ssl, "true") == 0 ? "https" : "http", endpoint, has_port ? "" : ":",
+                     has_port ? "" : port);
+}
+
+static void put_storage(struct profile_draft *draft)
+{
+    const struct operator_file *file = profile_operator(draft);
+    const char *variable = NULL;
+    const char *name = profile_text(draft, "bucket", &variable);
+    CLEANUP_FREE char *r2 = r2_endpoint(draft);
+    CLEANUP_FREE char *minio = minio_endpoint(draft);
+    const char *region = profile_variable(draft, "MINIO_REGION");
+
+    if (!name && file)
+        name = file->pin_bucket;
+    if (!name) {
+        profile_problem(draft, "profile-variable-missing", "S3_BUCKET is not set");
+        return;
     }
-    origin = xasprintf("variable %s", name);
-    profile_put_target(job, bucket, origin);
-    endpoint = endpoint_of(env, &name);
-    if (endpoint) {
-        artifact = json_array_get(json_object_get(job->document, "artifacts"), 0);
-        json_object_set_new(artifact, "s3",
-                            json_pack("{s:s, s:s, s:b}", "endpoint", endpoint, "region", "auto", "path_style", 1));
+    if (r2 && minio) {
+        profile_problem(draft, "profile-variable-invalid", "R2_* and MINIO_* both say where the storage is");
+        return;
     }
-    return 0;
+    if (r2)
+        put_credentials(draft, profile_variable(draft, "R2_ACCESS_KEY_ID"),
+                        profile_variable(draft, "R2_SECRET_ACCESS_KEY"));
+    if (minio)
+        put_credentials(draft, first(draft, "MINIO_ACCESS_KEY", "MINIO_ROOT_USER"),
+                        first(draft, "MINIO_SECRET_KEY", "MINIO_ROOT_PASSWORD"));
+    if (r2)
+        region = "auto";
+    else if (!minio)
+        region = NULL;
+    else if (!region)
+        region = "us-east-1";
+    profile_put_artifact(draft, name, variable, r2 ? r2 : minio, region);
+}
+
+static void finish(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *json = profile_text(draft, "user", &variable);
+
+    if (json)
+        profile_user_json(draft, json, variable);
+    put_storage(draft);
 }
 
 const struct profile profile_vercel_clone = {
     .name = "vercel-clone",
-    .summary = "the family of Vercel clones: GIT_REPOSITORY__URL, PROJECT_ID, S3_BUCKET",
-    .variables = variables,
+    .summary = "the variables that \"Vercel clone\" API servers send (GIT_REPOSITORY__URL, PROJECT_ID, …)",
+    .roles = roles,
+    .prefixes = prefixes,
     .finish = finish,
 };

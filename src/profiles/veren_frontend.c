@@ -1,44 +1,48 @@
-/* Veren's front-end builder: what its build-worker puts into containerOverrides, both generations. */
-#include "profiles/table.h"
+/* Veren's frontend builder, both generations: its worker starts one ECS task a build with these variables. */
+#include "core/mem.h"
+#include "profiles/profile_internal.h"
 
-#define DEFAULT_BUCKET "veren-v2"
-#define DEFAULT_REGION "ap-south-1"
-#define STEP_LIMIT "10m" /* theirs: ten minutes, then exit code 124 */
+#define BUCKET "veren-v2"
+#define REGION "ap-south-1"
 
-static const struct profile_variable variables[] = {
-    {{"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL"}, USE_TEXT, "source.repository", NULL, true},
-    {{"PROJECT_ID"}, USE_TEXT, "project", NULL, true},
-    {{"DEPLOYMENTID", "DEPLOYMENT_ID"}, USE_TEXT, "id", NULL, true},
-    {{"FRONTENDPATH"}, USE_FOLDER, "source.directory", ".", false},
-    {{"INSTALLCOMMAND"}, USE_TEXT, "build.install", NULL, false},
-    {{"BUILDCOMMAND"}, USE_TEXT, "build.command", NULL, false},
-    {{"FRONTENDOUTPUTDIR", "OUTDIR"}, USE_FOLDER, "build.output", NULL, false},
-    {{"BACKEND_PATH", "ECR_URI"}, USE_WITHHELD, NULL, NULL, false},
-    {{"DOMAIN_EVENTS_TOPIC_ARN", "KAFKA_*"}, USE_LATER, NULL, NULL, false},
-    {{NULL}, USE_WITHHELD, NULL, NULL, false},
+static const char *const repository[] = {"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL", "USER_GIT_REPOSITORY_URL", NULL};
+static const char *const project[] = {"PROJECT_ID", NULL};
+static const char *const deployment[] = {"DEPLOYMENTID", "DEPLOYEMENT_ID", "DEPLOYMENT_ID", NULL};
+static const char *const directory[] = {"FRONTENDPATH", NULL};
+static const char *const install[] = {"INSTALLCOMMAND", NULL};
+static const char *const build[] = {"BUILDCOMMAND", NULL};
+static const char *const output[] = {"FRONTENDOUTPUTDIR", "OUTDIR", NULL};
+static const char *const kafka[] = {"KAFKA_CLIENT_ID",     "KAFKA_BROKER1", "KAFKA_SASL_USERNAME",
+                                    "KAFKA_SASL_PASSWORD", "KAFKA_CA_PATH", NULL};
+static const char *const topic[] = {"DOMAIN_EVENTS_TOPIC_ARN", NULL};
+static const char *const backend[] = {"BACKEND_PATH", "ECR_URI", NULL};
+
+static const struct profile_role roles[] = {
+    {.key = "repository", .names = repository, .path = "source.repository", .required = true},
+    {.key = "project", .names = project, .path = "project", .required = true},
+    {.key = "deployment", .names = deployment, .path = "id", .required = true},
+    {.key = "directory", .names = directory, .path = "source.directory"},
+    {.key = "install", .names = install, .path = "build.install"},
+    {.key = "build", .names = build, .path = "build.command"},
+    {.key = "output", .names = output, .path = "build.output"},
+    {.key = "kafka", .names = kafka, .unused = true},
+    {.key = "topic", .names = topic, .unused = true},
+    {.key = "backend", .names = backend, .unused = true},
+    {0},
 };
 
-static int finish(const struct strings *env, const struct operator_file *operator_file, struct profile_job *job,
-                  struct error *err)
+static void finish(struct profile_draft *draft)
 {
-    bool pinned = operator_file && operator_file->pin_bucket;
-    json_t *artifact;
+    bool region = profile_variable(draft, "AWS_REGION") || profile_variable(draft, "AWS_DEFAULT_REGION");
 
-    (void)err;
-    profile_put_target(job, pinned ? operator_file->pin_bucket : DEFAULT_BUCKET,
-                       pinned ? "operator's file" : "default of the profile");
-    if (!env_get(env, "AWS_REGION") && !env_get(env, "AWS_DEFAULT_REGION")) {
-        artifact = json_array_get(json_object_get(job->document, "artifacts"), 0);
-        json_object_set_new(artifact, "s3", json_pack("{s:s}", "region", DEFAULT_REGION));
-    }
-    profile_put(job, "timeouts.install", STEP_LIMIT, "default of the profile");
-    profile_put(job, "timeouts.build", STEP_LIMIT, "default of the profile");
-    return 0;
+    /* Their builder gives up after ten minutes with exit code 124, and the worker counts on it. */
+    profile_put(draft, "timeout", json_string("10m"), NULL);
+    profile_put_artifact(draft, BUCKET, NULL, NULL, region ? NULL : REGION);
 }
 
 const struct profile profile_veren_frontend = {
     .name = "veren-frontend",
-    .summary = "Veren's front-end builds: GIT_REPOSITORY__URL, PROJECT_ID, DEPLOYMENTID, FRONTENDPATH",
-    .variables = variables,
+    .summary = "the variables that Veren's worker sends to its frontend builder",
+    .roles = roles,
     .finish = finish,
 };

@@ -68,6 +68,24 @@ static int load(struct spec *spec, const struct document *document, const json_t
     return problems->len ? -1 : 0;
 }
 
+/* A profile's values stand in no text: the message names the variable instead of a line. */
+static void name_origins(struct problems *problems, const json_t *origins)
+{
+    size_t i;
+
+    for (i = 0; i < problems->len; i++) {
+        struct problem *problem = &problems->items[i];
+        const char *origin = json_string_value(json_object_get(origins, problem->path));
+        char *message;
+
+        if (!origin)
+            continue;
+        message = xasprintf("%s (from %s)", problem->message, origin);
+        free(problem->message);
+        problem->message = message;
+    }
+}
+
 static int finish(int rc, const struct spec_context *context, struct problems *problems, struct error *err)
 {
     if (rc == 0)
@@ -100,6 +118,7 @@ int spec_load_json(struct spec *spec, const json_t *json, const json_t *origins,
     rc = document_from_json(&document, json, problems);
     if (rc == 0)
         rc = load(spec, &document, origins, context, problems);
+    name_origins(problems, origins);
     document_dispose(&document);
     return finish(rc, context, problems, err);
 }
