@@ -5,6 +5,7 @@ add_compile_options(
     -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wcast-align
     -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wimplicit-fallthrough -Wnull-dereference
     -Wno-format-truncation # messages are cut on purpose
+    -Wno-missing-field-initializers # the initializers of libgit2 leave fields out
     -fno-common -fno-strict-aliasing -fvisibility=hidden
     "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=")
 if(CMAKE_C_COMPILER_ID STREQUAL GNU)
