@@ -28,9 +28,14 @@ struct fixture {
     struct loop *loop;
 };
 
-static pid_t spawn(char *const argv[])
+static pid_t spawn(const char *const *words)
 {
-    pid_t pid = fork();
+    struct strings argv = {0};
+    pid_t pid;
+
+    for (; *words; words++)
+        strings_add(&argv, *words);
+    pid = fork();
 
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR);
@@ -39,9 +44,10 @@ static pid_t spawn(char *const argv[])
         dup2(null, 0);
         dup2(null, 1);
         dup2(null, 2);
-        execvp(argv[0], argv);
+        execvp(argv.items[0], argv.items);
         _exit(127);
     }
+    strings_dispose(&argv);
     return pid;
 }
 
@@ -63,7 +69,7 @@ static int setup(void **state)
     snprintf(f->key, sizeof f->key, "%s/key.pem", f->folder);
     f->loop = loop_new();
     *state = f;
-    if (exit_code_of(spawn((char *[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+    if (exit_code_of(spawn((const char *const[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                                       "-nodes", "-keyout", f->key, "-out", f->certificate, "-days", "2", "-subj",
                                       "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", NULL}))) {
         f->server = -1; /* no openssl here: the tests skip themselves */
@@ -71,7 +77,7 @@ static int setup(void **state)
     }
     f->port = http_server_unused_port();
     snprintf(port, sizeof port, "%d", f->port);
-    f->server = spawn((char *[]){"openssl", "s_server", "-accept", port, "-cert", f->certificate, "-key", f->key, "-www",
+    f->server = spawn((const char *const[]){"openssl", "s_server", "-accept", port, "-cert", f->certificate, "-key", f->key, "-www",
                                  "-quiet", NULL});
     return 0;
 }
