@@ -11,6 +11,8 @@
 
 #define UPLOAD_ID_MAX 2048
 #define DEFAULT_CONCURRENCY 4
+#define ABORTS_AGAIN 3
+#define ABORT_AGAIN_MS 100
 
 enum state {
     STARTING,   /* CreateMultipartUpload */
@@ -50,27 +52,10 @@ struct s3_upload {
     struct buf body;                /* of the Complete */
     struct s3_operation *operation;
     struct error failure;           /* of the Complete, while checking */
+    int aborts_left;
     void (*done)(void *context, const char *etag, const struct error *error);
     void *context;
 };
-
-void s3_upload_options_init(struct s3_upload_options *options, const char *key)
-{
-    *options = (struct s3_upload_options){.key = key, .fd = -1};
-}
-
-int64_t s3_part_size(int64_t size)
-{
-    int64_t least = (size + S3_PARTS_MAX - 1) / S3_PARTS_MAX;
-    int64_t mebibyte = (int64_t)1 << 20;
-
-    return least <= S3_PART_DEFAULT ? S3_PART_DEFAULT : (least + mebibyte - 1) / mebibyte * mebibyte;
-}
-
-int64_t s3_part_count(int64_t size, int64_t part_size)
-{
-    return size > 0 ? (size + part_size - 1) / part_size : 1;
-}
 
 /* ---- ends ---- */
 
@@ -134,18 +119,27 @@ static struct s3_call *next_call(struct s3_upload *upload, const char *method)
     return &upload->call;
 }
 
-/* Parts that stay behind cost money; when the abort fails too, a lifecycle rule of the bucket must clean up. */
+static void abort_upload(void *context);
+
+/* Parts that stay behind cost money. A part that was in flight may still arrive, and is kept even after the abort:
+ * "it might be necessary to abort a given multipart upload multiple times" (API, AbortMultipartUpload). When the abort
+ * fails altogether, a lifecycle rule of the bucket must clean up. */
 static void on_aborted(void *context, const struct error *error)
 {
     struct s3_upload *upload = context;
 
-    (void)error;
     upload->operation = NULL;
-    free_upload(upload);
+    if (!error && upload->aborts_left-- > 0)
+        upload->timer = loop_timer_start(upload->s3->loop, ABORT_AGAIN_MS, abort_upload, upload);
+    else
+        free_upload(upload);
 }
 
-static void abort_upload(struct s3_upload *upload)
+static void abort_upload(void *context)
 {
+    struct s3_upload *upload = context;
+
+    upload->timer = NULL;
     upload->state = ABORTING;
     upload->operation = s3_start(upload->s3, next_call(upload, "DELETE"), on_aborted, upload);
 }
@@ -153,6 +147,7 @@ static void abort_upload(struct s3_upload *upload)
 /* Nothing of the caller's is touched from here on. */
 static void give_up(struct s3_upload *upload)
 {
+    upload->aborts_left = upload->running ? ABORTS_AGAIN : 0;
     stop_work(upload);
     if (upload->state == STARTING) {
         upload->state = DROPPED;
@@ -182,13 +177,16 @@ static void succeed(struct s3_upload *upload, const char *etag)
     void *context = upload->context;
     CLEANUP_FREE char *copy = xstrdup(etag);
 
-    free_upload(upload);
+    /* After a check the upload may still be open: the object was there, but not by this Complete. */
+    if (upload->state == CHECKING)
+        give_up(upload);
+    else
+        free_upload(upload);
     done(context, copy, NULL);
 }
 
 /* ---- complete ---- */
 
-/* A Complete may have been sent more than once: then this answer may be about the first one's work. */
 static void on_checked(void *context, const struct error *error)
 {
     struct s3_upload *upload = context;
@@ -212,6 +210,14 @@ static void check(struct s3_upload *upload, const struct error *error)
     upload->operation = s3_start(upload->s3, call, on_checked, upload);
 }
 
+/* Whether the error may be about a Complete that an earlier sending of the same had done. With the condition failed
+ * only when there was one that we know of: an equal object is not yet ours. */
+static bool may_be_done(const struct s3_upload *upload, const struct error *error)
+{
+    return strcmp(error->reason, "no-such-upload") == 0 ||
+           (strcmp(error->reason, "precondition-failed") == 0 && upload->call.attempts > 1);
+}
+
 static void on_completed(void *context, const struct error *error)
 {
     struct s3_upload *upload = context;
@@ -220,7 +226,7 @@ static void on_completed(void *context, const struct error *error)
     struct error err;
 
     upload->operation = NULL;
-    if (error && (strcmp(error->reason, "no-such-upload") == 0 || strcmp(error->reason, "precondition-failed") == 0)) {
+    if (error && may_be_done(upload, error)) {
         check(upload, error);
     } else if (error) {
         fail(upload, error);
@@ -257,7 +263,7 @@ static int64_t part_length(const struct s3_upload *upload, int64_t index)
     return left < upload->options.part_size ? left : upload->options.part_size;
 }
 
-static void begin_parts(void *context);
+static void begin_parts(struct s3_upload *upload);
 
 static void on_part(void *context, const struct error *error)
 {
@@ -281,6 +287,7 @@ static void on_part(void *context, const struct error *error)
         error_set(&err, CLASS_UPLOAD_FAILED, "bad-response", "PUT %s: S3 took a part, but gave no usable ETag", uri);
     }
     error_context(&err, "part %lld of %lld", (long long)part->index + 1, (long long)upload->count);
+    free_part(part);
     fail(upload, &err);
 }
 
@@ -326,17 +333,22 @@ static struct part *new_part(struct s3_upload *upload)
     return part;
 }
 
-/* One a turn of the loop: hashing a part takes milliseconds in which those before it shall move. */
-static void begin_parts(void *context)
+static void on_next_turn(void *context)
 {
     struct s3_upload *upload = context;
+
+    upload->timer = NULL;
+    begin_parts(upload);
+}
+
+/* One a turn of the loop: hashing a part takes milliseconds in which those before it shall move. */
+static void begin_parts(struct s3_upload *upload)
+{
     struct error err;
     struct part *part;
 
-    if (context && upload->timer) {
-        loop_timer_stop(upload->timer);
-        upload->timer = NULL;
-    }
+    loop_timer_stop(upload->timer);
+    upload->timer = NULL;
     if (upload->begun == upload->count) {
         if (!upload->running)
             complete(upload);
@@ -351,7 +363,7 @@ static void begin_parts(void *context)
     }
     part->operation = s3_start(upload->s3, &part->call, on_part, part);
     if (upload->begun < upload->count && upload->running_count < upload->options.concurrency)
-        upload->timer = loop_timer_start(upload->s3->loop, 0, begin_parts, upload);
+        upload->timer = loop_timer_start(upload->s3->loop, 0, on_next_turn, upload);
 }
 
 /* ---- beginning ---- */
@@ -437,7 +449,7 @@ void s3_upload_set_concurrency(struct s3_upload *upload, int concurrency)
 {
     upload->options.concurrency = concurrency > 0 ? concurrency : 1;
     if (upload->state == PARTS && !upload->timer && upload->begun < upload->count)
-        upload->timer = loop_timer_start(upload->s3->loop, 0, begin_parts, upload);
+        upload->timer = loop_timer_start(upload->s3->loop, 0, on_next_turn, upload);
 }
 
 int64_t s3_upload_bytes(const struct s3_upload *upload)

@@ -6,10 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/s3_multipart.h"
 #include "core/mem.h"
 
 #define ETAG_MAX 128
 #define MD5_SIZE 16
+
+void s3_upload_options_init(struct s3_upload_options *options, const char *key)
+{
+    *options = (struct s3_upload_options){.key = key, .fd = -1};
+}
+
+int64_t s3_part_size(int64_t size)
+{
+    int64_t least = (size + S3_PARTS_MAX - 1) / S3_PARTS_MAX;
+    int64_t mebibyte = (int64_t)1 << 20;
+
+    return least <= S3_PART_DEFAULT ? S3_PART_DEFAULT : (least + mebibyte - 1) / mebibyte * mebibyte;
+}
+
+int64_t s3_part_count(int64_t size, int64_t part_size)
+{
+    return size > 0 ? (size + part_size - 1) / part_size : 1;
+}
 
 void s3_parts_init(struct s3_parts *parts, int64_t count)
 {
