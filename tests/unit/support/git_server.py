@@ -1,0 +1,84 @@
+"""git over smart HTTP for the unit tests: git_server.py ROOT [CA-FOLDER]
+
+Serves the bare repositories of ROOT as tests/e2e/bed/git_server.py does, and in addition
+
+    /status-N/R     answers N             /html/R      answers a web page
+    /garbage/R      answers a broken pack advertisement
+    /leak/R         wants credentials (users), then redirects to /basic/R of another host
+    /moved-path/R   redirects to /open/R of the same host
+    /downgrade/R    redirects to http:// of the same host
+    /stop/R         ends the connection in the middle of the pack
+
+on 127.0.0.1. Prints one line, "HTTP-PORT OTHER-PORT TLS-PORT" (OTHER is a second server that counts as another host;
+TLS-PORT is 0 without a folder for the authority), and a line for each request: "PORT METHOD TARGET AUTHORIZATION".
+Ends when standard input does. The user is ann, her password "p:w ü", the token "t0ken-of-ann".
+"""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "e2e"))
+
+from bed import git_server, http1, tls  # noqa: E402
+
+
+class Server(git_server.GitServer):
+    def __init__(self, root, name):
+        super().__init__(root)
+        self.name = name
+        self.users = {"ann": "p:w ü"}
+        self.tokens = {"t0ken-of-ann"}
+        self.flaky = 1
+
+    def handle(self, request):
+        print(self.name, request.method, request.target, request.header("authorization", "-"), flush=True)
+        mode, _, rest = request.path[1:].partition("/")
+        query = request.target.partition("?")[2]
+        suffix = rest + (f"?{query}" if query else "")
+        if mode.startswith("status-"):
+            return http1.Response(int(mode[7:]), b"no\n")
+        if mode == "html":
+            return http1.Response(200, b"<html>", [("Content-Type", "text/html")])
+        if mode == "garbage":
+            kind = "application/x-git-upload-pack-advertisement"
+            return http1.Response(200, b"001e# service=git-upload-pack\n0000zzzz", [("Content-Type", kind)])
+        if mode == "leak":
+            return self._refusal("basic", request) or redirect(f"{self.elsewhere}/basic/{suffix}")
+        if mode == "moved-path":
+            return redirect(f"/open/{suffix}")
+        if mode == "downgrade":
+            return redirect(f"http://{request.header('host')}/open/{suffix}")
+        if mode == "stop":
+            response = self._backend(request, "/" + rest)
+            if request.method == "POST":
+                response.headers.append(("Content-Length", str(len(response.body))))
+                response.body = response.body[:len(response.body) // 2]
+                response.headers.append(("Connection", "close"))
+                request.headers.append(("connection", "close"))
+            return response
+        return super().handle(request)
+
+
+def redirect(target):
+    return http1.Response(302, b"", [("Location", target)])
+
+
+def main():
+    root = sys.argv[1]
+    servers = [Server(root, name) for name in ("http", "other", "tls")]
+    sockets = [http1.listen("127.0.0.1") for _ in servers]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for server in servers:
+        server.elsewhere = f"http://localhost:{ports[1]}"
+    http1.serve(sockets[0], servers[0])
+    http1.serve(sockets[1], servers[1])
+    if len(sys.argv) > 2:
+        http1.serve(sockets[2], servers[2], tls.Authority(sys.argv[2], ["localhost"]).context)
+    else:
+        ports[2] = 0
+    print(*ports, flush=True)
+    sys.stdin.read()
+
+
+main()
