@@ -20,37 +20,37 @@
 enum publish_mode { PUBLISH_ADD, PUBLISH_MIRROR };
 
 struct publish_header_rule {
-    char *match;              /* glob over the path beneath the output: *, **, ?, [..], {a,b} */
-    char *cache_control;      /* each NULL: not set by this rule */
+    char *match;         /* glob over the path beneath the output: *, **, ?, [..], {a,b} */
+    char *cache_control; /* each NULL: not set by this rule */
     char *content_type;
     char *content_disposition;
     char *content_language;
 };
 
 struct publish_request {
-    char *from;               /* absolute path of the folder */
-    char *root;               /* absolute path that `from` must lie beneath: the checkout */
-    char *to;                 /* "s3://bucket/prefix/" or "file:/absolute/folder" */
+    char *from; /* absolute path of the folder */
+    char *root; /* absolute path that `from` must lie beneath: the checkout */
+    char *to;   /* "s3://bucket/prefix/" or "file:/absolute/folder" */
     enum publish_mode mode;
-    bool adopt;               /* mirror: take over a prefix that another builder filled */
-    struct strings include;   /* globs; empty: all */
+    bool adopt;             /* mirror: take over a prefix that another builder filled */
+    struct strings include; /* globs; empty: all */
     struct strings exclude;
     struct publish_header_rule *headers; /* first match wins */
     size_t headers_len;
 
     char *job_id;
-    int64_t created_at_ms;    /* wall time: orders publishes */
+    int64_t created_at_ms; /* wall time: orders publishes */
 
-    char *endpoint;           /* S3: NULL: AWS's own */
+    char *endpoint; /* S3: NULL: AWS's own */
     char *region;
     bool path_style;
     char *ca_bundle, *proxy, *no_proxy;
     struct credentials_source credentials;
 
-    uid_t build_uid;          /* files are opened with this fsuid when we are root; (uid_t)-1: not */
+    uid_t build_uid; /* files are opened with this fsuid when we are root; (uid_t)-1: not */
     gid_t build_gid;
-    int64_t max_bytes;        /* limits.output; 0: none */
-    struct strings secrets;   /* values that must not be published */
+    int64_t max_bytes;      /* limits.output; 0: none */
+    struct strings secrets; /* values that must not be published */
 };
 void publish_request_init(struct publish_request *request);
 void publish_request_dispose(struct publish_request *request); /* wipes */
@@ -58,14 +58,14 @@ json_t *publish_request_to_json(const struct publish_request *request);
 int publish_request_from_json(struct publish_request *request, const json_t *json, struct error *err);
 
 struct publish_result {
-    int64_t files, bytes;     /* of the output as published */
+    int64_t files, bytes; /* of the output as published */
     int64_t written, unchanged, removed;
-    int64_t requests;         /* to S3, retries included */
+    int64_t requests; /* to S3, retries included */
     int64_t retries;
     int64_t duration_ms;
-    bool ordered;             /* false: the manifest's key was denied, add went on without ordering */
-    char digest[72];          /* "sha256:…" over the sorted list of paths and their hashes */
-    char *url;                /* "s3://bucket/prefix/" or "file:///…" */
+    bool ordered;    /* false: the manifest's key was denied, add went on without ordering */
+    char digest[72]; /* "sha256:…" over the sorted list of paths and their hashes */
+    char *url;       /* "s3://bucket/prefix/" or "file:///…" */
 };
 void publish_result_dispose(struct publish_result *result);
 json_t *publish_result_to_json(const struct publish_result *result);

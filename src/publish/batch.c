@@ -1,0 +1,250 @@
+#include "publish/batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+#define IN_FLIGHT_BYTES ((int64_t)8 << 20) /* of small files, which are sent from memory */
+#define READ_AHEAD ((int64_t)64 << 10)     /* what a transfer from a descriptor holds */
+#define REPORT_EVERY_MS 250
+#define HOLD_MS 1000
+#define LAST_ANSWERS_MS 3000 /* of the stop budget */
+/* An answer is quick when it took at most so many times the quickest one (and a little): then more at once cost the
+ * server nothing yet. */
+#define QUICK_FACTOR 4
+#define QUICK_MS 5
+#define GROWTH 3 /* more calls for each quick answer: four times as many with each round trip */
+
+struct run {
+    struct batch *batch;
+    struct plan_item **items;
+    size_t len, next;
+    enum target_act act;
+    enum batch_condition condition;
+    struct slot *slots; /* as many as may ever be under way */
+    struct slot *free_slots;
+    size_t slots_len;
+    size_t under_way;
+    int64_t bytes_under_way;
+    bool failed;
+    struct error error;
+};
+
+struct slot {
+    struct run *run;
+    struct plan_item *item; /* NULL: free */
+    struct slot *next_free;
+    struct target_call call;
+};
+
+void batch_init(struct batch *batch, struct target *target, const struct tree *tree,
+                const struct publish_reporter *reporter)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->target = target;
+    batch->tree = tree;
+    batch->reporter = reporter;
+    batch->concurrency = BATCH_MIN_CONCURRENCY;
+    batch->quickest_ms = INT64_MAX;
+}
+
+/* ---- how many at once ---- */
+
+static void adapt(struct batch *batch, int64_t duration_ms)
+{
+    struct target_stats stats = batch->target->type->stats(batch->target);
+    double before = batch->concurrency;
+    int64_t now;
+
+    if (stats.slow_downs != batch->slow_downs) {
+        batch->slow_downs = stats.slow_downs;
+        now = clock_monotonic_ms();
+        if (now >= batch->hold_until_ms - HOLD_MS / 2) /* those of one burst halve it once */
+            batch->concurrency /= 2;
+        batch->hold_until_ms = now + HOLD_MS;
+    } else {
+        if (duration_ms < batch->quickest_ms)
+            batch->quickest_ms = duration_ms;
+        if (duration_ms > QUICK_FACTOR * batch->quickest_ms + QUICK_MS)
+            return;
+        if (batch->hold_until_ms && clock_monotonic_ms() < batch->hold_until_ms)
+            return;
+        batch->concurrency += GROWTH;
+    }
+    if (batch->concurrency < BATCH_MIN_CONCURRENCY)
+        batch->concurrency = BATCH_MIN_CONCURRENCY;
+    if (batch->concurrency > batch->target->max_concurrency)
+        batch->concurrency = batch->target->max_concurrency;
+    if ((int)batch->concurrency != (int)before)
+        batch->target->type->set_concurrency(batch->target, (int)batch->concurrency);
+}
+
+static int64_t memory_of(const struct run *run, const struct plan_item *item)
+{
+    if (run->act != TARGET_PUT)
+        return 0;
+    return item->content.size <= TARGET_IN_MEMORY ? item->content.size : READ_AHEAD;
+}
+
+static bool has_room(const struct run *run)
+{
+    int64_t bytes = memory_of(run, run->items[run->next]);
+
+    return run->free_slots && run->under_way < (size_t)run->batch->concurrency &&
+           (run->under_way == 0 || run->bytes_under_way + bytes <= IN_FLIGHT_BYTES);
+}
+
+/* ---- one call ---- */
+
+static void report(struct batch *batch)
+{
+    char text[160], done[CLOCK_TEXT_SIZE], total[CLOCK_TEXT_SIZE];
+    int64_t now = clock_monotonic_ms();
+
+    if (!batch->reporter || !batch->reporter->progress || now - batch->reported_ms < REPORT_EVERY_MS)
+        return;
+    batch->reported_ms = now;
+    size_format(batch->done_bytes, done);
+    size_format(batch->total_bytes, total);
+    snprintf(text, sizeof text, "uploading %lld of %lld files, %s of %s", (long long)batch->done_files,
+             (long long)batch->total_files, done, total);
+    batch->reporter->progress(batch->reporter->context, text);
+}
+
+static void note_outcome(struct batch *batch, struct plan_item *item, struct target_call *call)
+{
+    if (call->act == TARGET_PROBE) {
+        item->exists = call->exists;
+        item->ours = call->ours;
+        item->expected = call->found;
+    } else if (call->conflict) {
+        item->status = PLAN_CONFLICT;
+        return;
+    } else {
+        item->status = PLAN_DONE;
+        item->created = item->created || call->if_absent;
+    }
+    free(item->etag);
+    item->etag = call->etag;
+    call->etag = NULL;
+    if (call->act == TARGET_PUT) {
+        item->written = true;
+        batch->done_files++;
+        batch->done_bytes += item->content.size;
+    }
+    report(batch);
+}
+
+static void release(struct slot *slot)
+{
+    struct run *run = slot->run;
+
+    run->under_way--;
+    run->bytes_under_way -= memory_of(run, slot->item);
+    free(slot->call.etag);
+    slot->call.etag = NULL;
+    slot->item = NULL;
+    slot->next_free = run->free_slots;
+    run->free_slots = slot;
+}
+
+static void on_done(void *context, const struct error *error)
+{
+    struct slot *slot = context;
+    struct run *run = slot->run;
+
+    if (error && !run->failed) {
+        run->failed = true;
+        run->error = *error;
+    }
+    if (!error) {
+        note_outcome(run->batch, slot->item, &slot->call);
+        adapt(run->batch, slot->call.duration_ms);
+    }
+    release(slot);
+}
+
+static void start_next(struct run *run)
+{
+    struct plan_item *item = run->items[run->next++];
+    struct slot *slot = run->free_slots;
+    bool conditional = run->condition == BATCH_CONDITIONAL;
+
+    run->free_slots = slot->next_free;
+    slot->item = item;
+    memset(&slot->call, 0, sizeof slot->call);
+    slot->call.act = run->act;
+    slot->call.path = item->path;
+    slot->call.done = on_done;
+    slot->call.context = slot;
+    if (run->act != TARGET_PROBE && conditional)
+        slot->call.if_match = item->exists ? item->etag : NULL;
+    slot->call.if_absent = run->act == TARGET_PUT && conditional && !item->exists;
+    slot->call.tree = run->batch->tree;
+    slot->call.file = item->file;
+    slot->call.content = item->content;
+    run->under_way++;
+    run->bytes_under_way += memory_of(run, item);
+    run->batch->target->type->start(run->batch->target, &slot->call);
+}
+
+static void cancel_all(struct run *run)
+{
+    size_t i;
+
+    for (i = 0; i < run->slots_len; i++)
+        if (run->slots[i].item) {
+            run->batch->cut_short = run->batch->cut_short || run->act == TARGET_PUT;
+            run->batch->target->type->cancel(run->batch->target, &run->slots[i].call);
+            release(&run->slots[i]);
+        }
+}
+
+/* A write whose answer has come can be taken back; one that was cut off may still happen afterwards. */
+static void wait_for_those_under_way(struct run *run)
+{
+    int64_t until = clock_monotonic_ms() + LAST_ANSWERS_MS;
+
+    while (run->under_way && !run->failed && clock_monotonic_ms() < until)
+        loop_run_once(run->batch->target->loop, 50);
+}
+
+int batch_run(struct batch *batch, enum target_act act, struct plan_item **items, size_t len,
+              enum batch_condition condition, struct error *err)
+{
+    struct run run = {.batch = batch, .items = items, .len = len, .act = act, .condition = condition};
+    size_t i;
+    int result = 0;
+
+    run.slots_len = len < (size_t)batch->target->max_concurrency ? len : (size_t)batch->target->max_concurrency;
+    run.slots = xcalloc(run.slots_len + 1, sizeof *run.slots);
+    for (i = 0; i < run.slots_len; i++) {
+        run.slots[i].run = &run;
+        run.slots[i].next_free = run.free_slots;
+        run.free_slots = &run.slots[i];
+    }
+    while (!run.failed && (run.next < run.len || run.under_way)) {
+        if (batch->stop && *batch->stop) {
+            wait_for_those_under_way(&run);
+            result = target_stopped(err);
+            break;
+        }
+        while (!run.failed && run.next < run.len && has_room(&run) && !(batch->stop && *batch->stop)) {
+            start_next(&run);
+            if (!run.under_way) /* done at once, as folders do: the rest of the process wants to live too */
+                loop_run_once(batch->target->loop, 0);
+        }
+        if (run.under_way)
+            loop_run_once(batch->target->loop, 200);
+    }
+    cancel_all(&run);
+    free(run.slots);
+    if (run.failed) {
+        *err = run.error;
+        return -1;
+    }
+    return result;
+}

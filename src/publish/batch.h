@@ -1,0 +1,43 @@
+/*
+ * Runs many calls to a target at once, as many as it can take: from 16 on, more with each answer that comes quickly, up
+ * to the target's limit, and half as many when a server says SlowDown. Files are opened when their turn comes, and what
+ * is held in memory is bounded.
+ */
+#ifndef CAISSON_PUBLISH_BATCH_H
+#define CAISSON_PUBLISH_BATCH_H
+
+#include "publish/plan.h"
+#include "publish/target.h"
+
+#define BATCH_MIN_CONCURRENCY 16
+
+struct batch {
+    struct target *target; /* borrowed, as all here */
+    const struct tree *tree;
+    const bool *stop; /* ends a run; NULL: never */
+    const struct publish_reporter *reporter;
+    int64_t total_files, total_bytes; /* to be written in all: for the progress */
+    int64_t done_files, done_bytes;
+    bool cut_short; /* writes were given up whose answers had not come: they may have happened */
+
+    /* the choice of concurrency, kept from one run to the next */
+    double concurrency;
+    int64_t quickest_ms;
+    uint64_t slow_downs;
+    int64_t hold_until_ms; /* no growth after a SlowDown */
+    int64_t reported_ms;
+};
+void batch_init(struct batch *batch, struct target *target, const struct tree *tree,
+                const struct publish_reporter *reporter);
+
+enum batch_condition { BATCH_CONDITIONAL, BATCH_UNCONDITIONAL };
+
+/*
+ * Does `act` for each item and notes the outcome in it: PUTs and removals become PLAN_DONE or PLAN_CONFLICT, probes fill
+ * exists, ours, expected and etag. The first error ends it; what is under way is cancelled.
+ * Stopped, it starts nothing more and waits a moment for what is under way: reason "stopped-before-publish".
+ */
+int batch_run(struct batch *batch, enum target_act act, struct plan_item **items, size_t len,
+              enum batch_condition condition, struct error *err);
+
+#endif

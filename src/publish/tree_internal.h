@@ -1,0 +1,12 @@
+/* What the parts of the tree share. */
+#ifndef CAISSON_PUBLISH_TREE_INTERNAL_H
+#define CAISSON_PUBLISH_TREE_INTERNAL_H
+
+#include "core/utf8.h"
+#include "publish/tree.h"
+
+/* fs_open_beneath with the build's fsuid and fsgid when we are root. */
+int tree_open_beneath(const struct publish_request *request, int folder_fd, const char *path, int flags);
+int tree_refuse_changed(const char *path, struct error *err);
+
+#endif

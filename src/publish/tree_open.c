@@ -1,0 +1,168 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "core/mem.h"
+#include "publish/tree_internal.h"
+
+#define FOUND_MAX 8
+
+void tree_init(struct tree *tree)
+{
+    memset(tree, 0, sizeof *tree);
+    tree->fd = -1;
+}
+
+void tree_dispose(struct tree *tree)
+{
+    size_t i;
+
+    for (i = 0; i < tree->len; i++) {
+        free(tree->files[i].path);
+        free(tree->files[i].part_sha256);
+    }
+    free(tree->files);
+    if (tree->fd >= 0)
+        close(tree->fd);
+    tree_init(tree);
+}
+
+int tree_open_beneath(const struct publish_request *request, int folder_fd, const char *path, int flags)
+{
+    bool as_build = geteuid() == 0 && request->build_uid != (uid_t)-1;
+    int fd;
+
+    if (!as_build)
+        return fs_open_beneath(folder_fd, path, flags, 0);
+    /* What only root may read is not the build's to publish. */
+    setfsgid(request->build_gid);
+    setfsuid(request->build_uid);
+    fd = fs_open_beneath(folder_fd, path, flags, 0);
+    setfsuid(0);
+    setfsgid(getegid());
+    return fd;
+}
+
+/* "found: build/, out/": most wrong `from`s are another framework's name for the same folder. */
+static void name_folders(int root_fd, struct error *err)
+{
+    char found[512] = "";
+    struct stat st;
+    struct dirent *entry;
+    size_t len = 0;
+    int count = 0;
+    int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!folder)
+        return;
+    while ((entry = readdir(folder)) && count < FOUND_MAX && len + 64 < sizeof found) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "node_modules") == 0 || strlen(entry->d_name) > 48)
+            continue;
+        if (!utf8_is_valid(view_of(entry->d_name)) || strpbrk(entry->d_name, "\r\n\t\033"))
+            continue;
+        if (fstatat(root_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode))
+            continue;
+        len += (size_t)snprintf(found + len, sizeof found - len, "%s%s/", count++ ? ", " : "", entry->d_name);
+    }
+    closedir(folder);
+    error_hint(err,
+               count ? "set `from` (or build.output) to the folder that the build writes; found: %s"
+                     : "the build left no folder here%s: look at what it wrote and where",
+               found);
+}
+
+static int refuse_open(const char *from, int root_fd, int error_number, struct error *err)
+{
+    if (error_number == ELOOP)
+        return error_set(err, CLASS_OUTPUT_REFUSED, "link-in-output",
+                         "the output folder %s is a symbolic link, or lies behind one", from);
+    if (error_number == EXDEV || error_number == EINVAL)
+        return error_set(err, CLASS_OUTPUT_REFUSED, "output-outside",
+                         "the output folder %s is not beneath the checkout", from);
+    if (error_number == ENOTDIR)
+        error_set(err, CLASS_NO_OUTPUT, "output-not-a-folder", "the output %s is not a folder", from);
+    else if (error_number == ENOENT)
+        error_set(err, CLASS_NO_OUTPUT, "output-missing", "the output folder %s does not exist", from);
+    else
+        return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", error_number,
+                               "cannot open the output folder %s", from);
+    name_folders(root_fd, err);
+    return -1;
+}
+
+int tree_open(struct tree *tree, const struct publish_request *request, struct error *err)
+{
+    size_t root_len = strlen(request->root);
+    const char *rest;
+    CLEANUP_CLOSE int root_fd = -1;
+    int fd;
+
+    tree->request = request;
+    while (root_len > 1 && request->root[root_len - 1] == '/')
+        root_len--;
+    root_fd = open(request->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        return error_set_errno(err, CLASS_NO_OUTPUT, "output-missing", errno, "cannot open %s", request->root);
+    if (strncmp(request->from, request->root, root_len) != 0 ||
+        (request->from[root_len] != '/' && request->from[root_len] != '\0' && root_len > 1))
+        return refuse_open(request->from, root_fd, EXDEV, err);
+    for (rest = request->from + root_len; *rest == '/'; rest++)
+        ;
+    {
+        CLEANUP_FREE char *path = xstrdup(*rest ? rest : ".");
+        size_t len = strlen(path);
+
+        while (len > 1 && path[len - 1] == '/')
+            path[--len] = '\0';
+        fd = tree_open_beneath(request, root_fd, path, O_RDONLY | O_DIRECTORY);
+    }
+    if (fd < 0)
+        return refuse_open(request->from, root_fd, -fd, err);
+    tree->fd = fd;
+    return 0;
+}
+
+static int path_to(const void *key, const void *item)
+{
+    return strcmp(key, ((const struct tree_file *)item)->path);
+}
+
+const struct tree_file *tree_find(const struct tree *tree, const char *path)
+{
+    return tree->len ? bsearch(path, tree->files, tree->len, sizeof *tree->files, path_to) : NULL;
+}
+
+bool tree_file_is_same(const struct tree_file *file, int fd)
+{
+    const struct stat *seen = &file->seen;
+    struct stat now;
+
+    return fstat(fd, &now) == 0 && now.st_dev == seen->st_dev && now.st_ino == seen->st_ino &&
+           now.st_size == seen->st_size && now.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec && now.st_ctim.tv_sec == seen->st_ctim.tv_sec &&
+           now.st_ctim.tv_nsec == seen->st_ctim.tv_nsec;
+}
+
+int tree_open_file(const struct tree *tree, const struct tree_file *file, struct error *err)
+{
+    int fd = tree_open_beneath(tree->request, tree->fd, file->path, O_RDONLY | O_NONBLOCK);
+
+    if (fd >= 0 && tree_file_is_same(file, fd))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return tree_refuse_changed(file->path, err);
+}
+
+int tree_refuse_changed(const char *path, struct error *err)
+{
+    error_set(err, CLASS_OUTPUT_REFUSED, "file-changed", "%s changed while it was being published", path);
+    return error_hint(err, "something still writes to the output: end it before the build step ends");
+}
