@@ -37,6 +37,8 @@ static const struct {
     {CLASS_INTERRUPTED, "interrupted", "stopped from outside (SIGTERM)"},
 };
 
+static void set_message(struct error *err, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
 static void set_message(struct error *err, const char *format, va_list args)
 {
     int written = vsnprintf(err->message, sizeof err->message, format, args);
