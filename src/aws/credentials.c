@@ -153,14 +153,10 @@ json_t *credentials_source_to_json(const struct credentials_source *source)
 static bool is_complete(const struct credentials_source *source)
 {
     switch (source->kind) {
-    case CREDENTIALS_NONE:
-        return true;
-    case CREDENTIALS_STATIC:
-        return source->fixed.access_key && source->fixed.secret_key;
-    case CREDENTIALS_ENDPOINT:
-        return source->endpoint;
-    case CREDENTIALS_FILE:
-        return source->file && source->profile;
+    case CREDENTIALS_NONE: return true;
+    case CREDENTIALS_STATIC: return source->fixed.access_key && source->fixed.secret_key;
+    case CREDENTIALS_ENDPOINT: return source->endpoint;
+    case CREDENTIALS_FILE: return source->file && source->profile;
     }
     return false;
 }

@@ -17,8 +17,8 @@
 struct credentials {
     char *access_key;
     char *secret_key;
-    char *session_token;   /* NULL: none */
-    int64_t expires_ms;    /* wall time; 0: never */
+    char *session_token; /* NULL: none */
+    int64_t expires_ms;  /* wall time; 0: never */
 };
 void credentials_dispose(struct credentials *credentials); /* wipes */
 

@@ -27,7 +27,7 @@ struct credentials_endpoint {
     struct loop_timer *timer;       /* until the next attempt or until `failure` is told, or NULL */
     struct retry retry;
     struct error failure;
-    char *token;                    /* as last sent; NULL: none */
+    char *token; /* as last sent; NULL: none */
     void (*done)(void *context, struct credentials *found, const struct error *error);
     void *context;
 };
@@ -101,8 +101,10 @@ static int take_token(struct credentials_endpoint *endpoint, struct error *err)
         if (read_token_file(source->endpoint_token_file, &endpoint->token, err))
             return -1;
         if (!endpoint->token || !*endpoint->token)
-            return error_set(err, CLASS_CREDENTIALS, "token-file", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE %s: it is "
-                             "empty or binary", source->endpoint_token_file);
+            return error_set(err, CLASS_CREDENTIALS, "token-file",
+                             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE %s: it is "
+                             "empty or binary",
+                             source->endpoint_token_file);
     } else {
         endpoint->token = xstrdup(source->endpoint_token);
     }
@@ -173,7 +175,8 @@ static void on_answer(void *context, const struct error *error)
     }
     if (response->status != 200)
         describe_refusal(response, &err);
-    else if (credentials_parse_document((struct view){buf_text(&response->body), response->body.len}, &found, &err) == 0) {
+    else if (credentials_parse_document((struct view){buf_text(&response->body), response->body.len}, &found, &err) ==
+             0) {
         buf_wipe(&response->body);
         tell(endpoint, &found, NULL);
         return;

@@ -31,7 +31,8 @@ static int take_value(const json_t *document, const char *key, size_t max, char 
     if (!credentials_is_value(text, max))
         return error_set(err, CLASS_CREDENTIALS, "bad-credentials",
                          "the credential endpoint's answer: %s is longer than %zu bytes or holds blanks or control "
-                         "characters", key, max);
+                         "characters",
+                         key, max);
     *value = xstrdup(text);
     return 0;
 }
@@ -155,8 +156,10 @@ static int check_profile(const struct credentials *found, bool seen, const char 
     if ((!found->access_key || !found->secret_key) && elsewhere) {
         error_set(err, CLASS_CREDENTIALS, "profile-not-supported",
                   "section [%s] of %s gets its credentials by %s, which caisson does not do", profile, file, elsewhere);
-        return error_hint(err, "let the AWS CLI do it: eval \"$(aws configure export-credentials --profile %s --format "
-                          "env)\"", profile);
+        return error_hint(err,
+                          "let the AWS CLI do it: eval \"$(aws configure export-credentials --profile %s --format "
+                          "env)\"",
+                          profile);
     }
     if (!found->access_key || !found->secret_key || !credentials_is_value(found->access_key, KEY_MAX) ||
         !credentials_is_value(found->secret_key, KEY_MAX) ||
@@ -168,8 +171,8 @@ static int check_profile(const struct credentials *found, bool seen, const char 
     return 0;
 }
 
-int credentials_parse_profile(struct view text, const char *file, const char *profile,
-                              struct credentials *credentials, struct error *err)
+int credentials_parse_profile(struct view text, const char *file, const char *profile, struct credentials *credentials,
+                              struct error *err)
 {
     struct credentials found = {0};
     const char *elsewhere = NULL;

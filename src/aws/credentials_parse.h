@@ -13,8 +13,8 @@
 int credentials_parse_document(struct view text, struct credentials *credentials, struct error *err);
 
 /* A section of a shared credentials file. As above; `file` for messages. */
-int credentials_parse_profile(struct view text, const char *file, const char *profile,
-                              struct credentials *credentials, struct error *err);
+int credentials_parse_profile(struct view text, const char *file, const char *profile, struct credentials *credentials,
+                              struct error *err);
 
 /* Whether a text can stand in a header: printable ASCII without blanks, 1 to max bytes. */
 bool credentials_is_value(const char *text, size_t max);

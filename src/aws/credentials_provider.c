@@ -22,14 +22,14 @@ struct credentials_wait {
 struct credentials_provider {
     const struct credentials_source *source; /* borrowed */
     struct loop *loop;
-    struct credentials_endpoint *endpoint;   /* CREDENTIALS_ENDPOINT only */
-    struct credentials current;              /* access_key NULL: none so far */
+    struct credentials_endpoint *endpoint; /* CREDENTIALS_ENDPOINT only */
+    struct credentials current;            /* access_key NULL: none so far */
     uint64_t generation;
-    uint64_t round;                          /* of the renewal under way, or of the next */
+    uint64_t round; /* of the renewal under way, or of the next */
     bool renewing;
-    int64_t next_renewal_ms;                 /* monotonic; not before, while `current` serves */
-    struct loop_timer *timer;                /* tells the end of a renewal that was done at once */
-    struct credentials_wait *waiting;        /* oldest first */
+    int64_t next_renewal_ms;          /* monotonic; not before, while `current` serves */
+    struct loop_timer *timer;         /* tells the end of a renewal that was done at once */
+    struct credentials_wait *waiting; /* oldest first */
     bool failed;
     struct error failure;
     void (*secret)(void *context, const char *value);
@@ -179,18 +179,10 @@ static void begin_renewal(struct credentials_provider *provider)
         return;
     provider->renewing = true;
     switch (provider->source->kind) {
-    case CREDENTIALS_ENDPOINT:
-        credentials_endpoint_ask(provider->endpoint, on_endpoint, provider);
-        return;
-    case CREDENTIALS_FILE:
-        provider->failed = read_profile(provider, &provider->failure) != 0;
-        break;
-    case CREDENTIALS_STATIC:
-        provider->failed = take_fixed(provider, &provider->failure) != 0;
-        break;
-    case CREDENTIALS_NONE:
-        provider->failed = find_none(&provider->failure) != 0;
-        break;
+    case CREDENTIALS_ENDPOINT: credentials_endpoint_ask(provider->endpoint, on_endpoint, provider); return;
+    case CREDENTIALS_FILE: provider->failed = read_profile(provider, &provider->failure) != 0; break;
+    case CREDENTIALS_STATIC: provider->failed = take_fixed(provider, &provider->failure) != 0; break;
+    case CREDENTIALS_NONE: provider->failed = find_none(&provider->failure) != 0; break;
     }
     provider->timer = loop_timer_start(provider->loop, 0, on_settled, provider);
 }

@@ -14,10 +14,10 @@
 
 struct s3_options {
     const char *bucket;
-    const char *region;    /* NULL or "auto": us-east-1, unless the endpoint (or S3, at the first call) says otherwise */
-    const char *endpoint;  /* "https://host[:port]"; NULL: AWS's own of the region */
-    bool path_style;       /* bucket in the path; forced for bucket names with dots under https and for IP endpoints */
-    int max_attempts;      /* 0: 5 */
+    const char *region;   /* NULL or "auto": us-east-1, unless the endpoint (or S3, when first called) says otherwise */
+    const char *endpoint; /* "https://host[:port]"; NULL: AWS's own of the region */
+    bool path_style;      /* bucket in the path; forced for bucket names with dots under https and for IP endpoints */
+    int max_attempts;     /* 0: 5 */
 };
 
 struct s3;
@@ -34,19 +34,19 @@ struct s3_stats {
 struct s3_stats s3_stats(const struct s3 *s3);
 
 struct s3_call {
-    const char *method;         /* "PUT", "GET", "HEAD", "DELETE", "POST" */
-    const char *key;            /* not encoded, without a leading slash; NULL: the bucket itself */
-    const char *query;          /* encoded, e.g. "uploads="; NULL: none */
-    struct strings headers;     /* more headers: "Content-Type: …", "If-None-Match: *" */
-    struct view body;           /* borrowed until done */
-    int body_fd;                /* -1: none; borrowed; read from body_offset */
+    const char *method;     /* "PUT", "GET", "HEAD", "DELETE", "POST" */
+    const char *key;        /* not encoded, without a leading slash; NULL: the bucket itself */
+    const char *query;      /* encoded, e.g. "uploads="; NULL: none */
+    struct strings headers; /* more headers: "Content-Type: …", "If-None-Match: *" */
+    struct view body;       /* borrowed until done */
+    int body_fd;            /* -1: none; borrowed; read from body_offset */
     int64_t body_offset, body_length;
-    const char *body_sha256;    /* hex; NULL: computed here from `body`; for a body_fd over https UNSIGNED-PAYLOAD,
+    const char *body_sha256; /* hex; NULL: computed here from `body`; for a body_fd over https UNSIGNED-PAYLOAD,
                                  * over http it is computed by reading the file first */
-    size_t max_response;        /* 0: 64 KiB */
+    size_t max_response;     /* 0: 64 KiB */
     /* filled by the call */
     struct http_response response;
-    int attempts;               /* requests sent; curl repeats one by itself when a kept connection turns out closed,
+    int attempts; /* requests sent; curl repeats one by itself when a kept connection turns out closed,
                                  * so a condition may always have failed because an earlier sending of the same call
                                  * had succeeded and its answer was lost: look before believing in a rival */
 };

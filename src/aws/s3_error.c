@@ -59,26 +59,17 @@ static struct meaning meaning_of_status(const struct s3_call *call)
 {
     switch (call->response.status) {
     case 301:
-    case 307:
-        return (struct meaning){"wrong-region", REGION};
-    case 304:
-        return (struct meaning){"not-modified", FINAL};
+    case 307: return (struct meaning){"wrong-region", REGION};
+    case 304: return (struct meaning){"not-modified", FINAL};
     case 401:
-    case 403:
-        return (struct meaning){"access-denied", FINAL};
-    case 404:
-        return (struct meaning){call->key ? "no-such-key" : "no-such-bucket", FINAL};
-    case 408:
-        return (struct meaning){"timed-out", AGAIN};
-    case 409:
-        return (struct meaning){"conflict", FINAL};
-    case 412:
-        return (struct meaning){"precondition-failed", FINAL};
+    case 403: return (struct meaning){"access-denied", FINAL};
+    case 404: return (struct meaning){call->key ? "no-such-key" : "no-such-bucket", FINAL};
+    case 408: return (struct meaning){"timed-out", AGAIN};
+    case 409: return (struct meaning){"conflict", FINAL};
+    case 412: return (struct meaning){"precondition-failed", FINAL};
     case 429:
-    case 503:
-        return (struct meaning){"slow-down", SLOW};
-    case 501:
-        return (struct meaning){"request-refused", FINAL};
+    case 503: return (struct meaning){"slow-down", SLOW};
+    case 501: return (struct meaning){"request-refused", FINAL};
     default:
         if (call->response.status >= 500)
             return (struct meaning){"server-error", AGAIN};
@@ -113,15 +104,13 @@ static enum s3_remedy remedy_of(const struct s3 *s3, const struct s3_call *call,
         if (!failure->server_ms && clock_parse(document->server_time, &failure->server_ms))
             failure->server_ms = 0;
         return failure->server_ms ? S3_REMEDY_CLOCK : S3_REMEDY_NONE;
-    case EXPIRED:
-        return S3_REMEDY_CREDENTIALS;
+    case EXPIRED: return S3_REMEDY_CREDENTIALS;
     case REGION:
         region = region && *region ? region : document->region;
         if (s3_is_region(region))
             snprintf(failure->region, sizeof failure->region, "%.*s", S3_REGION_MAX - 1, region);
         return *failure->region ? S3_REMEDY_REGION : S3_REMEDY_NONE;
-    default:
-        break;
+    default: break;
     }
     if (call->response.status == 403 && clock_is_off(call, now_ms)) {
         failure->server_ms = call->response.date_ms;
@@ -141,8 +130,8 @@ static void describe(const struct s3 *s3, const struct s3_call *call, const stru
                      const struct meaning *meaning, struct error *err)
 {
     bool credentials = meaning->kind == EXPIRED || meaning->kind == CREDENTIALS;
-    const char *id = *document->request_id ? document->request_id
-                                           : http_response_header(&call->response, "x-amz-request-id");
+    const char *id =
+        *document->request_id ? document->request_id : http_response_header(&call->response, "x-amz-request-id");
     CLEANUP_FREE char *uri = s3_uri(s3, call->key);
     size_t used;
 

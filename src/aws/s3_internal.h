@@ -27,15 +27,15 @@ struct s3 {
     struct http_client *client;            /* borrowed */
     struct credentials_provider *provider; /* borrowed */
     struct loop *loop;
-    char *bucket, *endpoint;               /* endpoint NULL: AWS's own */
-    struct s3_options options;             /* its strings are the two above; region NULL */
+    char *bucket, *endpoint;   /* endpoint NULL: AWS's own */
+    struct s3_options options; /* its strings are the two above; region NULL */
     char region[S3_REGION_MAX];
     struct s3_place place;
     struct sign_cache cache;
-    int64_t skew_ms;                       /* to be added to our clock */
+    int64_t skew_ms; /* to be added to our clock */
     struct s3_stats stats;
-    struct s3_operation *running;          /* doubly linked */
-    struct s3_upload *uploads;             /* those under way and those being aborted; doubly linked */
+    struct s3_operation *running; /* doubly linked */
+    struct s3_upload *uploads;    /* those under way and those being aborted; doubly linked */
 };
 
 /* Gives up all uploads and aborts. */

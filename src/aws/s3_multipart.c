@@ -15,11 +15,11 @@
 #define ABORT_AGAIN_MS 100
 
 enum state {
-    STARTING,   /* CreateMultipartUpload */
+    STARTING, /* CreateMultipartUpload */
     PARTS,
     COMPLETING,
-    CHECKING,   /* HEAD: did an earlier sending of the Complete succeed? */
-    DROPPED,    /* given up while starting: aborts as soon as the id is known */
+    CHECKING, /* HEAD: did an earlier sending of the Complete succeed? */
+    DROPPED,  /* given up while starting: aborts as soon as the id is known */
     ABORTING,
 };
 
@@ -40,18 +40,18 @@ struct s3_upload {
     char *key;
     struct strings headers, conditions;
     enum state state;
-    char *id;                       /* percent-encoded; NULL until known */
-    int64_t count, begun;           /* parts in all; the first so many were begun */
+    char *id;             /* percent-encoded; NULL until known */
+    int64_t count, begun; /* parts in all; the first so many were begun */
     struct s3_parts parts;
     struct part *running;
     int running_count;
     int64_t bytes;
-    struct loop_timer *timer;       /* the next part begins in the next turn of the loop */
-    struct s3_call call;            /* create, complete, check, abort: one at a time */
+    struct loop_timer *timer; /* the next part begins in the next turn of the loop */
+    struct s3_call call;      /* create, complete, check, abort: one at a time */
     char *query;
-    struct buf body;                /* of the Complete */
+    struct buf body; /* of the Complete */
     struct s3_operation *operation;
-    struct error failure;           /* of the Complete, while checking */
+    struct error failure; /* of the Complete, while checking */
     int aborts_left;
     void (*done)(void *context, const char *etag, const struct error *error);
     void *context;

@@ -14,22 +14,22 @@
 #include "aws/sign.h"
 #include "core/strings.h"
 
-#define S3_PART_MIN ((int64_t)5 << 20)     /* of all parts but the last */
+#define S3_PART_MIN ((int64_t)5 << 20) /* of all parts but the last */
 #define S3_PART_DEFAULT ((int64_t)8 << 20)
 #define S3_PARTS_MAX 10000
 
 struct s3_upload_options {
-    const char *key;                    /* not encoded; copied */
-    const struct strings *headers;      /* of the object, "Content-Type: …"; NULL: none; copied */
-    const struct strings *conditions;   /* of the Complete: "If-None-Match: *" or "If-Match: …"; NULL: none; copied */
-    int fd;                             /* borrowed until done; -1: `body` */
-    int64_t offset, size;               /* of the bytes in fd */
-    struct view body;                   /* borrowed until done; for small ones */
-    int64_t part_size;                  /* 0: s3_part_size(size) */
-    int concurrency;                    /* parts at once; 0: 4 */
-    bool unsigned_parts;                /* over https: UNSIGNED-PAYLOAD, the file is read once; else each part is hashed
+    const char *key;                  /* not encoded; copied */
+    const struct strings *headers;    /* of the object, "Content-Type: …"; NULL: none; copied */
+    const struct strings *conditions; /* of the Complete: "If-None-Match: *" or "If-Match: …"; NULL: none; copied */
+    int fd;                           /* borrowed until done; -1: `body` */
+    int64_t offset, size;             /* of the bytes in fd */
+    struct view body;                 /* borrowed until done; for small ones */
+    int64_t part_size;                /* 0: s3_part_size(size) */
+    int concurrency;                  /* parts at once; 0: 4 */
+    bool unsigned_parts;              /* over https: UNSIGNED-PAYLOAD, the file is read once; else each part is hashed
                                          * first, so that S3 refuses one that changes in between */
-    const char (*part_sha256)[SHA256_HEX_SIZE]; /* hashes of the parts when known (s3_part_count); borrowed until done */
+    const char (*part_sha256)[SHA256_HEX_SIZE]; /* of all parts (s3_part_count), when known; borrowed until done */
 };
 void s3_upload_options_init(struct s3_upload_options *options, const char *key);
 

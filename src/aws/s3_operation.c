@@ -17,17 +17,17 @@ struct s3_operation {
     struct s3_call *call; /* borrowed */
     void (*done)(void *context, const struct error *error);
     void *context;
-    char *key;            /* encoded, with its slash; "" for the bucket */
+    char *key; /* encoded, with its slash; "" for the bucket */
     char hash[SHA256_HEX_SIZE];
-    const char *payload_hash; /* NULL until known */
+    const char *payload_hash;       /* NULL until known */
     struct http_transfer *transfer; /* at most one of these three */
     struct loop_timer *timer;
     struct credentials_wait *wait;
-    uint64_t generation;  /* of the credentials that signed last */
+    uint64_t generation; /* of the credentials that signed last */
     struct retry retry;
-    struct error *failure; /* to be told by the timer; else NULL */
+    struct error *failure;                             /* to be told by the timer; else NULL */
     bool clock_tried, credentials_tried, region_tried; /* each remedy once */
-    char region[S3_REGION_MAX]; /* that signed last */
+    char region[S3_REGION_MAX];                        /* that signed last */
 };
 
 static void unlink_operation(struct s3_operation *operation)
@@ -95,8 +95,8 @@ static int hash_payload(struct s3_operation *operation, struct error *err)
 
         errno = 0;
         if (sha256_hex_file(call->body_fd, call->body_offset, call->body_length, operation->hash))
-            return errno ? error_set_errno(err, CLASS_UPLOAD_FAILED, "body-unreadable", errno, "%s %s: reading the file",
-                                           call->method, uri)
+            return errno ? error_set_errno(err, CLASS_UPLOAD_FAILED, "body-unreadable", errno,
+                                           "%s %s: reading the file", call->method, uri)
                          : error_set(err, CLASS_UPLOAD_FAILED, "file-changed", "%s %s: the file is shorter than it was",
                                      call->method, uri);
         operation->payload_hash = operation->hash;
@@ -277,8 +277,7 @@ static bool apply_remedy(struct s3_operation *operation, const struct s3_failure
         operation->region_tried = true;
         move_to_region(s3, failure->region);
         break;
-    default:
-        return false;
+    default: return false;
     }
     s3->stats.retries++;
     attempt(operation);
@@ -351,8 +350,8 @@ struct s3_operation *s3_start(struct s3 *s3, struct s3_call *call,
     operation->done = done;
     operation->context = context;
     operation->key = encode_key(call->key);
-    operation->retry = (struct retry){.max_attempts = s3->options.max_attempts, .base_ms = RETRY_BASE_MS,
-                                      .cap_ms = RETRY_CAP_MS};
+    operation->retry =
+        (struct retry){.max_attempts = s3->options.max_attempts, .base_ms = RETRY_BASE_MS, .cap_ms = RETRY_CAP_MS};
     operation->next = s3->running;
     if (s3->running)
         s3->running->previous = operation;

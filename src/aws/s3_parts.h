@@ -20,7 +20,7 @@ void s3_parts_dispose(struct s3_parts *parts);
 int s3_parts_set(struct s3_parts *parts, int64_t index, const char *etag);
 /* The body of CompleteMultipartUpload. All parts are known. */
 void s3_parts_document(const struct s3_parts *parts, int64_t count, struct buf *out);
-/* The ETag, with its quotes, that the whole will have where those of its parts are MD5 sums; false where they are not. */
+/* The ETag, with its quotes, that the whole will have when those of its parts are MD5 sums; false when they are not. */
 bool s3_parts_etag(const struct s3_parts *parts, int64_t count, char etag[S3_PARTS_ETAG_SIZE]);
 
 #endif

@@ -107,8 +107,8 @@ static void lower(char *text)
 
 void s3_place_init(struct s3_place *place, const struct s3_options *options, const char *region)
 {
-    CLEANUP_FREE char *own = xasprintf("https://s3.%s." AWS_DOMAIN "%s", region,
-                                       strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
+    CLEANUP_FREE char *own =
+        xasprintf("https://s3.%s." AWS_DOMAIN "%s", region, strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
     struct url url = {0};
     const char *base;
     size_t base_len;

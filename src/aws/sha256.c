@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "aws/sign.h"
+#include "aws/sign_internal.h"
 #include "core/mem.h"
 
 #define READ_SIZE ((size_t)256 << 10)
 
-static void to_hex(const unsigned char digest[SHA256_SIZE], char hex[SHA256_HEX_SIZE])
+void sign_hex(const unsigned char digest[SHA256_SIZE], char hex[SHA256_HEX_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
     size_t i;
@@ -26,7 +26,7 @@ void sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE])
     unsigned char digest[SHA256_SIZE];
 
     SHA256(data ? data : "", len, digest);
-    to_hex(digest, hex);
+    sign_hex(digest, hex);
 }
 
 static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t offset, int64_t length)
@@ -59,7 +59,7 @@ int sha256_hex_file(int fd, int64_t offset, int64_t length, char hex[SHA256_HEX_
     if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
         abort();
     if (hash_file(hash, buffer, fd, offset, length) == 0 && EVP_DigestFinal_ex(hash, digest, NULL)) {
-        to_hex(digest, hex);
+        sign_hex(digest, hex);
         result = 0;
     }
     free(buffer);

@@ -32,7 +32,8 @@ void sign_scope(const struct sign_request *request, struct buf *out)
 static void canonical_request(const struct sign_request *request, const struct sign_header_list *headers,
                               struct buf *out)
 {
-    buf_addf(out, "%s\n", request->method);
+    buf_adds(out, request->method);
+    buf_addc(out, '\n');
     sign_canonical_path(request, out);
     buf_addc(out, '\n');
     sign_canonical_query(request->query, out);
@@ -40,11 +41,11 @@ static void canonical_request(const struct sign_request *request, const struct s
     sign_canonical_headers(headers, out);
     buf_addc(out, '\n');
     sign_signed_headers(headers, out);
-    buf_addf(out, "\n%s", request->payload_hash);
+    buf_addc(out, '\n');
+    buf_adds(out, request->payload_hash);
 }
 
-void sign_canonical_request(const struct sign_request *request, const struct credentials *credentials,
-                            struct buf *out)
+void sign_canonical_request(const struct sign_request *request, const struct credentials *credentials, struct buf *out)
 {
     struct sign_header_list headers;
 
@@ -116,7 +117,6 @@ static void signature(const struct sign_request *request, const struct credentia
     unsigned char key[SHA256_SIZE];
     unsigned char mac[SHA256_SIZE];
     struct buf canonical, text;
-    size_t i;
 
     buf_init(&canonical, SIGN_TEXT_MAX);
     buf_init(&text, SIGN_TEXT_MAX);
@@ -124,8 +124,7 @@ static void signature(const struct sign_request *request, const struct credentia
     sign_string_to_sign(request, buf_text(&canonical), &text);
     signing_key(request, credentials, key);
     hmac(key, sizeof key, buf_text(&text), text.len, mac);
-    for (i = 0; i < sizeof mac; i++)
-        snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+    sign_hex(mac, hex);
     wipe(key, sizeof key);
     buf_wipe(&canonical);
     buf_dispose(&text);

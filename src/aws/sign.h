@@ -22,24 +22,23 @@ struct sign_cache {
 
 struct sign_request {
     const char *method;
-    const char *host;           /* value of the Host header, with a port that is not the scheme's own */
-    const char *path;           /* as sent: percent-encoded, starts with "/" */
-    const char *query;          /* as sent, percent-encoded, without "?"; NULL or "": none. Need not be sorted */
+    const char *host;              /* value of the Host header, with a port that is not the scheme's own */
+    const char *path;              /* as sent: percent-encoded, starts with "/" */
+    const char *query;             /* as sent, percent-encoded, without "?"; NULL or "": none. Need not be sorted */
     const struct strings *headers; /* "Name: value", all that shall be signed besides host, date, token, content hash */
-    const char *payload_hash;   /* hex SHA-256 of the body, or SIGN_UNSIGNED_PAYLOAD */
+    const char *payload_hash;      /* hex SHA-256 of the body, or SIGN_UNSIGNED_PAYLOAD */
     const char *region;
-    const char *service;        /* "s3", "sts", … S3 paths are encoded once and not normalized, others twice */
-    int64_t wall_ms;            /* time of signing, clock skew already added */
-    bool content_hash_header;   /* add and sign x-amz-content-sha256 (S3 demands it) */
-    bool keep_path;             /* another service than S3 whose paths are not normalized */
-    struct sign_cache *cache;   /* NULL: derive the key anew */
+    const char *service;      /* "s3", "sts", … S3 paths are encoded once and not normalized, others twice */
+    int64_t wall_ms;          /* time of signing, clock skew already added */
+    bool content_hash_header; /* add and sign x-amz-content-sha256 (S3 demands it) */
+    bool keep_path;           /* another service than S3 whose paths are not normalized */
+    struct sign_cache *cache; /* NULL: derive the key anew */
 };
 
 /* Appends X-Amz-Date, X-Amz-Security-Token, X-Amz-Content-Sha256 (as asked for) and Authorization to `out`. */
 void sign_headers(const struct sign_request *request, const struct credentials *credentials, struct strings *out);
 /* The two intermediate texts, for the vectors. */
-void sign_canonical_request(const struct sign_request *request, const struct credentials *credentials,
-                            struct buf *out);
+void sign_canonical_request(const struct sign_request *request, const struct credentials *credentials, struct buf *out);
 void sign_string_to_sign(const struct sign_request *request, const char *canonical_request, struct buf *out);
 
 void sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE]);

@@ -181,19 +181,17 @@ void sign_header_list_dispose(struct sign_header_list *list)
 /* Without white space at both ends, and runs of it as one blank. */
 static void add_trimmed(const char *value, struct buf *out)
 {
-    bool started = false;
-    bool blank = false;
+    static const char blanks[] = " \t\r\n";
+    size_t len;
 
-    for (; *value; value++) {
-        if (strchr(" \t\r\n", *value)) {
-            blank = started;
-            continue;
-        }
-        if (blank)
+    value += strspn(value, blanks);
+    while (*value) {
+        len = strcspn(value, blanks);
+        buf_add(out, value, len);
+        value += len;
+        value += strspn(value, blanks);
+        if (*value)
             buf_addc(out, ' ');
-        buf_addc(out, *value);
-        blank = false;
-        started = true;
     }
 }
 
@@ -206,8 +204,10 @@ void sign_canonical_headers(const struct sign_header_list *list, struct buf *out
 
         if (i)
             buf_addc(out, again ? ',' : '\n');
-        if (!again)
-            buf_addf(out, "%s:", list->items[i].name);
+        if (!again) {
+            buf_adds(out, list->items[i].name);
+            buf_addc(out, ':');
+        }
         add_trimmed(list->items[i].value, out);
     }
     buf_addc(out, '\n');
@@ -217,7 +217,11 @@ void sign_signed_headers(const struct sign_header_list *list, struct buf *out)
 {
     size_t i;
 
-    for (i = 0; i < list->len; i++)
-        if (!i || strcmp(list->items[i].name, list->items[i - 1].name) != 0)
-            buf_addf(out, "%s%s", i ? ";" : "", list->items[i].name);
+    for (i = 0; i < list->len; i++) {
+        if (i && strcmp(list->items[i].name, list->items[i - 1].name) == 0)
+            continue;
+        if (i)
+            buf_addc(out, ';');
+        buf_adds(out, list->items[i].name);
+    }
 }

@@ -7,6 +7,7 @@
 #define SIGN_DATE_SIZE 17 /* "20150830T123600Z" */
 #define SIGN_TEXT_MAX ((size_t)256 << 10)
 
+void sign_hex(const unsigned char digest[SHA256_SIZE], char hex[SHA256_HEX_SIZE]);
 void sign_date(int64_t wall_ms, char date[SIGN_DATE_SIZE]);
 /* "20150830/us-east-1/service/aws4_request" */
 void sign_scope(const struct sign_request *request, struct buf *out);
@@ -16,7 +17,7 @@ void sign_canonical_query(const char *query, struct buf *out);
 
 /* One header as it is signed. */
 struct sign_header {
-    char *name;     /* lower case; owned */
+    char *name;        /* lower case; owned */
     const char *value; /* borrowed, not yet trimmed */
     size_t order;
 };

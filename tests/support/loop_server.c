@@ -158,10 +158,9 @@ static void on_connection(void *context, int events)
     connection->watch = loop_watch(server->loop, fd, LOOP_READ, on_ready, connection);
 }
 
-struct loop_server *loop_server_start(struct loop *loop,
-                                      void (*answer)(void *context, const struct loop_request *request,
-                                                     struct buf *out),
-                                      void *context)
+struct loop_server *
+loop_server_start(struct loop *loop, void (*answer)(void *context, const struct loop_request *request, struct buf *out),
+                  void *context)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct loop_server *server = xcalloc(1, sizeof *server);

@@ -18,10 +18,9 @@ const char *loop_request_header(const struct loop_request *request, const char *
 
 struct loop_server;
 /* What `answer` leaves in `out` is sent as it is; when it leaves nothing the connection is closed. */
-struct loop_server *loop_server_start(struct loop *loop,
-                                      void (*answer)(void *context, const struct loop_request *request,
-                                                     struct buf *out),
-                                      void *context);
+struct loop_server *
+loop_server_start(struct loop *loop, void (*answer)(void *context, const struct loop_request *request, struct buf *out),
+                  void *context);
 void loop_server_stop(struct loop_server *server);
 int loop_server_port(const struct loop_server *server);
 /* A whole answer: status, more header lines ("A: b\r\n" each, or ""), body. */

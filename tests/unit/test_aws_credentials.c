@@ -100,13 +100,28 @@ static void test_file_sources(void **state)
 static void test_endpoint_hosts(void **state)
 {
     static const char *const good[] = {
-        "http://169.254.170.2/v2/x", "http://169.254.170.23/v1/credentials", "http://127.0.0.1:8080/", "http://127.9.9.9/",
-        "http://localhost:1234/x", "http://[::1]:80/", "http://[fd00:ec2::23]/v1/credentials", "https://example.com/x",
+        "http://169.254.170.2/v2/x",
+        "http://169.254.170.23/v1/credentials",
+        "http://127.0.0.1:8080/",
+        "http://127.9.9.9/",
+        "http://localhost:1234/x",
+        "http://[::1]:80/",
+        "http://[fd00:ec2::23]/v1/credentials",
+        "https://example.com/x",
     };
     static const char *const bad[] = {
-        "http://example.com/x", "http://169.254.169.254/latest", "http://169.254.170.2.evil.example/",
-        "http://169.254.170.2@evil.example/", "http://10.0.0.1/", "http://localhost.evil.example/", "ftp://127.0.0.1/",
-        "http://[::2]/", "file:///etc/passwd", "//", "", "http://127.evil.example/",
+        "http://example.com/x",
+        "http://169.254.169.254/latest",
+        "http://169.254.170.2.evil.example/",
+        "http://169.254.170.2@evil.example/",
+        "http://10.0.0.1/",
+        "http://localhost.evil.example/",
+        "ftp://127.0.0.1/",
+        "http://[::2]/",
+        "file:///etc/passwd",
+        "//",
+        "",
+        "http://127.evil.example/",
     };
     struct error err;
     size_t i;
@@ -140,8 +155,13 @@ static void check_round_trip(const struct credentials_source *source)
 
 static void test_json(void **state)
 {
-    static const char *const bad[] = {"{}", "[]", "null", "{\"kind\":\"magic\"}", "{\"kind\":\"static\"}",
-                                      "{\"kind\":\"endpoint\",\"endpoint\":7}", "{\"kind\":\"file\",\"file\":\"x\"}"};
+    static const char *const bad[] = {"{}",
+                                      "[]",
+                                      "null",
+                                      "{\"kind\":\"magic\"}",
+                                      "{\"kind\":\"static\"}",
+                                      "{\"kind\":\"endpoint\",\"endpoint\":7}",
+                                      "{\"kind\":\"file\",\"file\":\"x\"}"};
     struct credentials_source source;
     struct error err;
     size_t i;
@@ -171,9 +191,15 @@ static void test_json(void **state)
 static void test_documents(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "[]", "{\"AccessKeyId\":\"A\"}", "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":7}",
-        "{\"AccessKeyId\":\"A\\nX: y\",\"SecretAccessKey\":\"s\"}", "{\"AccessKeyId\":\"A B\",\"SecretAccessKey\":\"s\"}",
-        "{\"AccessKeyId\":\"\",\"SecretAccessKey\":\"s\"}", "{\"AccessKeyId\":\"\xC3\xBC\",\"SecretAccessKey\":\"s\"}",
+        "",
+        "{",
+        "[]",
+        "{\"AccessKeyId\":\"A\"}",
+        "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":7}",
+        "{\"AccessKeyId\":\"A\\nX: y\",\"SecretAccessKey\":\"s\"}",
+        "{\"AccessKeyId\":\"A B\",\"SecretAccessKey\":\"s\"}",
+        "{\"AccessKeyId\":\"\",\"SecretAccessKey\":\"s\"}",
+        "{\"AccessKeyId\":\"\xC3\xBC\",\"SecretAccessKey\":\"s\"}",
         "{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Expiration\":\"tomorrow\"}",
         "{\"AccessKeyId\":\"A\",\"AccessKeyId\":\"B\",\"SecretAccessKey\":\"s\"}",
     };
@@ -226,11 +252,12 @@ static int parse_profile(const char *text, const char *profile, struct credentia
 
 static void test_profiles(void **state)
 {
-    const char *text = "\xEF\xBB\xBF# comment\n[default]\naws_access_key_id = A1\r\naws_secret_access_key=S1\n; no\n"
-                       "\n[ dev ]  # second\n  aws_access_key_id=A2\naws_secret_access_key = S=2\naws_session_token = T2\n"
-                       "region = x\n[role]\nrole_arn = arn\nsource_profile = default\n[half]\naws_access_key_id = A\n"
-                       "[empty]\naws_access_key_id =\naws_secret_access_key =\n[notoken]\naws_access_key_id = A3\n"
-                       "aws_secret_access_key = S3\naws_session_token =";
+    const char *text =
+        "\xEF\xBB\xBF# comment\n[default]\naws_access_key_id = A1\r\naws_secret_access_key=S1\n; no\n"
+        "\n[ dev ]  # second\n  aws_access_key_id=A2\naws_secret_access_key = S=2\naws_session_token = T2\n"
+        "region = x\n[role]\nrole_arn = arn\nsource_profile = default\n[half]\naws_access_key_id = A\n"
+        "[empty]\naws_access_key_id =\naws_secret_access_key =\n[notoken]\naws_access_key_id = A3\n"
+        "aws_secret_access_key = S3\naws_session_token =";
     struct credentials found;
     struct error err;
 
@@ -266,10 +293,10 @@ struct endpoint {
     struct credentials_source source;
     struct credentials_provider *provider;
     int asked;
-    int fail_first;        /* so many 503 first */
-    int status;            /* answered when not 0 */
-    int64_t life_ms;       /* of what is handed out */
-    char token[64];        /* as last seen */
+    int fail_first;  /* so many 503 first */
+    int status;      /* answered when not 0 */
+    int64_t life_ms; /* of what is handed out */
+    char token[64];  /* as last seen */
     char path[64];
     struct strings secrets;
 };

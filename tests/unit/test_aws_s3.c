@@ -60,11 +60,19 @@ static void test_places(void **state)
 static void test_bad_options(void **state)
 {
     static const struct s3_options bad[] = {
-        {.bucket = NULL}, {.bucket = ""}, {.bucket = "a/b"}, {.bucket = "-a"}, {.bucket = "a b"}, {.bucket = "a@b"},
-        {.bucket = "b", .region = "eu west"}, {.bucket = "b", .region = "EU"},
+        {.bucket = NULL},
+        {.bucket = ""},
+        {.bucket = "a/b"},
+        {.bucket = "-a"},
+        {.bucket = "a b"},
+        {.bucket = "a@b"},
+        {.bucket = "b", .region = "eu west"},
+        {.bucket = "b", .region = "EU"},
         {.bucket = "b", .region = "evil.example/"},
-        {.bucket = "b", .endpoint = "ftp://h"}, {.bucket = "b", .endpoint = "http://u:p@h"},
-        {.bucket = "b", .endpoint = "http://h/?x=1"}, {.bucket = "b", .endpoint = "http://"},
+        {.bucket = "b", .endpoint = "ftp://h"},
+        {.bucket = "b", .endpoint = "http://u:p@h"},
+        {.bucket = "b", .endpoint = "http://h/?x=1"},
+        {.bucket = "b", .endpoint = "http://"},
         {.bucket = "b", .endpoint = "nonsense"},
     };
     struct error err;
@@ -80,8 +88,8 @@ static void test_bad_options(void **state)
 
 static void test_uris(void **state)
 {
-    static const char *const bad[] = {"", "s3:", "s3://", "s3:///key", "https://b/k", "s3://b@c/k", "s3://b/a\nb",
-                                      "S3://b/k", "s3://.b/k"};
+    static const char *const bad[] = {"",           "s3:",         "s3://",    "s3:///key", "https://b/k",
+                                      "s3://b@c/k", "s3://b/a\nb", "S3://b/k", "s3://.b/k"};
     char *bucket, *key;
     struct error err;
     size_t i;
@@ -126,8 +134,18 @@ static void test_error_document(void **state)
 
 static void test_hostile_documents(void **state)
 {
-    static const char *const texts[] = {"<", "<Code", "<Code>", "<Code>x", "<Code a", "<Code/>", "<Code>&", "<Code>&#",
-                                        "<Code>&#x;</Code>", "<Code>&#0;</Code>", "<Code>&#99999999999;</Code>", "<!--"};
+    static const char *const texts[] = {"<",
+                                        "<Code",
+                                        "<Code>",
+                                        "<Code>x",
+                                        "<Code a",
+                                        "<Code/>",
+                                        "<Code>&",
+                                        "<Code>&#",
+                                        "<Code>&#x;</Code>",
+                                        "<Code>&#0;</Code>",
+                                        "<Code>&#99999999999;</Code>",
+                                        "<!--"};
     struct s3_error_document document;
     struct buf text;
     char id[8];
@@ -207,7 +225,8 @@ static void give_credentials(void *context, const struct loop_request *request, 
     (void)request;
     bed->renewed++;
     body = xasprintf("{\"AccessKeyId\":\"AK%d\",\"SecretAccessKey\":\"SK\",\"Token\":\"T\",\"Expiration\":"
-                     "\"2099-01-01T00:00:00Z\"}", number);
+                     "\"2099-01-01T00:00:00Z\"}",
+                     number);
     loop_answer(out, 200, "", body);
 }
 
@@ -227,7 +246,8 @@ static int bed_setup(void **state)
     bed->provider = credentials_provider_new(&bed->source, bed->client);
     endpoint = xasprintf("http://127.0.0.1:%d", loop_server_port(bed->server));
     assert_int_equal(s3_new(&bed->s3, bed->client, bed->provider,
-                            &(struct s3_options){.bucket = "bucket", .endpoint = endpoint}, NULL), 0);
+                            &(struct s3_options){.bucket = "bucket", .endpoint = endpoint}, NULL),
+                     0);
     *state = bed;
     return 0;
 }
@@ -264,7 +284,14 @@ static const char *perform(struct bed *bed, const char *method, const struct ans
     s3_call_dispose(&call);
     return err->reason;
 }
-#define SCRIPT(...) (const struct answer[]){__VA_ARGS__, {0}}
+#define SCRIPT(...)                                                                                                    \
+    (const struct answer[])                                                                                            \
+    {                                                                                                                  \
+        __VA_ARGS__,                                                                                                   \
+        {                                                                                                              \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 
 static void test_put(void **state)
 {
@@ -326,9 +353,14 @@ static void test_final_answers(void **state)
 static void test_answers_that_pass(void **state)
 {
     static const struct answer cases[] = {
-        {.status = 500, .body = ERROR("InternalError")}, {.status = 502}, {.status = 504},
-        {.status = 400, .body = ERROR("RequestTimeout")}, {.status = 409, .body = ERROR("ConditionalRequestConflict")},
-        {.status = 503, .body = ERROR("SlowDown")}, {.status = 429}, {.close = true},
+        {.status = 500, .body = ERROR("InternalError")},
+        {.status = 502},
+        {.status = 504},
+        {.status = 400, .body = ERROR("RequestTimeout")},
+        {.status = 409, .body = ERROR("ConditionalRequestConflict")},
+        {.status = 503, .body = ERROR("SlowDown")},
+        {.status = 429},
+        {.close = true},
     };
     struct bed *bed = *state;
     struct error err;
@@ -391,8 +423,8 @@ static void test_clock_is_corrected_once(void **state)
     http_date(clock_wall_ms() + INT64_C(7) * 86400 * 1000, date);
     gmtime_r(&seconds, &tm);
     strftime(day, sizeof day, "%Y%m%d", &tm);
-    perform(bed, "PUT", SCRIPT({.status = 403, .headers = date, .body = ERROR("RequestTimeTooSkewed")}, {.status = 200}),
-            &err);
+    perform(bed, "PUT",
+            SCRIPT({.status = 403, .headers = date, .body = ERROR("RequestTimeTooSkewed")}, {.status = 200}), &err);
     assert_int_equal(bed->asked, 2);
     assert_true(strncmp(bed->dates[0], day, 8) != 0);
     assert_true(strncmp(bed->dates[1], day, 8) == 0);
@@ -400,8 +432,9 @@ static void test_clock_is_corrected_once(void **state)
     assert_string_equal(perform(bed, "PUT", SCRIPT({.status = 200}), &err), "");
     assert_true(strncmp(bed->dates[0], day, 8) == 0);
     /* A server that goes on refusing is believed. */
-    assert_string_equal(perform(bed, "PUT", SCRIPT({.status = 403, .headers = date,
-                                                    .body = ERROR("RequestTimeTooSkewed")}), &err), "clock-skew");
+    assert_string_equal(
+        perform(bed, "PUT", SCRIPT({.status = 403, .headers = date, .body = ERROR("RequestTimeTooSkewed")}), &err),
+        "clock-skew");
     assert_int_equal(bed->asked, 2);
 }
 
@@ -475,8 +508,9 @@ static void test_expiry_under_load(void **state)
     struct s3 *s3;
     size_t i;
 
-    assert_int_equal(s3_new(&s3, bed->client, bed->provider,
-                            &(struct s3_options){.bucket = "bucket", .endpoint = endpoint}, NULL), 0);
+    assert_int_equal(
+        s3_new(&s3, bed->client, bed->provider, &(struct s3_options){.bucket = "bucket", .endpoint = endpoint}, NULL),
+        0);
     for (i = 0; i < ARRAY_LEN(calls); i++) {
         s3_call_init(&calls[i], "PUT", "k");
         s3_start(s3, &calls[i], on_one, &many);
@@ -495,20 +529,28 @@ static void test_wrong_region_is_corrected_once(void **state)
 {
     static const struct answer malformed = {
         .status = 400,
-        .body = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-3</Region></Error>"};
+        .body =
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-3</Region></Error>"};
     struct bed *bed = *state;
     struct error err;
 
     assert_string_equal(perform(bed, "PUT", SCRIPT(malformed, {.status = 200}), &err), "");
     assert_non_null(strstr(bed->authorizations[1], "/eu-west-3/s3/"));
-    assert_string_equal(perform(bed, "HEAD", SCRIPT({.status = 301, .headers = "x-amz-bucket-region: ap-south-1\r\n"},
-                                                    {.status = 200}), &err), "");
+    assert_string_equal(
+        perform(bed, "HEAD", SCRIPT({.status = 301, .headers = "x-amz-bucket-region: ap-south-1\r\n"}, {.status = 200}),
+                &err),
+        "");
     assert_non_null(strstr(bed->authorizations[1], "/ap-south-1/s3/"));
-    assert_string_equal(perform(bed, "PUT", SCRIPT({.status = 301, .headers = "x-amz-bucket-region: evil.test/\r\n",
-                                                    .body = ERROR("PermanentRedirect")}), &err), "wrong-region");
+    assert_string_equal(perform(bed, "PUT",
+                                SCRIPT({.status = 301,
+                                        .headers = "x-amz-bucket-region: evil.test/\r\n",
+                                        .body = ERROR("PermanentRedirect")}),
+                                &err),
+                        "wrong-region");
     assert_int_equal(bed->asked, 1);
-    assert_string_equal(perform(bed, "PUT", SCRIPT({.status = 301, .headers = "x-amz-bucket-region: eu-west-1\r\n"}),
-                                &err), "wrong-region");
+    assert_string_equal(
+        perform(bed, "PUT", SCRIPT({.status = 301, .headers = "x-amz-bucket-region: eu-west-1\r\n"}), &err),
+        "wrong-region");
     assert_int_equal(bed->asked, 2);
 }
 
@@ -529,9 +571,11 @@ static void test_error_within_200(void **state)
     struct bed *bed = *state;
     struct error err;
 
-    assert_string_equal(perform(bed, "POST", SCRIPT({.status = 200, .body = "<?xml version=\"1.0\"?>\n"
-                                                     ERROR("InternalError")}, {.status = 200, .body = "<Result/>"}),
-                                &err), "");
+    assert_string_equal(perform(bed, "POST",
+                                SCRIPT({.status = 200, .body = "<?xml version=\"1.0\"?>\n" ERROR("InternalError")},
+                                       {.status = 200, .body = "<Result/>"}),
+                                &err),
+                        "");
     assert_int_equal(bed->asked, 2);
     assert_string_equal(perform(bed, "POST", SCRIPT({.status = 200, .body = ERROR("InvalidPart")}), &err),
                         "request-refused");

@@ -112,13 +112,15 @@ static void expect_content(struct s3 *s3, const char *key, const char *content)
 static void test_keys(void **state)
 {
     static const char *const keys[] = {
-        "plain.txt", "a b/c d.txt", "grüße/日本語 😀", "a+b=c&d;e", "100%/%20/x%2Fy", "~-._!$'()*,:@", "q?x#y[z]\"<>\\^`{|}",
+        "plain.txt",      "a b/c d.txt",   "grüße/日本語 😀",      "a+b=c&d;e",
+        "100%/%20/x%2Fy", "~-._!$'()*,:@", "q?x#y[z]\"<>\\^`{|}",
     };
     struct bed *bed = bed_of(state);
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(keys); i++) {
-        assert_string_equal(call(bed->s3, "PUT", keys[i], "Content-Type: text/plain;  charset=utf-8", keys[i], NULL), "");
+        assert_string_equal(call(bed->s3, "PUT", keys[i], "Content-Type: text/plain;  charset=utf-8", keys[i], NULL),
+                            "");
         expect_content(bed->s3, keys[i], keys[i]);
     }
     assert_string_equal(call(bed->s3, "PUT", "empty", NULL, "", NULL), "");
@@ -169,8 +171,8 @@ static void test_region_is_learnt(void **state)
 static void test_refusals(void **state)
 {
     struct bed *bed = bed_of(state);
-    struct s3_options options = {.bucket = "no-such-bucket", .region = VERSITYGW_REGION,
-                                 .endpoint = bed->server.endpoint};
+    struct s3_options options = {
+        .bucket = "no-such-bucket", .region = VERSITYGW_REGION, .endpoint = bed->server.endpoint};
     struct credentials_source wrong = {
         .kind = CREDENTIALS_STATIC,
         .fixed = {.access_key = (char *)VERSITYGW_ACCESS, .secret_key = (char *)"wrong"},

@@ -182,8 +182,14 @@ static void test_vectors(void **state)
 static void sign_with(struct sign_cache *cache, const char *secret, int64_t wall_ms, char signature[65])
 {
     struct credentials credentials = {.access_key = (char *)"A", .secret_key = (char *)secret};
-    struct sign_request request = {.method = "GET", .host = "h", .path = "/", .payload_hash = SIGN_UNSIGNED_PAYLOAD,
-                                   .region = "r", .service = "s3", .wall_ms = wall_ms, .cache = cache};
+    struct sign_request request = {.method = "GET",
+                                   .host = "h",
+                                   .path = "/",
+                                   .payload_hash = SIGN_UNSIGNED_PAYLOAD,
+                                   .region = "r",
+                                   .service = "s3",
+                                   .wall_ms = wall_ms,
+                                   .cache = cache};
     struct strings out = {0};
 
     sign_headers(&request, &credentials, &out);
