@@ -49,7 +49,7 @@ static void deliver_result(struct job *job)
 {
     struct deliver deliver = prepare(job, job->spec.result);
     json_t *document = result_to_json(job->result);
-    char *text = json_dumps(document, JSON_INDENT(2));
+    char *text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     struct error err;
 
     json_decref(document);

@@ -54,8 +54,8 @@ struct job {
     bool stopping;      /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms; /* monotonic: end of the stop budget */
     bool committing;    /* the publisher has passed the point of no return */
-    int64_t peak_disk_bytes;
-    struct loop_timer *limit;
+    int64_t free_at_start, peak_disk_bytes; /* of the workspace's file system */
+    struct loop_timer *limit, *disk_watch;
 };
 
 /* Takes the spec. Fills the result. */
@@ -93,8 +93,9 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
                 int64_t timeout_ms, struct error *err);
 /* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
 int job_secrets(struct job *job, struct error *err);
-/* Folders of the workspace, owned by the build's uid. */
+/* Folders of the workspace, owned by the build's uid; from now on its disk use is watched. */
 int job_workspace_make(struct job *job, struct error *err);
+void job_disk_watch_stop(struct job *job);
 void job_workspace_remove(struct job *job);
 /* Whether the workspace's file system is as good as full. */
 bool job_disk_full(const struct job *job);

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "job/job.h"
+#include "job/task_metadata.h"
 #include "net/retry.h"
 
 static int stop_error(const struct job *job, struct error *err)
@@ -159,7 +160,7 @@ static void announce(const struct job *job)
     executor_describe(job->options->executor, &line);
     log_info(job->options->log, "caisson " CAISSON_VERSION ", job %s%s%s", job->spec.id,
              job->spec.project ? ", project " : "", job->spec.project ? job->spec.project : "");
-    log_info(job->options->log, "executor %s: %s", executor_name(job->options->executor), buf_text(&line));
+    log_info(job->options->log, "%s", buf_text(&line));
     buf_dispose(&line);
 }
 
@@ -205,6 +206,7 @@ static void dispose(struct job *job)
 void job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
     struct job job = {.options = options, .spec = *spec, .result = result};
+    struct task_metadata *metadata = task_metadata_start(options->loop, options->platform->task_metadata);
     struct error err;
 
     memset(spec, 0, sizeof *spec);
@@ -216,7 +218,10 @@ void job_run(const struct job_options *options, struct spec *spec, struct result
     if (run_steps(&job, &err))
         result->error = err;
     loop_timer_stop(job.limit);
+    job_disk_watch_stop(&job);
     result->peak_disk_bytes = job.peak_disk_bytes;
+    result->image_pull_ms = task_metadata_image_pull_ms(metadata);
+    task_metadata_free(metadata);
     result->finished_ms = clock_wall_ms();
     summarize(&job);
     job_deliver(&job);

@@ -12,6 +12,36 @@
 /* Less than this counts as full: a build that failed at ENOSPC has usually removed something on its way out. */
 #define DISK_RESERVE (2 * 1024 * 1024)
 
+#define DISK_LOOK_MS 1000
+
+static int64_t free_bytes(const struct job *job)
+{
+    struct statvfs status;
+
+    return statvfs(job->workspace, &status) == 0 ? (int64_t)status.f_bavail * (int64_t)status.f_frsize : -1;
+}
+
+/* What the file system lost since the start, looked at once a second: on a task of its own that is the job's. */
+static void on_disk_look(void *context)
+{
+    struct job *job = context;
+    int64_t now = free_bytes(job);
+
+    if (now >= 0 && job->free_at_start - now > job->peak_disk_bytes)
+        job->peak_disk_bytes = job->free_at_start - now;
+    job->disk_watch = loop_timer_start(job->options->loop, DISK_LOOK_MS, on_disk_look, job);
+}
+
+void job_disk_watch_stop(struct job *job)
+{
+    if (!job->disk_watch)
+        return;
+    loop_timer_stop(job->disk_watch);
+    on_disk_look(job); /* the last word */
+    loop_timer_stop(job->disk_watch);
+    job->disk_watch = NULL;
+}
+
 static int make_folder(const struct job *job, char **path, const char *name, struct error *err)
 {
     *path = xasprintf("%s/%s", job->workspace, name);
@@ -42,6 +72,8 @@ int job_workspace_make(struct job *job, struct error *err)
         make_folder(job, &job->temp, "tmp", err))
         return -1;
     job->project = xstrdup(job->source);
+    job->free_at_start = free_bytes(job);
+    job->disk_watch = loop_timer_start(job->options->loop, DISK_LOOK_MS, on_disk_look, job);
     return 0;
 }
 

@@ -64,7 +64,7 @@ static void render_json(const struct record *record, struct buf *out)
         json_object_set_new(line, "result", json_loads(record->text, 0, NULL));
     else
         json_put_text(line, "text", record->text);
-    text = json_dumps(line, JSON_COMPACT);
+    text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (text)
         buf_addf(out, "%s\n", text);
     free(text);

@@ -224,14 +224,14 @@ void result_summary_json(const struct result *result, size_t max, struct buf *ou
     /* What grows without bound goes first; what says how it ended stays. */
     static const char *const dispensable[] = {"warnings", "labels", "artifacts", "steps", "hint", "source", "message"};
     CLEANUP_JSON json_t *document = result_to_json(result);
-    char *text = json_dumps(document, JSON_COMPACT);
+    char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     size_t i;
 
     for (i = 0; text && strlen(text) > max && i < ARRAY_LEN(dispensable); i++) {
         json_object_del(document, dispensable[i]);
         json_object_set_new(document, "shortened", json_true());
         free(text);
-        text = json_dumps(document, JSON_COMPACT);
+        text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     }
     if (text)
         buf_adds(out, text);

@@ -1,0 +1,18 @@
+/* The task's metadata from the ECS agent, fetched beside the job's first steps. */
+#ifndef CAISSON_JOB_TASK_METADATA_H
+#define CAISSON_JOB_TASK_METADATA_H
+
+#include <stdint.h>
+
+#include "net/loop.h"
+
+struct task_metadata;
+
+/* uri: ECS_CONTAINER_METADATA_URI_V4; NULL gives NULL. The loop is borrowed. */
+struct task_metadata *task_metadata_start(struct loop *loop, const char *uri);
+/* 0 while it is not known. NULL is fine. */
+int64_t task_metadata_image_pull_ms(const struct task_metadata *metadata);
+/* Gives up what is still under way. NULL is fine. */
+void task_metadata_free(struct task_metadata *metadata);
+
+#endif
