@@ -14,8 +14,8 @@
 #include "core/buf.h"
 #include "core/error.h"
 
-/* Opens a relative path beneath a folder; O_CLOEXEC is added. fd, or -errno (-ELOOP for a link on the way or at the end,
- * -EXDEV for an absolute path or "..", -EINVAL for "a//b", "a/./b" and "a/"). `mode` for O_CREAT. */
+/* Opens a relative path beneath a folder; O_CLOEXEC is added. fd, or -errno (-ELOOP for a link on the way or at the
+ * end, -EXDEV for an absolute path or "..", -EINVAL for "a//b", "a/./b" and "a/"). `mode` for O_CREAT. */
 int fs_open_beneath(int folder_fd, const char *path, int flags, mode_t mode);
 /* The fallback alone, for tests and for kernels without openat2. */
 int fs_open_beneath_by_steps(int folder_fd, const char *path, int flags, mode_t mode);

@@ -60,8 +60,8 @@ struct spool_cursor {
     size_t scratch_len;
 };
 
-/* `directory` (NULL: none) holds the unlinked file; limit in bytes. Falls back to memory when no file can be made: never
- * fails. */
+/* `directory` (NULL: none) holds the unlinked file; limit in bytes. Falls back to memory when no file can be made:
+ * never fails. */
 struct spool *spool_new(const char *directory, int64_t limit_bytes);
 void spool_free(struct spool *spool);
 /* Assigns the sequence (from 1 on) and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */

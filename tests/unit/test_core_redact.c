@@ -88,7 +88,8 @@ static void test_base64_in_lines(void **state)
 
     (void)state;
     /* printf github_pat_… | base64, as coreutils breaks it. */
-    assert_true(add(redactor, "github_pat_11ABCDEFG0aaaaaaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
+    assert_true(add(redactor, "github_pat_11ABCDEFG0aaaaaaaaaaaa_"
+                         "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
     expect(redactor,
            "Z2l0aHViX3BhdF8xMUFCQ0RFRkcwYWFhYWFhYWFhYWFhX2JiYmJiYmJiYmJiYmJiYmJiYmJiYmJi\n"
            "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYg==\n",
