@@ -85,20 +85,26 @@ const char *http_response_header(const struct http_response *response, const cha
     return NULL;
 }
 
+/* Seconds in digits alone, in ms; a number that no clock knows is the longest wait. */
+static int64_t parse_seconds(const char *text)
+{
+    int64_t seconds = 0;
+
+    for (; isdigit((unsigned char)*text); text++)
+        if (seconds <= LONGEST_RETRY_AFTER_MS / 1000)
+            seconds = 10 * seconds + (*text - '0');
+    return *text ? 0 : seconds * 1000;
+}
+
 long http_response_retry_after(const struct http_response *response)
 {
     const char *value = http_response_header(response, "retry-after");
     int64_t wait_ms, at_ms;
-    char *end;
 
     if (!value || !*value)
         return 0;
     if (isdigit((unsigned char)*value)) {
-        long seconds = strtol(value, &end, 10);
-
-        if (*end)
-            return 0;
-        wait_ms = seconds > LONGEST_RETRY_AFTER_MS / 1000 ? LONGEST_RETRY_AFTER_MS : seconds * 1000;
+        wait_ms = parse_seconds(value);
     } else {
         if (clock_parse_http(value, &at_ms))
             return 0;
