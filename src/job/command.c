@@ -71,7 +71,7 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
     buf_init(&words, 1024);
     outcome_describe(outcome, command_line, &words);
     snprintf(reason, sizeof reason, "%s-failed", step);
-    error_set(err, failure, reason, "%s: %s", step, buf_text(&words));
+    error_set(err, failure, reason, "%s", buf_text(&words));
     buf_dispose(&words);
     if (outcome->out_of_memory) {
         err->class = CLASS_OUT_OF_MEMORY;
