@@ -33,6 +33,8 @@ int s3_bed_setup(void **state);
 int s3_bed_teardown(void **state);
 /* Performs one call against a script; the reason of its failure or "". A PUT sends "content" with If-None-Match: *. */
 const char *s3_bed_perform(struct s3_bed *bed, const char *method, const struct s3_answer *script, struct error *err);
-#define SCRIPT(...)
+/* clang-format off */
+#define SCRIPT(...) ((const struct s3_answer[]){__VA_ARGS__, {0}})
+/* clang-format on */
 
 #endif

@@ -15,14 +15,6 @@
 #include "core/mem.h"
 #include "support/s3_bed.h"
 
-(const struct s3_answer[])
-{
-    __VA_ARGS__,
-    {
-        0
-    }
-}
-
 static void test_put(void **state)
 {
     struct s3_bed *bed = *state;
