@@ -127,12 +127,12 @@ struct view view_of(const char *text)
 
 bool view_is(struct view view, const char *text)
 {
-    return view.len == strlen(text) && memcmp(view.data, text, view.len) == 0;
+    return view.len == strlen(text) && (view.len == 0 || memcmp(view.data, text, view.len) == 0);
 }
 
 bool view_starts(struct view view, const char *prefix)
 {
     size_t len = strlen(prefix);
 
-    return view.len >= len && memcmp(view.data, prefix, len) == 0;
+    return view.len >= len && (len == 0 || memcmp(view.data, prefix, len) == 0);
 }
