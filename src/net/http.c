@@ -133,8 +133,8 @@ void http_client_set_connections(struct http_client *client, int max_connections
 }
 
 struct http_transfer *http_start(struct http_client *client, const struct http_request *request,
-                                 struct http_response *response,
-                                 void (*done)(void *context, const struct error *error), void *context)
+                                 struct http_response *response, void (*done)(void *context, const struct error *error),
+                                 void *context)
 {
     struct http_transfer *transfer = xcalloc(1, sizeof *transfer);
 

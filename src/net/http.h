@@ -31,19 +31,19 @@ struct loop *http_client_loop(struct http_client *client);
 void http_client_set_connections(struct http_client *client, int max_connections);
 
 struct http_request {
-    const char *method;      /* "GET", "PUT", … */
+    const char *method; /* "GET", "PUT", … */
     const char *url;
-    struct strings headers;  /* "Name: value" */
-    struct view body;        /* borrowed until done; used when body_fd < 0 */
-    int body_fd;             /* -1: none. Borrowed; read with pread from body_offset */
+    struct strings headers; /* "Name: value" */
+    struct view body;       /* borrowed until done; used when body_fd < 0 */
+    int body_fd;            /* -1: none. Borrowed; read with pread from body_offset */
     int64_t body_offset;
-    int64_t body_length;     /* bytes, with body_fd */
-    int connect_timeout_ms;  /* 0: 10 s */
-    int timeout_ms;          /* whole request; 0: no limit but stall_ms */
-    int stall_ms;            /* no byte either way for so long; 0: 30 s */
-    int max_redirects;       /* GET and HEAD only; 0: follow none, the 3xx answer is given as it came */
-    size_t max_response;     /* bytes of body; 0: 64 KiB. More is an error (reason "response-too-large") */
-    bool error_body_only;    /* keep the body only of answers outside 2xx (saves memory for PUTs) */
+    int64_t body_length;    /* bytes, with body_fd */
+    int connect_timeout_ms; /* 0: 10 s */
+    int timeout_ms;         /* whole request; 0: no limit but stall_ms */
+    int stall_ms;           /* no byte either way for so long; 0: 30 s */
+    int max_redirects;      /* GET and HEAD only; 0: follow none, the 3xx answer is given as it came */
+    size_t max_response;    /* bytes of body; 0: 64 KiB. More is an error (reason "response-too-large") */
+    bool error_body_only;   /* keep the body only of answers outside 2xx (saves memory for PUTs) */
 };
 void http_request_init(struct http_request *request, const char *method, const char *url);
 void http_request_header(struct http_request *request, const char *name, const char *value);
@@ -52,9 +52,9 @@ void http_request_dispose(struct http_request *request);
 
 struct http_response {
     long status;
-    struct strings headers;  /* "name: value", names in lower case */
+    struct strings headers; /* "name: value", names in lower case */
     struct buf body;
-    int64_t date_ms;         /* the Date header, wall time; 0: none */
+    int64_t date_ms; /* the Date header, wall time; 0: none */
     int64_t duration_ms;
 };
 void http_response_init(struct http_response *response);
@@ -69,8 +69,8 @@ long http_response_retry_after(const struct http_response *response);
  * transfer is gone when `done` is called. More than max_connections wait their turn; timeouts count from there. */
 struct http_transfer;
 struct http_transfer *http_start(struct http_client *client, const struct http_request *request,
-                                 struct http_response *response,
-                                 void (*done)(void *context, const struct error *error), void *context);
+                                 struct http_response *response, void (*done)(void *context, const struct error *error),
+                                 void *context);
 /* Ends it without calling done. NULL is fine. */
 void http_cancel(struct http_transfer *transfer);
 

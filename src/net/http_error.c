@@ -32,8 +32,7 @@ static void explain_fault(const struct http_failure *failure, struct error *err)
         error_set(err, CLASS_INTERNAL, "bad-header", "%s %s: a request header holds a line break", failure->method,
                   failure->target);
         break;
-    case HTTP_FAULT_NONE:
-        break;
+    case HTTP_FAULT_NONE: break;
     }
 }
 
@@ -67,36 +66,27 @@ static const char *reason_of(const struct http_failure *failure)
 
     switch (failure->code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return "name-lookup-failed";
-    case CURLE_COULDNT_CONNECT:
-        return "connect-failed";
-    case CURLE_SSL_CONNECT_ERROR:
-        return is_cut_handshake(failure) ? "connection-lost" : "tls-failed";
+    case CURLE_COULDNT_RESOLVE_PROXY: return "name-lookup-failed";
+    case CURLE_COULDNT_CONNECT: return "connect-failed";
+    case CURLE_SSL_CONNECT_ERROR: return is_cut_handshake(failure) ? "connection-lost" : "tls-failed";
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_USE_SSL_FAILED:
-        return "tls-failed";
+    case CURLE_USE_SSL_FAILED: return "tls-failed";
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
-    case CURLE_SEND_FAIL_REWIND:
-        return "connection-lost";
-    case CURLE_TOO_MANY_REDIRECTS:
-        return "redirect-refused";
+    case CURLE_SEND_FAIL_REWIND: return "connection-lost";
+    case CURLE_TOO_MANY_REDIRECTS: return "redirect-refused";
     case CURLE_UNSUPPORTED_PROTOCOL:
         curl_easy_getinfo(failure->easy, CURLINFO_REDIRECT_COUNT, &redirects);
         return failure->max_redirects && redirects ? "redirect-refused" : "bad-url";
-    case CURLE_URL_MALFORMAT:
-        return "bad-url";
-    case CURLE_WEIRD_SERVER_REPLY:
-        return "bad-response";
-    default:
-        return "request-failed";
+    case CURLE_URL_MALFORMAT: return "bad-url";
+    case CURLE_WEIRD_SERVER_REPLY: return "bad-response";
+    default: return "request-failed";
     }
 }
 

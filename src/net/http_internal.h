@@ -43,7 +43,7 @@ struct http_transfer {
     struct http_response *response;
     void (*done)(void *context, const struct error *error);
     void *context;
-    int64_t sent;         /* of the body */
+    int64_t sent; /* of the body */
     size_t header_bytes, header_count;
     size_t received;
     int64_t started_ms, moved_ms;

@@ -257,7 +257,8 @@ static int wait_ms(const struct loop *loop, int64_t timeout_ms)
 /* curl reports hang-up and error as readable and writable bits; one that was not asked for can only be that. */
 static int events_of(const struct curl_waitfd *ready)
 {
-    int events = (ready->revents & CURL_WAIT_POLLIN ? LOOP_READ : 0) | (ready->revents & CURL_WAIT_POLLOUT ? LOOP_WRITE : 0);
+    int events =
+        (ready->revents & CURL_WAIT_POLLIN ? LOOP_READ : 0) | (ready->revents & CURL_WAIT_POLLOUT ? LOOP_WRITE : 0);
 
     return ready->revents & ~ready->events ? LOOP_READ | LOOP_WRITE : events;
 }

@@ -9,10 +9,10 @@
 #include "net/loop.h"
 
 struct retry {
-    int max_attempts;  /* the first one counts */
-    int64_t base_ms;   /* ceiling of the first wait */
-    int64_t cap_ms;    /* ceiling of any wait */
-    int attempts;      /* made so far */
+    int max_attempts; /* the first one counts */
+    int64_t base_ms;  /* ceiling of the first wait */
+    int64_t cap_ms;   /* ceiling of any wait */
+    int attempts;     /* made so far */
 };
 
 /* How long to wait before the next attempt after `error`, or -1 when there is none (not retryable, or used up).

@@ -20,7 +20,8 @@ static char *part(CURLU *handle, CURLUPart what, unsigned flags)
 int url_parse(const char *text, struct url *url, struct error *err)
 {
     CURLU *handle = curl_url();
-    CURLUcode code = handle ? curl_url_set(handle, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
+    CURLUcode code =
+        handle ? curl_url_set(handle, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) : CURLUE_OUT_OF_MEMORY;
 
     if (code != CURLUE_OK) {
         CLEANUP_FREE char *shown = url_without_userinfo(text);

@@ -60,9 +60,7 @@ void outcome_describe(const struct outcome *outcome, const char *name, struct bu
     duration_format(outcome->duration_ms, duration);
     buf_addf(out, "%s: ", name);
     switch (outcome->kind) {
-    case OUTCOME_EXITED:
-        add_exit(outcome->exit_code, out);
-        break;
+    case OUTCOME_EXITED: add_exit(outcome->exit_code, out); break;
     case OUTCOME_SIGNALED:
         buf_adds(out, "was killed by ");
         add_signal(outcome->signal, out);
@@ -72,12 +70,8 @@ void outcome_describe(const struct outcome *outcome, const char *name, struct bu
     case OUTCOME_TIMED_OUT:
         buf_addf(out, "did not end within its time limit and was stopped after %s", duration);
         break;
-    case OUTCOME_IDLE:
-        buf_addf(out, "gave no output for too long and was stopped after %s", duration);
-        break;
-    case OUTCOME_STOPPED:
-        buf_addf(out, "was stopped after %s", duration);
-        break;
+    case OUTCOME_IDLE: buf_addf(out, "gave no output for too long and was stopped after %s", duration); break;
+    case OUTCOME_STOPPED: buf_addf(out, "was stopped after %s", duration); break;
     }
     if (outcome->out_of_memory)
         buf_adds(out, "; the kernel killed a process because memory ran out");

@@ -22,17 +22,17 @@ enum command_user {
 };
 
 struct command {
-    const char *name;          /* for messages: "npm ci"; borrowed */
-    struct strings argv;       /* argv[0] is looked up in the PATH of `env` */
-    bool self;                 /* run our own binary (from an open descriptor) instead of argv[0] */
-    struct strings env;        /* the whole environment of the child; nothing is inherited */
-    const char *directory;     /* working folder; NULL: "/" */
+    const char *name;      /* for messages: "npm ci"; borrowed */
+    struct strings argv;   /* argv[0] is looked up in the PATH of `env` */
+    bool self;             /* run our own binary (from an open descriptor) instead of argv[0] */
+    struct strings env;    /* the whole environment of the child; nothing is inherited */
+    const char *directory; /* working folder; NULL: "/" */
     enum command_user user;
-    struct view input;         /* given on standard input through a pipe; empty: /dev/null. Borrowed */
-    int64_t timeout_ms;        /* 0: none */
-    int64_t idle_ms;           /* without output; 0: none */
-    int64_t grace_ms;          /* between SIGTERM and SIGKILL; 0: 10 s */
-    bool own_terminal_group;   /* reserved for interactive use: false */
+    struct view input;       /* given on standard input through a pipe; empty: /dev/null. Borrowed */
+    int64_t timeout_ms;      /* 0: none */
+    int64_t idle_ms;         /* without output; 0: none */
+    int64_t grace_ms;        /* between SIGTERM and SIGKILL; 0: 10 s */
+    bool own_terminal_group; /* reserved for interactive use: false */
     /* Output as it comes. NULL: /dev/null. */
     void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
     void *context;
@@ -54,7 +54,7 @@ struct outcome {
     int exit_code;
     int signal;
     bool core_dumped;
-    bool out_of_memory;     /* the kernel's oom_kill counter rose meanwhile */
+    bool out_of_memory; /* the kernel's oom_kill counter rose meanwhile */
     int64_t duration_ms;
     int64_t peak_rss_bytes; /* largest process of it */
     int left_over;          /* processes that outlived the main one and were killed */

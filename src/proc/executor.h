@@ -13,8 +13,8 @@ struct executor_options {
     struct reaper *reaper; /* borrowed */
     uid_t build_uid;       /* used when we are root; else commands run as we do */
     gid_t build_gid;
-    int self_fd;           /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
-    bool pid1;             /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
+    int self_fd; /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
+    bool pid1;   /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
 };
 
 struct executor;

@@ -25,7 +25,8 @@ struct executor {
 extern const struct executor_kind executor_local;
 
 /* Whether the command's child gives up root. */
-static inline bool executor_drops_root(const struct executor_options *options, const struct command *command, uid_t self)
+static inline bool executor_drops_root(const struct executor_options *options, const struct command *command,
+                                       uid_t self)
 {
     return command->user == COMMAND_AS_BUILD && self == 0 && options->build_uid != 0;
 }

@@ -268,9 +268,8 @@ static int local_run(struct executor *executor, const struct command *command, s
 static void local_describe(const struct executor *executor, struct buf *out)
 {
     const struct executor_options *options = &executor->options;
-    struct confinement confinement = {.drop_root = geteuid() == 0 && options->build_uid != 0,
-                                      .uid = options->build_uid,
-                                      .gid = options->build_gid};
+    struct confinement confinement = {
+        .drop_root = geteuid() == 0 && options->build_uid != 0, .uid = options->build_uid, .gid = options->build_gid};
 
     buf_adds(out, "local executor: ");
     confine_describe(&confinement, out);

@@ -262,10 +262,9 @@ static int explain(const struct command *command, const struct report *report, s
 
     switch (report->stage) {
     case STAGE_DIRECTORY:
-        return error_set_errno(err, CLASS_INTERNAL, "bad-directory", report->error, "%s: cannot enter %s", command->name,
-                               command->directory);
-    case STAGE_EXEC:
-        break;
+        return error_set_errno(err, CLASS_INTERNAL, "bad-directory", report->error, "%s: cannot enter %s",
+                               command->name, command->directory);
+    case STAGE_EXEC: break;
     default:
         return error_set_errno(err, CLASS_INTERNAL, "confinement-failed", report->error,
                                "%s: cannot give up privileges before it runs", command->name);
@@ -275,8 +274,8 @@ static int explain(const struct command *command, const struct report *report, s
                   program);
         return error_hint(err, "install it in the builder image");
     }
-    error_set_errno(err, CLASS_INTERNAL, report->error == ENOENT ? "command-not-found" : "not-executable", report->error,
-                    "%s: cannot run %s", command->name, program);
+    error_set_errno(err, CLASS_INTERNAL, report->error == ENOENT ? "command-not-found" : "not-executable",
+                    report->error, "%s: cannot run %s", command->name, program);
     if (report->error == ENOENT)
         return error_hint(err, "a script whose interpreter (its first line) is missing looks like this as well");
     return -1;

@@ -108,11 +108,8 @@ static int kill_left(const struct sweep *sweep, const struct processes *left, st
     size_t i;
 
     switch (sweep->mode) {
-    case SWEEP_BY_UID:
-        return run_helper(sweep->options, err);
-    case SWEEP_ALL:
-        kill(-1, SIGKILL);
-        return 0;
+    case SWEEP_BY_UID: return run_helper(sweep->options, err);
+    case SWEEP_ALL: kill(-1, SIGKILL); return 0;
     case SWEEP_DESCENDANTS:
         for (i = 0; i < left->len; i++)
             kill(left->items[i].pid, SIGKILL);
@@ -153,8 +150,9 @@ int local_sweep(const struct executor_options *options, const struct command *co
     *killed = (int)(reaper_orphans(options->reaper) - orphans);
     stubborn = left.len;
     if (stubborn)
-        error_set(err, CLASS_INTERNAL, "left-over-processes", "%s: %zu processes that it left behind do not end (%ld …)",
-                  command->name, stubborn, (long)left.items[0].pid);
+        error_set(err, CLASS_INTERNAL, "left-over-processes",
+                  "%s: %zu processes that it left behind do not end (%ld …)", command->name, stubborn,
+                  (long)left.items[0].pid);
     processes_dispose(&left);
     return stubborn ? -1 : 0;
 }

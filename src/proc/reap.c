@@ -24,8 +24,8 @@ struct exit_watch {
     pid_t pid;
     void (*call)(void *context, int status, const struct rusage *usage);
     void *context;
-    struct exit_record early;  /* it had ended when the watch began */
-    struct loop_timer *timer;  /* gives `early` from the loop; NULL: none */
+    struct exit_record early; /* it had ended when the watch began */
+    struct loop_timer *timer; /* gives `early` from the loop; NULL: none */
 };
 
 struct reaper {

@@ -5,8 +5,8 @@
 #ifndef CAISSON_PROC_REAP_H
 #define CAISSON_PROC_REAP_H
 
-#include <stdbool.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 

@@ -23,15 +23,9 @@ static void on_log(void *context, enum worker_level level, const char *text)
     const struct conversation *conversation = context;
 
     switch (level) {
-    case WORKER_DEBUG:
-        log_debug(conversation->log, "%s", text);
-        break;
-    case WORKER_INFO:
-        log_info(conversation->log, "%s", text);
-        break;
-    case WORKER_WARNING:
-        log_warning(conversation->log, "%s", text);
-        break;
+    case WORKER_DEBUG: log_debug(conversation->log, "%s", text); break;
+    case WORKER_INFO: log_info(conversation->log, "%s", text); break;
+    case WORKER_WARNING: log_warning(conversation->log, "%s", text); break;
     }
 }
 

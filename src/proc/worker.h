@@ -37,13 +37,13 @@ void worker_mark(struct worker *worker, json_t *message);
 /* ---- the parent's side ---- */
 
 struct worker_call {
-    const char *name;          /* of the entry */
-    const char *what;          /* for messages: "checkout" */
-    const json_t *request;     /* borrowed; may hold secrets: it travels by the pipe only */
+    const char *name;      /* of the entry */
+    const char *what;      /* for messages: "checkout" */
+    const json_t *request; /* borrowed; may hold secrets: it travels by the pipe only */
     enum command_user user;
-    const char *directory;     /* NULL: "/" */
-    int64_t timeout_ms;        /* 0: none */
-    int64_t idle_ms;           /* no message for so long; 0: none */
+    const char *directory; /* NULL: "/" */
+    int64_t timeout_ms;    /* 0: none */
+    int64_t idle_ms;       /* no message for so long; 0: none */
     int64_t grace_ms;
     enum error_class crash_class; /* when the child dies without an answer */
     void (*on_mark)(void *context, const json_t *message);

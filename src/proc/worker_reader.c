@@ -32,7 +32,7 @@ static bool is_reason(const char *text)
 {
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
-    return len > 0 && len < sizeof ((struct error *)0)->reason && text[len] == '\0';
+    return len > 0 && len < sizeof((struct error *)0)->reason && text[len] == '\0';
 }
 
 static int take_error(struct worker_reader *reader, const json_t *message)

@@ -52,8 +52,8 @@ static void answer(int fd, int status, const char *headers, const char *body, si
 {
     char head[2048];
     int size = snprintf(head, sizeof head,
-                        "HTTP/1.1 %d Status\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: %zu\r\n%s\r\n", status,
-                        len, headers);
+                        "HTTP/1.1 %d Status\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: %zu\r\n%s\r\n",
+                        status, len, headers);
 
     send_all(fd, head, (size_t)size);
     send_all(fd, body, len);

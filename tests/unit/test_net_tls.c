@@ -69,16 +69,17 @@ static int setup(void **state)
     snprintf(f->key, sizeof f->key, "%s/key.pem", f->folder);
     f->loop = loop_new();
     *state = f;
-    if (exit_code_of(spawn((const char *const[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                                      "-nodes", "-keyout", f->key, "-out", f->certificate, "-days", "2", "-subj",
-                                      "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", NULL}))) {
+    if (exit_code_of(spawn((const char *const[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                                                 "ec_paramgen_curve:P-256", "-nodes", "-keyout", f->key, "-out",
+                                                 f->certificate, "-days", "2", "-subj", "/CN=localhost", "-addext",
+                                                 "subjectAltName=DNS:localhost", NULL}))) {
         f->server = -1; /* no openssl here: the tests skip themselves */
         return 0;
     }
     f->port = http_server_unused_port();
     snprintf(port, sizeof port, "%d", f->port);
-    f->server = spawn((const char *const[]){"openssl", "s_server", "-accept", port, "-cert", f->certificate, "-key", f->key, "-www",
-                                 "-quiet", NULL});
+    f->server = spawn((const char *const[]){"openssl", "s_server", "-accept", port, "-cert", f->certificate, "-key",
+                                            f->key, "-www", "-quiet", NULL});
     return 0;
 }
 

@@ -40,8 +40,8 @@ static void test_url_parts(void **state)
 
 static void test_url_that_is_none(void **state)
 {
-    static const char *const bad[] = {"", "no scheme", "http://", "https://user:pa/ss@host/", "http://h\nost/",
-                                      "http://host:99999/"};
+    static const char *const bad[] = {
+        "", "no scheme", "http://", "https://user:pa/ss@host/", "http://h\nost/", "http://host:99999/"};
     struct error err;
     struct url url;
     size_t i;

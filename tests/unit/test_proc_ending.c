@@ -42,7 +42,7 @@ static void test_left_over_sessions(void **state)
     int count = 0;
 
     executor_run_shell(f, "for i in 1 2 3 4 5 6 7 8 9 10; do setsid sh -c 'trap \"\" TERM HUP; echo $$; "
-                 "(setsid sleep 60 &) ; while :; do sleep 60; done' & done; sleep 0.5");
+                          "(setsid sleep 60 &) ; while :; do sleep 60; done' & done; sleep 0.5");
     assert_true(outcome_ok(&f->outcome));
     assert_true(f->outcome.left_over >= 20);
     for (rest = f->output.data; (line = strsep(&rest, "\n")) && *line; count++)

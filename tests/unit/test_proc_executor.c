@@ -177,8 +177,10 @@ static void test_streams_and_state_are_clean(void **state)
     int extra = open("/etc/passwd", O_RDONLY); /* without close-on-exec */
 
     assert_int_equal(dup2(extra, 40), 40);
-    executor_run_shell(f, "ls /proc/self/fd | wc -l; grep -E '^(SigBlk|SigIgn|NoNewPrivs|CapEff|CapPrm|CapInh)' /proc/self/status; "
-                 "cat /proc/self/oom_score_adj; ulimit -c; echo again > /dev/stdout; set -- $(cat /proc/$$/stat); echo session $(($6 - $$))");
+    executor_run_shell(
+        f, "ls /proc/self/fd | wc -l; grep -E '^(SigBlk|SigIgn|NoNewPrivs|CapEff|CapPrm|CapInh)' /proc/self/status; "
+           "cat /proc/self/oom_score_adj; ulimit -c; echo again > /dev/stdout; set -- $(cat /proc/$$/stat); echo "
+           "session $(($6 - $$))");
     close(extra);
     close(40);
     /* 0, 1, 2 and the one that ls itself opens */
@@ -199,7 +201,8 @@ static void test_build_uid(void **state)
 
     if (geteuid() != 0)
         skip();
-    executor_run_shell(f, "id -u; id -g; id -G; grep -E '^(Uid|Gid|CapBnd)' /proc/self/status; cat /proc/$PPID/environ");
+    executor_run_shell(f,
+                       "id -u; id -g; id -G; grep -E '^(Uid|Gid|CapBnd)' /proc/self/status; cat /proc/$PPID/environ");
     assert_non_null(strstr(buf_text(&f->output), "12345\n12346\n12346\n"));
     assert_non_null(strstr(buf_text(&f->output), "Uid:\t12345\t12345\t12345\t12345\n"));
     assert_non_null(strstr(buf_text(&f->output), "CapBnd:\t0000000000000000\n"));

@@ -106,7 +106,8 @@ static void test_everything_of_the_build_ends(void **state)
 {
     struct fixture *f = *state;
 
-    run_shell(f, "for i in 1 2 3 4 5 6 7 8 9 10; do (setsid sh -c 'trap \"\" TERM; sleep 60 & wait' &) ; done; sleep 0.5");
+    run_shell(f,
+              "for i in 1 2 3 4 5 6 7 8 9 10; do (setsid sh -c 'trap \"\" TERM; sleep 60 & wait' &) ; done; sleep 0.5");
     assert_true(outcome_ok(&f->outcome));
     assert_true(f->outcome.left_over >= 20);
     assert_int_equal(count_others(), 0);

@@ -28,8 +28,9 @@ static json_t *work_well(struct worker *worker, const json_t *request, struct er
 
     (void)err;
     worker_info(worker, "hello %s", json_text(request, "name", "?"));
-    worker_warning(worker, "broken text: %s", "a\xff"
-                                              "b\nc");
+    worker_warning(worker, "broken text: %s",
+                   "a\xff"
+                   "b\nc");
     for (i = 0; i < 1000; i++)
         worker_progress(worker, "%d of 1000", i);
     worker_mark(worker, json_pack("{s:i}", "point", 7));
