@@ -21,19 +21,23 @@ static bool is_absent(const struct resolution *resolution, const char *path, con
     return !value && !layer_has(resolution->layer, path);
 }
 
+/* `written` is what the spec itself says there: where that has the wrong kind, nothing below is missing. */
 static void check_required(struct resolution *resolution, const struct rule *rules, const json_t *values,
-                           const char *base)
+                           const json_t *written, const char *base)
 {
     const struct rule *rule;
 
     for (rule = rule_first(rules); rule; rule = rule_next(rule)) {
         CLEANUP_FREE char *path = path_join(base, rule->name);
         const json_t *value = json_object_get(values, rule->name);
+        const json_t *below = json_object_get(written, rule->name);
 
-        if (rule->required && is_absent(resolution, path, value))
-            problem_missing(resolution->problems, layer_position(resolution->layer, base), path, rule);
-        if (rule->type == TYPE_OBJECT && (value || rule->required) && !rule->later)
-            check_required(resolution, rule->children, value, path);
+        if (!below && layer_has(resolution->layer, path))
+            continue;
+        if (rule->required && !value)
+            problem_missing(resolution->problems, layer_position_near(resolution->layer, path), path, rule);
+        if (rule->type == TYPE_OBJECT && value)
+            check_required(resolution, rule->children, value, below, path);
     }
 }
 
@@ -101,6 +105,16 @@ static void check_file_target(struct resolution *resolution, const char *path, c
                        "as PID 1 a file: target is not allowed");
 }
 
+static bool has_problem(const struct resolution *resolution, const char *path)
+{
+    size_t i;
+
+    for (i = 0; i < resolution->problems->len; i++)
+        if (strncmp(resolution->problems->items[i].path, path, strlen(path)) == 0)
+            return true;
+    return false;
+}
+
 static void check_headers(struct resolution *resolution, const json_t *artifact, size_t index)
 {
     const json_t *headers = json_object_get(artifact, "headers");
@@ -109,7 +123,8 @@ static void check_headers(struct resolution *resolution, const json_t *artifact,
     for (i = 0; i < json_array_size(headers); i++) {
         CLEANUP_FREE char *path = xasprintf("artifacts[%zu].headers[%zu]", index, i);
 
-        if (json_object_size(json_array_get(headers, i)) == 1 && json_object_get(json_array_get(headers, i), "match"))
+        if (json_object_size(json_array_get(headers, i)) == 1 && json_object_get(json_array_get(headers, i), "match") &&
+            !has_problem(resolution, path))
             resolution_problem(resolution, path, "cache_control, content_type, content_disposition or content_language",
                                "the rule sets no header");
     }
@@ -158,7 +173,7 @@ void crosscheck(struct resolution *resolution)
     const char *log = text_at(resolution, "", "log");
     size_t i;
 
-    check_required(resolution, spec_rules, resolution->values, "");
+    check_required(resolution, spec_rules, resolution->values, resolution->layer->values, "");
     check_build(resolution);
     check_auth(resolution);
     check_env(resolution);

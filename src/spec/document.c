@@ -86,27 +86,38 @@ static int json_problem(const json_error_t *error, struct problems *problems)
     return problem_add(problems, at, "", NULL, "not valid JSON: %s", text);
 }
 
-static int read_text(struct tree_builder *builder, struct view text, struct problems *problems)
+static int read_yaml(struct document *document, struct view text, struct problems *problems)
 {
-    struct view rest = skip_blank(text);
-    json_error_t error;
-    int rc = 1;
+    struct tree_builder *builder = tree_new(document, problems);
+    int rc = yaml_read(builder, text, problems);
 
-    if (rest.len == 0)
-        return problem_add(problems, (struct position){1, 1}, "", NULL, "the spec is empty");
-    if (*rest.data == '{')
-        rc = json_read(builder, text, problems, &error);
+    tree_free(builder);
+    return rc;
+}
+
+/* Strict JSON first, because YAML knows no surrogate pairs; what is none may be a flow map of YAML all the same. */
+static int read_braces(struct document *document, struct view text, struct problems *problems)
+{
+    struct tree_builder *builder = tree_new(document, problems);
+    struct problems of_yaml = {0};
+    json_error_t error;
+    int rc = json_read(builder, text, problems, &error);
+
+    tree_free(builder);
     if (rc <= 0)
         return rc;
-    if (*rest.data == '{' && looks_like_json(text))
-        return json_problem(&error, problems);
-    return yaml_read(builder, text, problems);
+    rc = read_yaml(document, text, &of_yaml);
+    if (rc == 0 || !looks_like_json(text)) {
+        *problems = of_yaml;
+        return rc;
+    }
+    problems_dispose(&of_yaml);
+    return json_problem(&error, problems);
 }
 
 int document_parse(struct document *document, struct view text, struct problems *problems)
 {
-    struct tree_builder *builder;
-    int rc;
+    struct view rest;
 
     *document = (struct document){0};
     if (text.len > DOCUMENT_TEXT_MAX)
@@ -115,10 +126,10 @@ int document_parse(struct document *document, struct view text, struct problems 
         text = (struct view){text.data + 3, text.len - 3};
     if (check_bytes(text, problems))
         return -1;
-    builder = tree_new(document, problems);
-    rc = read_text(builder, text, problems);
-    tree_free(builder);
-    return rc;
+    rest = skip_blank(text);
+    if (rest.len == 0)
+        return problem_add(problems, (struct position){1, 1}, "", NULL, "the spec is empty");
+    return *rest.data == '{' ? read_braces(document, text, problems) : read_yaml(document, text, problems);
 }
 
 int document_from_json(struct document *document, const json_t *json, struct problems *problems)

@@ -46,7 +46,7 @@ struct document {
     size_t keys_len;
 };
 
-/* Reads a whole text. 0, or −1 with one problem added. The document must be disposed of in both cases. */
+/* Reads a whole text; *problems is empty before. 0, or −1 with one problem added. The document must be disposed of in both cases. */
 int document_parse(struct document *document, struct view text, struct problems *problems);
 /* The tree of a document that is in memory already: no positions. */
 int document_from_json(struct document *document, const json_t *json, struct problems *problems);

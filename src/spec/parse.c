@@ -282,3 +282,17 @@ struct position layer_position(const struct layer *layer, const char *path)
 
     return (struct position){(int)(at >> COLUMN_BITS), (int)(at & ((1 << COLUMN_BITS) - 1))};
 }
+
+struct position layer_position_near(const struct layer *layer, const char *path)
+{
+    CLEANUP_FREE char *at = xstrdup(path);
+    char *end;
+
+    while (*at && !layer_has(layer, at)) {
+        end = at + strlen(at);
+        while (end > at && *end != '.' && *end != '[')
+            end--;
+        *end = '\0';
+    }
+    return layer_position(layer, at);
+}

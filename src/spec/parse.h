@@ -31,5 +31,7 @@ void layer_dispose(struct layer *layer);
 bool layer_has(const struct layer *layer, const char *path);
 /* {0, 0} when the path does not stand in the document. */
 struct position layer_position(const struct layer *layer, const char *path);
+/* The same, or the position of what it would lie in. */
+struct position layer_position_near(const struct layer *layer, const char *path);
 
 #endif

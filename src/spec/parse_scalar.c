@@ -56,7 +56,8 @@ static json_t *parse_int(struct parser *parser, const struct rule *rule, const s
 
 static json_t *parse_text(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
 {
-    static const struct template_values sample = {.project = "p", .id = "i", .ref = "r", .commit = "c"};
+    static const struct template_values sample = {
+        .project = "project", .id = "job", .ref = "ref", .commit = "0123456789abcdef0123456789abcdef01234567"};
     struct remark remark = {0};
     CLEANUP_FREE char *expanded = NULL;
     unsigned used = 0;

@@ -52,6 +52,15 @@ static void derive_artifacts(struct resolution *resolution)
     }
 }
 
+/* With its slash: "a" must not hold for "ab/". */
+static char *pinned_prefix(const struct operator_file *file, const struct template_values *values)
+{
+    CLEANUP_FREE char *prefix = template_expand(file->pin_prefix ? file->pin_prefix : "", values, VARIABLES_ALL);
+    size_t len = strlen(prefix);
+
+    return xasprintf("%s%s", prefix, len && prefix[len - 1] != '/' ? "/" : "");
+}
+
 /* The operator's bucket in place of the spec's, and the key beneath the operator's prefix. NULL: as it was. */
 static char *pin(const struct operator_file *file, const char *url, const struct template_values *values)
 {
@@ -65,7 +74,7 @@ static char *pin(const struct operator_file *file, const char *url, const struct
 
     if (!file || (!file->pin_bucket && !file->pin_prefix) || !s3_split(url, &bucket, &bucket_len, &key))
         return NULL;
-    prefix = template_expand(file->pin_prefix ? file->pin_prefix : "", values, VARIABLES_ALL);
+    prefix = pinned_prefix(file, values);
     name = file->pin_bucket ? xstrdup(file->pin_bucket) : xstrndup(bucket, bucket_len);
     beneath = strncmp(key, prefix, strlen(prefix)) == 0;
     pinned = xasprintf("s3://%s/%s%s", name, beneath ? "" : prefix, key);

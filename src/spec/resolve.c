@@ -297,6 +297,6 @@ int resolution_problem(struct resolution *resolution, const char *path, const ch
     if (vasprintf(&message, format, args) < 0)
         message = NULL;
     va_end(args);
-    return problem_add(resolution->problems, layer_position(resolution->layer, path), path, hint, "%s",
+    return problem_add(resolution->problems, layer_position_near(resolution->layer, path), path, hint, "%s",
                        message ? message : "out of memory");
 }

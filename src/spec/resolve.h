@@ -28,7 +28,7 @@ void crosscheck(struct resolution *resolution);
 
 /* Looks up "source.ref" below the values; NULL when absent. */
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key);
-/* A problem at the place where the path stands in the spec, or nowhere when it does not. */
+/* A problem at the place where the path stands in the spec, or would stand. */
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -55,6 +55,10 @@ static int load(struct spec *spec, const struct document *document, const json_t
     struct parse_options options = {.context = context};
 
     parse_layer(&layer, document->root, spec_rules, &options, problems);
+    if (!layer.values) {
+        layer_dispose(&layer);
+        return -1;
+    }
     resolve_layers(&resolution);
     resolve_places(&resolution);
     crosscheck(&resolution);
