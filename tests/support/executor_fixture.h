@@ -20,6 +20,9 @@ struct executor_fixture {
     size_t bytes, error_bytes;
 };
 
+/* Whether the kernel runs this very binary: not under user-mode emulation. It is run as "caisson --say nothing", which
+ * main must answer by ending with 0. */
+bool executor_runs_self(void);
 int executor_setup(void **state);
 int executor_teardown(void **state);
 /* on_output of all commands here; context is the fixture. */
