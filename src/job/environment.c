@@ -71,9 +71,12 @@ static void set_metadata(const struct job *job, struct strings *env)
         env_set(env, "CAISSON_REF", result->ref);
 }
 
+/* Without `steps` a secret is for the user's commands, and not for what we try out ourselves (step "detect"). */
 static bool secret_is_for(const struct spec_secret *secret, const char *step)
 {
-    return secret->steps.len == 0 || strings_has(&secret->steps, step);
+    if (secret->steps.len == 0)
+        return strcmp(step, "detect") != 0;
+    return strings_has(&secret->steps, step);
 }
 
 static const char *secret_value(const struct job *job, const char *name)

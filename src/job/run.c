@@ -7,27 +7,43 @@
 #include "job/task_metadata.h"
 #include "net/retry.h"
 
-static int stop_error(const struct job *job, struct error *err)
+/* What stopped the job, without what it left behind. */
+static int stop_cause(const struct job *job, struct error *err)
 {
     char limit[CLOCK_TEXT_SIZE];
 
-    if (job->committing) {
-        error_set(err, CLASS_INTERRUPTED, "publish-incomplete",
-                  "stopped while publishing, after the point of no return: some files are the new ones, some the old");
-        error_hint(err, "run the same job again: it completes the publish");
-        return error_retryable(err, 0);
-    }
     switch (job->stop) {
     case STOP_TIME_LIMIT:
         duration_format(job->spec.timeout_ms, limit);
         error_set(err, CLASS_TIME_LIMIT, "job-timeout", "the job reached its time limit of %s", limit);
         return error_hint(err, "raise `timeout`, or see in the log which step took the time");
     case STOP_CANCELLED:
-        return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT; nothing was published");
+        return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT");
     default:
-        error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped by SIGTERM from outside; nothing was published");
+        error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped by SIGTERM from outside");
         return error_retryable(err, 0);
     }
+}
+
+static int stop_error(const struct job *job, struct error *err)
+{
+    size_t published = job->result->artifacts_len;
+    struct error cause;
+
+    stop_cause(job, &cause);
+    *err = cause;
+    if (job->committing) {
+        error_set(err, cause.class, "publish-incomplete",
+                  "%s while publishing, past the point of no return: some files are new, some old", cause.message);
+        error_hint(err, "run the same job again: it completes the publish");
+        return error_retryable(err, 0);
+    }
+    if (published)
+        snprintf(err->message, sizeof err->message, "%.1000s; %zu of %zu artifacts were published", cause.message,
+                 published, job->spec.artifacts_len);
+    else
+        snprintf(err->message, sizeof err->message, "%.1000s; nothing was published", cause.message);
+    return -1;
 }
 
 void job_stop(struct job *job, enum stop_kind kind)
