@@ -6,7 +6,7 @@ static int run(const struct cli_call *call)
 
     if (call->operands_len && cli_generate(call->operands[0], stdout) == 0)
         return 0;
-    error_set(&err, CLASS_USAGE, "unknown-generator", "generate one of: bash, zsh, fish, man");
+    error_set(&err, CLASS_USAGE, "unknown-generator", "generate one of: bash, zsh, fish, man, spec");
     error_hint(&err, "caisson generate bash > /etc/bash_completion.d/caisson");
     return cli_fail(&err, false);
 }
@@ -21,8 +21,8 @@ static const char *const examples[] = {
 
 const struct cli_command cmd_generate = {
     .name = "generate",
-    .arguments = "bash|zsh|fish|man",
-    .summary = "print a shell completion or the man page",
+    .arguments = "bash|zsh|fish|man|spec",
+    .summary = "print a shell completion, the man page or docs/spec.md",
     .examples = examples,
     .max_operands = 1,
     .run = run,

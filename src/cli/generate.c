@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "core/mem.h"
+#include "spec/spec.h"
 
 static void bash_command(const struct cli_command *command, FILE *out)
 {
@@ -179,12 +180,22 @@ static void man(FILE *out)
     fprintf(out, "caisson schema prints its JSON Schema.\n");
 }
 
+static void spec(FILE *out)
+{
+    struct buf text;
+
+    buf_init(&text, (size_t)1 << 20);
+    spec_markdown(&text);
+    fputs(buf_text(&text), out);
+    buf_dispose(&text);
+}
+
 int cli_generate(const char *what, FILE *out)
 {
     static const struct {
         const char *name;
         void (*generate)(FILE *out);
-    } generators[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}, {"man", man}};
+    } generators[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}, {"man", man}, {"spec", spec}};
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(generators); i++)

@@ -142,7 +142,7 @@ static void add_exit_codes(struct buf *out)
 
 static const char intro[] =
     "# The job spec\n\n"
-    "<!-- Made from the table of the program (src/spec/table*.c) by `make generate`. Do not edit. -->\n\n"
+    "<!-- Made from the table of the program (src/spec/table*.c) by `caisson generate spec`. Do not edit. -->\n\n"
     "A job spec is YAML or JSON text, at most 1 MiB. `caisson validate FILE` says what is wrong with one, "
     "`caisson plan FILE` says what it means, `caisson schema` prints a JSON Schema for editors.\n\n"
     "```yaml\n"
