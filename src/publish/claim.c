@@ -73,14 +73,31 @@ static int denied(struct publication *pub, const struct error *cause, struct err
     return 0;
 }
 
-/* The older one's intents that the younger has none for go over to it; the younger is the nearer to what is there. */
+/* What becomes of two intents for one path: what the younger expects is the nearer to what is there; what either would
+ * write may lie there still. */
+static struct intent merge_intents(const struct intent *old, const struct intent *young)
+{
+    struct intent merged = *young;
+
+    if (young->remove && !old->remove) {
+        merged.remove = false;
+        merged.content = old->content;
+    }
+    return merged;
+}
+
+/* The oldest two lists become one. */
 static void merge_oldest(struct manifest *base)
 {
     struct pending *old = &base->pending[0], *young = &base->pending[1], merged = *young;
+    const struct intent *other;
     size_t i;
 
     merged.intents = xcalloc(old->len + young->len + 1, sizeof *merged.intents);
-    memcpy(merged.intents, young->intents, young->len * sizeof *merged.intents);
+    for (i = 0; i < young->len; i++) {
+        other = pending_find(old, young->intents[i].path);
+        merged.intents[i] = other ? merge_intents(other, &young->intents[i]) : young->intents[i];
+    }
     for (i = 0; i < old->len; i++)
         if (!pending_find(young, old->intents[i].path))
             merged.intents[merged.len++] = old->intents[i];

@@ -49,7 +49,8 @@ static void resolve_removal(struct publication *pub, struct plan_item *item, boo
         item->status = PLAN_DONE;
     } else if (!ours) {
         item->status = PLAN_SKIPPED;
-        warn_left(pub, item->path);
+        if (item->base) /* else it was never there by our hand */
+            warn_left(pub, item->path);
     }
 }
 
