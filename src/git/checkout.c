@@ -134,7 +134,6 @@ int checkout(struct worker *worker, const struct checkout_request *request, stru
     if (library_open(request, err))
         return -1;
     status = run(worker, request, result, err);
-    library_close();
     if (status)
         checkout_result_dispose(result);
     result->duration_ms = clock_monotonic_ms() - begin_ms;

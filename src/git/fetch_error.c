@@ -46,6 +46,8 @@ static const struct rule {
      "the server answered with something else than a Git repository: check the URL"},
     {"certificate", CLASS_SOURCE_UNREACHABLE, "tls-certificate", false,
      "the server's certificate is not trusted: name its CA in the operator's ca_bundle, or mend the certificate"},
+    {"wrong version number", CLASS_SOURCE_UNREACHABLE, "tls-failed", false,
+     "the server does not speak TLS at that port: check the scheme and port of the URL"},
     {"failed to resolve address", CLASS_SOURCE_UNREACHABLE, "name-lookup-failed", true,
      "check the host name, and that the task's subnet has DNS"},
     {"does not support", CLASS_SOURCE_UNREACHABLE, "server-too-old", false, "the server speaks no smart HTTP with depth"},

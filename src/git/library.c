@@ -39,10 +39,13 @@ int library_open(const struct checkout_request *request, struct error *err)
     static const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
                                  GIT_CONFIG_LEVEL_GLOBAL};
     int connect_ms = request->connect_timeout_ms > 0 ? (int)request->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    int count = git_libgit2_init();
     size_t i;
 
-    if (git_libgit2_init() < 0)
+    if (count < 0)
         return error_set(err, CLASS_INTERNAL, "libgit2", "libgit2 does not start: %s", git_error_last()->message);
+    if (count > 1)
+        git_libgit2_shutdown();
     for (i = 0; i < ARRAY_LEN(levels); i++)
         git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
     git_libgit2_opts(GIT_OPT_SET_TEMPLATE_PATH, "");
@@ -57,13 +60,5 @@ int library_open(const struct checkout_request *request, struct error *err)
     git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
     git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, OBJECTS_MAX);
     git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, OBJECT_BYTES_MAX);
-    if (set_certificates(request, err) == 0)
-        return 0;
-    library_close();
-    return -1;
-}
-
-void library_close(void)
-{
-    git_libgit2_shutdown();
+    return set_certificates(request, err);
 }

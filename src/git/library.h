@@ -4,7 +4,8 @@
 
 #include "git/checkout.h"
 
+/* Once or again. There is no way back: libgit2 1.9 frees its user agent on shutdown without forgetting it, and the next
+ * start would free it a second time. The process is a worker and ends soon. */
 int library_open(const struct checkout_request *request, struct error *err);
-void library_close(void);
 
 #endif

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "git/path_check.h"
 
 #define DEPTH_MAX 128
+#define SHOWN_MAX 300
 #define PATH_BYTES_MAX 3072 /* beneath PATH_MAX, with room for the folder in front */
 #define FILES_MAX 1000000
-#define FOLDERS_MAX 1000000
+#define FOLDERS_MAX 100000 /* a tree that holds itself many times over would never end */
 #define ATTRIBUTES_MAX ((git_object_size_t)1 << 20)
 #define POINTER_MAX 1024  /* git-lfs: a pointer is shorter */
 #define POINTERS_READ_MAX 4096
@@ -38,7 +40,9 @@ static int refuse(const struct walk *walk, const char *reason, const char *why)
 
     buf_init(&shown, (size_t)4 * PATH_BYTES_MAX);
     path_show((struct view){buf_text(&walk->path), walk->path.len}, &shown);
-    error_set(walk->err, CLASS_CONTENT_REFUSED, reason, "the repository's tree is refused at \"%.1000s\": %s",
+    if (shown.len > SHOWN_MAX)
+        memcpy(shown.data + utf8_cut((struct view){shown.data, shown.len}, SHOWN_MAX), "...", 4);
+    error_set(walk->err, CLASS_CONTENT_REFUSED, reason, "the repository's tree is refused at \"%s\": %s",
               buf_text(&shown), why);
     buf_dispose(&shown);
     return error_hint(walk->err, "remove or rename it in the repository; nothing was checked out");
@@ -233,7 +237,7 @@ static int check_tree(struct walk *walk, const git_oid *id)
     if (walk->depth >= DEPTH_MAX)
         return refuse(walk, "unsafe-path", "folders are nested more than 128 deep");
     if (++walk->folders > FOLDERS_MAX)
-        return refuse(walk, "too-many-files", "there are more than 1,000,000 folders");
+        return refuse(walk, "too-many-files", "there are more than 100,000 folders");
     if (git_tree_lookup(&tree, walk->repository, id))
         return refuse(walk, "broken-object", "the tree is missing or broken");
     walk->depth++;

@@ -7,7 +7,7 @@ Serves the bare repositories of ROOT as tests/e2e/bed/git_server.py does, and in
     /leak/R         wants credentials (users), then redirects to /basic/R of another host
     /moved-path/R   redirects to /open/R of the same host
     /downgrade/R    redirects to http:// of the same host
-    /stop/R         ends the connection in the middle of the pack
+    /half/R         sends half of the pack
 
 on 127.0.0.1. Prints one line, "HTTP-PORT OTHER-PORT TLS-PORT" (OTHER is a second server that counts as another host;
 TLS-PORT is 0 without a folder for the authority), and a line for each request: "PORT METHOD TARGET AUTHORIZATION".
@@ -49,13 +49,10 @@ class Server(git_server.GitServer):
             return redirect(f"/open/{suffix}")
         if mode == "downgrade":
             return redirect(f"http://{request.header('host')}/open/{suffix}")
-        if mode == "stop":
+        if mode == "half":
             response = self._backend(request, "/" + rest)
-            if request.method == "POST":
-                response.headers.append(("Content-Length", str(len(response.body))))
-                response.body = response.body[:len(response.body) // 2]
-                response.headers.append(("Connection", "close"))
-                request.headers.append(("connection", "close"))
+            if request.method == "POST" and b"PACK" in response.body:
+                response.body = response.body[:response.body.index(b"PACK") + 40]
             return response
         return super().handle(request)
 
