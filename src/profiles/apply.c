@@ -356,7 +356,7 @@ static void draft_document(struct profile_draft *draft)
 
     draft->job->document = json_pack("{s:i}", "version", 1);
     draft->job->origins = json_object();
-    note(draft, "version", NULL);
+    note(draft, "", NULL);
     check_repeated(draft);
     for (role = draft->profile->roles; role->key; role++)
         apply_role(draft, role);
@@ -381,10 +381,7 @@ int profile_apply(const struct profile *profile, const struct strings *env, cons
     if (draft.problems.len || draft.problems.overflow) {
         status = error_set(err, CLASS_SPEC_INVALID, draft.reason, "profile %s: %s", profile->name,
                            buf_text(&draft.problems));
-        error_hint(err,
-                   "docs/migration.md lists the variables of each profile; `caisson plan --profile %s --env-file "
-                   "FILE` shows what an environment means",
-                   profile->name);
+        error_hint(err, "`caisson plan --profile %s --env-file FILE` shows what an environment means", profile->name);
     }
     buf_dispose(&draft.problems);
     strings_dispose(&draft.dropped);

@@ -27,10 +27,26 @@ static void forget(json_t *origins, const char *path)
     }
 }
 
+/* What a profile says about a value, or about what it lies in. */
+static const char *given_origin(const json_t *given, const char *path)
+{
+    CLEANUP_FREE char *at = xstrdup(path);
+    const char *origin = NULL;
+
+    while (given && !(origin = json_string_value(json_object_get(given, at))) && *at) {
+        char *end = at + strlen(at);
+
+        while (end > at && *end != '.' && *end != '[')
+            end--;
+        *end = '\0';
+    }
+    return origin;
+}
+
 static void set_origin(struct resolution *resolution, const char *path, const char *fixed)
 {
     struct position at = layer_position(resolution->layer, path);
-    const char *given = json_string_value(json_object_get(resolution->given, path));
+    const char *given = given_origin(resolution->given, path);
     char line[32];
 
     snprintf(line, sizeof line, "line %d", at.line);

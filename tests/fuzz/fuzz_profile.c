@@ -1,0 +1,44 @@
+/* An environment, a line a variable, through every profile and on to the spec. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "profiles/profile.h"
+
+static void apply(const struct profile *profile, const struct strings *env)
+{
+    struct spec_context context = {.name = "profile", .default_id = "id", .pid1 = true};
+    struct profile_job job = {0};
+    struct problems problems = {0};
+    struct error err = {0};
+    struct spec spec;
+    size_t i;
+
+    if (profile_apply(profile, env, NULL, &job, &err) == 0) {
+        if (spec_load_json(&spec, job.document, job.origins, &context, &problems, &err) == 0)
+            for (i = 0; i < spec.env.len; i++)
+                if (env_name_reserved(spec.env.items[i].name) || strings_has(&job.withheld, spec.env.items[i].name))
+                    abort();
+        spec_dispose(&spec);
+        problems_dispose(&problems);
+    }
+    profile_job_dispose(&job);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    CLEANUP_FREE char *text = xstrndup((const char *)data, len);
+    struct strings env = {0};
+    char *line;
+    char *rest;
+    size_t i;
+
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        strings_add(&env, line);
+    for (i = 0; profile_at(i); i++)
+        apply(profile_at(i), &env);
+    strings_dispose(&env);
+    return 0;
+}

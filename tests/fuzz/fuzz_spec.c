@@ -1,0 +1,41 @@
+/* Any text as a job spec: as PID 1 and not, and what is accepted is expanded too. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "core/mem.h"
+#include "spec/spec.h"
+
+static void load(struct view text, bool pid1)
+{
+    struct spec_context context = {.name = "spec", .default_id = "id", .pid1 = pid1, .now_ms = INT64_C(1780000000000)};
+    struct problems problems = {0};
+    struct error err = {0};
+    struct spec spec;
+    struct buf out;
+
+    buf_init(&out, (size_t)1 << 20);
+    if (spec_load(&spec, text, &context, &problems, &err)) {
+        /* A refusal always says why. */
+        if (problems.len == 0 || err.class != CLASS_SPEC_INVALID)
+            abort();
+        problems_print(&problems, "spec", &out);
+        json_decref(problems_to_json(&problems));
+    } else {
+        if (problems.len || !spec.resolved || !spec.source.repository || !spec.id)
+            abort();
+        (void)spec_expand(&spec, "0f3c1a9be27d40c58f6a1b2c3d4e5f6071829304", "refs/heads/a/b", &err);
+    }
+    spec_dispose(&spec);
+    problems_dispose(&problems);
+    buf_dispose(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct view text = {(const char *)data, len};
+
+    load(text, false);
+    load(text, true);
+    return 0;
+}
