@@ -4,12 +4,12 @@ add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
     -Wall -Wextra -Wshadow -Wformat=2 -Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wcast-align
     -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wimplicit-fallthrough -Wnull-dereference
-    -Wno-format-truncation # messages are cut on purpose
     -Wno-missing-field-initializers # the initializers of libgit2 leave fields out
     -fno-common -fno-strict-aliasing -fvisibility=hidden
     "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=")
 if(CMAKE_C_COMPILER_ID STREQUAL GNU)
-    add_compile_options(-Wlogical-op -Wduplicated-cond -Wduplicated-branches)
+    add_compile_options(-Wlogical-op -Wduplicated-cond -Wduplicated-branches
+        -Wno-format-truncation) # messages are cut on purpose
     # gcc 12 warns of what its own sanitizer instrumentation inserts
     if(CAISSON_SANITIZE)
         add_compile_options(-Wno-null-dereference -Wno-maybe-uninitialized)
