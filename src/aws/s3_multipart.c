@@ -11,8 +11,8 @@
 
 #define UPLOAD_ID_MAX 2048
 #define DEFAULT_CONCURRENCY 4
-#define ABORTS_AGAIN 3
-#define ABORT_AGAIN_MS 100
+#define ABORTS 6
+#define ABORT_AGAIN_MS 50 /* doubled with each */
 
 enum state {
     STARTING, /* CreateMultipartUpload */
@@ -52,7 +52,7 @@ struct s3_upload {
     struct buf body; /* of the Complete */
     struct s3_operation *operation;
     struct error failure; /* of the Complete, while checking */
-    int aborts_left;
+    int aborts, aborts_wanted;
     void (*done)(void *context, const char *etag, const struct error *error);
     void *context;
 };
@@ -129,8 +129,8 @@ static void on_aborted(void *context, const struct error *error)
     struct s3_upload *upload = context;
 
     upload->operation = NULL;
-    if (!error && upload->aborts_left-- > 0)
-        upload->timer = loop_timer_start(upload->s3->loop, ABORT_AGAIN_MS, abort_upload, upload);
+    if (!error && ++upload->aborts < upload->aborts_wanted)
+        upload->timer = loop_timer_start(upload->s3->loop, ABORT_AGAIN_MS << upload->aborts, abort_upload, upload);
     else
         free_upload(upload);
 }
@@ -147,7 +147,7 @@ static void abort_upload(void *context)
 /* Nothing of the caller's is touched from here on. */
 static void give_up(struct s3_upload *upload)
 {
-    upload->aborts_left = upload->running ? ABORTS_AGAIN : 0;
+    upload->aborts_wanted = upload->running ? ABORTS : 1;
     stop_work(upload);
     if (upload->state == STARTING) {
         upload->state = DROPPED;

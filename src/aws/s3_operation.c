@@ -27,6 +27,7 @@ struct s3_operation {
     struct retry retry;
     struct error *failure;                             /* to be told by the timer; else NULL */
     bool clock_tried, credentials_tried, region_tried; /* each remedy once */
+    bool expect;                                       /* wait for "100 Continue" before the body */
     char region[S3_REGION_MAX];                        /* that signed last */
 };
 
@@ -142,6 +143,8 @@ static void send_request(struct s3_operation *operation, const struct credential
     http_request_init(&request, call->method, url);
     strings_copy(&request.headers, &call->headers);
     sign(operation, credentials, path, &request.headers);
+    if (operation->expect)
+        strings_add(&request.headers, "Expect: 100-continue");
     request.body = call->body;
     request.body_fd = call->body_fd;
     request.body_offset = call->body_offset;
@@ -318,6 +321,8 @@ static void on_answer(void *context, const struct error *error)
     }
     if (error) {
         explain_transport(operation, error, &err);
+        /* Who refuses a request may close before its body has come, and the answer is lost with the connection. */
+        operation->expect = operation->expect || strcmp(err.reason, "connection-lost") == 0;
     } else {
         s3_failure_read(operation->s3, operation->call, clock_wall_ms() + operation->s3->skew_ms, &failure, &err);
         if (apply_remedy(operation, &failure, &err))

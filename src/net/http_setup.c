@@ -119,10 +119,14 @@ static void add_header(struct http_transfer *transfer, const char *line)
 
 void http_transfer_set_headers(struct http_transfer *transfer, const struct strings *headers)
 {
+    bool expects = false;
     size_t i;
 
-    /* curl would wait for "100 Continue" and name a form's content type: neither is asked for. */
-    add_header(transfer, "Expect:");
+    for (i = 0; i < headers->len; i++)
+        expects = expects || strncasecmp(headers->items[i], "Expect:", 7) == 0;
+    /* curl would wait for "100 Continue" by itself: only where the request asks for it. */
+    if (!expects)
+        add_header(transfer, "Expect:");
     for (i = 0; i < headers->len; i++) {
         const char *line = headers->items[i];
         const char *colon = strchr(line, ':');

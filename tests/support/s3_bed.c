@@ -24,6 +24,7 @@ static void answer(void *context, const struct loop_request *request, struct buf
     snprintf(bed->targets[at], sizeof bed->targets[at], "%s %s", request->method, request->target);
     note(request, "X-Amz-Date", bed->dates[at], sizeof bed->dates[at]);
     note(request, "Authorization", bed->authorizations[at], sizeof bed->authorizations[at]);
+    note(request, "Expect", bed->expects[at], sizeof bed->expects[at]);
     note(request, "If-None-Match", bed->conditions[at], sizeof bed->conditions[at]);
     snprintf(bed->last_body, sizeof bed->last_body, "%.*s", (int)request->body.len, request->body.data);
     bed->asked++;

@@ -23,7 +23,7 @@ struct s3_bed {
     struct s3 *s3;
     const struct s3_answer *script; /* one a request; the last one is repeated */
     int asked, renewed;
-    char targets[8][256], dates[8][32], authorizations[8][512], conditions[8][64];
+    char targets[8][256], dates[8][32], authorizations[8][512], conditions[8][64], expects[8][32];
     char last_body[64];
     bool stuck_credentials;
 };

@@ -100,6 +100,19 @@ static void test_answers_that_pass(void **state)
     assert_int_equal(s3_stats(bed->s3).requests, 2 * ARRAY_LEN(cases) - 1);
 }
 
+/* Who refuses by the headers alone may close while the body is on its way: the next attempt waits for a word first. */
+static void test_lost_connection_makes_careful(void **state)
+{
+    struct s3_bed *bed = *state;
+    struct error err;
+
+    assert_string_equal(s3_bed_perform(bed, "PUT", SCRIPT({.close = true}, {.status = 200}), &err), "");
+    assert_int_equal(bed->asked, 2);
+    assert_string_equal(bed->expects[0], "");
+    assert_string_equal(bed->expects[1], "100-continue");
+    assert_null(strstr(bed->authorizations[1], "expect"));
+}
+
 static void test_attempts_end(void **state)
 {
     struct s3_bed *bed = *state;
@@ -395,6 +408,7 @@ int main(void)
         BED_TEST(test_put),
         BED_TEST(test_final_answers),
         BED_TEST(test_answers_that_pass),
+        BED_TEST(test_lost_connection_makes_careful),
         BED_TEST(test_attempts_end),
         BED_TEST(test_retry_after_is_honoured),
         BED_TEST(test_clock_is_corrected_once),

@@ -358,7 +358,7 @@ static void test_small_uploads_change_the_etag(void **state)
     assert_string_equal(upload(bed, &options, parts), "");
     expect_content(bed->s3, "fence", "");
     strings_dispose(&conditions);
-    s3_drain(bed->s3, 5000);
+    s3_drain(bed->s3, 20000);
     assert_int_equal(open_uploads(bed), 0);
 }
 
@@ -384,7 +384,7 @@ static void test_changed_file_is_not_published(void **state)
     options.part_sha256 = NULL;
     options.size = 13 * MIB;
     assert_string_equal(upload(bed, &options, NULL), "file-changed");
-    s3_drain(bed->s3, 5000);
+    s3_drain(bed->s3, 20000);
     assert_int_equal(open_uploads(bed), 0);
     expect_object(bed, "changing.bin", fd, 0, 12 * MIB);
 }
@@ -411,7 +411,7 @@ static void test_cancelled_uploads_leave_nothing(void **state)
         if (result.done)
             continue;
         s3_upload_cancel(running);
-        s3_drain(bed->s3, 5000);
+        s3_drain(bed->s3, 20000);
         assert_false(result.done);
         assert_int_equal(open_uploads(bed), 0);
     }
