@@ -1,6 +1,8 @@
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
 
 import jsonschema
 import pytest
@@ -30,6 +32,9 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
+    bed = item.funcargs.get("bed")
+    if report.failed and bed is not None:
+        report.sections += bed.evidence()
     if STRICT and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"STRICT=1 and skipped: {report.longrepr}"
@@ -98,3 +103,11 @@ def bed(world, result_schema, tmp_path):
     made = bed_world.Bed(world, tmp_path, result_schema)
     yield made
     made.close()
+
+
+@pytest.fixture
+def open_path():
+    """A folder that the build's user can reach, which pytest's own are not when root runs it."""
+    with tempfile.TemporaryDirectory(prefix="caisson-e2e-") as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)

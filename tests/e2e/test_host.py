@@ -69,10 +69,10 @@ def test_plan_says_where_values_come_from(caisson, job):
 
 def test_plan_of_a_profile(caisson, tmp_path):
     captured = tmp_path / "task.env"
-    captured.write_text("GIT_REPOSITORY__URL=https://git.example.test/u/r\nPROJECT_ID=p1\nS3_BUCKET=b\nVITE_A=1\n")
+    captured.write_text("GIT_REPOSITORY__URL=https://git.example.test/u/r\nPROJECT_ID=p1\nS3_BUCKET=site-bucket\nVITE_A=1\n")
     plan = caisson("plan", "--profile", "vercel-clone", "--env-file", str(captured))
     assert plan.returncode == 0, plan
-    assert "PROJECT_ID" in plan.stdout and "s3://b/__outputs/p1/" in plan.stdout
+    assert "PROJECT_ID" in plan.stdout and "s3://site-bucket/__outputs/p1/" in plan.stdout
 
 
 def test_detect(caisson):
@@ -85,49 +85,49 @@ def test_detect(caisson):
 
 
 @pytest.fixture
-def local(tmp_path):
+def local(open_path):
     """A job from a local repository to a local folder, and its repository."""
-    (tmp_path / "repositories").mkdir()
-    repository = repositories.Repository(str(tmp_path / "repositories"), {"public/index.html": "hello\n"})
+    (open_path / "repositories").mkdir()
+    repository = repositories.Repository(str(open_path / "repositories"), {"public/index.html": "hello\n"})
     return repository, {
         "version": 1, "id": "j1", "project": "shop", "source": {"repository": f"file://{repository.folder}"},
-        "build": {"builder": "none", "output": "public"}, "artifacts": [{"to": f"file:{tmp_path}/out/"}],
-        "result": f"file:{tmp_path}/result.json", "log": f"file:{tmp_path}/log.txt",
+        "build": {"builder": "none", "output": "public"}, "artifacts": [{"to": f"file:{open_path}/out/"}],
+        "result": f"file:{open_path}/result.json", "log": f"file:{open_path}/log.txt",
     }
 
 
-def test_run_from_a_file_and_standard_input(caisson, local, tmp_path, result_schema):
+def test_run_from_a_file_and_standard_input(caisson, local, open_path, result_schema):
     repository, spec = local
-    (tmp_path / "job.json").write_text(json.dumps(spec))
-    ran = caisson("run", "--workspace", str(tmp_path / "work"), str(tmp_path / "job.json"))
+    (open_path / "job.json").write_text(json.dumps(spec))
+    ran = caisson("run", "--workspace", str(open_path / "work"), str(open_path / "job.json"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert (tmp_path / "out/index.html").read_text() == "hello\n"
-    result = json.loads((tmp_path / "result.json").read_text())
+    assert (open_path / "out/index.html").read_text() == "hello\n"
+    result = json.loads((open_path / "result.json").read_text())
     result_schema.validate(result)
     assert result["source"]["commit"] == repository.commit
-    assert "checkout" in (tmp_path / "log.txt").read_text()
-    assert os.listdir(tmp_path / "work") == []
+    assert "checkout" in (open_path / "log.txt").read_text()
+    assert os.listdir(open_path / "work") == []
     again = caisson("run", "-", input=yaml.safe_dump(spec))
     assert again.returncode == 0, again.stdout + again.stderr
     assert caisson("run", environment={"CAISSON_JOB": json.dumps(spec)}).returncode == 0
 
 
-def test_run_says_which_file_is_missing(caisson, tmp_path):
-    ran = caisson("run", str(tmp_path / "none.yaml"))
+def test_run_says_which_file_is_missing(caisson, open_path):
+    ran = caisson("run", str(open_path / "none.yaml"))
     assert ran.returncode == 11
     assert "none.yaml" in ran.stdout + ran.stderr
 
 
-def test_the_workspace_may_have_a_blank_in_its_path(caisson, local, tmp_path):
+def test_the_workspace_may_have_a_blank_in_its_path(caisson, local, open_path):
     repository, spec = local
     spec["build"] = {"builder": "commands", "commands": ["pwd", "mkdir dist", "cp public/index.html dist/"],
                      "output": "dist"}
-    ran = caisson("run", "--workspace", str(tmp_path / "a folder with blanks"), "-", input=json.dumps(spec))
+    ran = caisson("run", "--workspace", str(open_path / "a folder with blanks"), "-", input=json.dumps(spec))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "a folder with blanks" in ran.stdout
 
 
-def test_umask_does_not_show(caisson, local, tmp_path):
+def test_umask_does_not_show(caisson, local, open_path):
     _, spec = local
     old = os.umask(0o077)
     try:
@@ -137,7 +137,7 @@ def test_umask_does_not_show(caisson, local, tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_closed_standard_output_is_survived(program, local, tmp_path):
+def test_closed_standard_output_is_survived(program, local, open_path):
     _, spec = local
     process = subprocess.Popen([program, "run", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                env={"PATH": os.environ["PATH"]})
@@ -145,4 +145,4 @@ def test_closed_standard_output_is_survived(program, local, tmp_path):
     process.stdin.write(json.dumps(spec).encode())
     process.stdin.close()
     assert process.wait(60) == 0
-    assert (tmp_path / "out/index.html").exists()
+    assert (open_path / "out/index.html").exists()

@@ -13,9 +13,10 @@ OPERATOR = f"""
 pins: {{ endpoint: '{ENDPOINT}', region: eu-central-1 }}
 defaults: {{ result: 's3://jobs-bucket/${{project}}/result.json' }}
 """
-PACKAGE = json.dumps({"name": "x", "version": "1.0.0", "scripts": {"build": "sh build.sh"}})
+PACKAGE = json.dumps({"name": "x", "version": "1.0.0", "scripts": {"build": "sh build.sh"},
+                      "dependencies": {"local": "file:./local"}})
 BUILD = 'mkdir -p dist\necho "$VITE_API" >dist/index.html\nenv | sort\n'
-FILES = {"package.json": PACKAGE, "build.sh": BUILD}
+FILES = {"package.json": PACKAGE, "build.sh": BUILD, "local/package.json": '{"name": "local", "version": "1.0.0"}'}
 
 HOSTILE = {
     "CAISSON_JOB": '{"version": 1, "source": {"repository": "http://trap.test/x"}}',
@@ -57,7 +58,8 @@ EVIL_FILES = {
 
 def variables_of(name, repository, project):
     if name == "vercel-clone":
-        return {"GIT_REPOSITORY__URL": repository.url(), "PROJECT_ID": project, "S3_BUCKET": BUCKET}
+        return {"GIT_REPOSITORY__URL": repository.url(), "PROJECT_ID": project, "S3_BUCKET": BUCKET,
+                "OUTPUT_DIR": "dist"}
     return {"GIT_REPOSITORY__URL": repository.url(), "PROJECT_ID": project, "DEPLOYMENTID": "d1", "FRONTENDPATH": ".",
             "INSTALLCOMMAND": "npm install", "BUILDCOMMAND": "npm run build", "FRONTENDOUTPUTDIR": "dist",
             "KAFKA_BROKER1": "broker.test:9092", "KAFKA_SASL_PASSWORD": "kafka-s3cret-w0rd",
@@ -119,7 +121,7 @@ def test_missing_variable_is_named(bed, profile):
 
 def test_defaults_of_veren(bed):
     """Their container's: npm install, npm run build, the framework's folder, Mumbai's bucket."""
-    repository = bed.repository({"web/package.json": PACKAGE, "web/build.sh": BUILD})
+    repository = bed.repository({f"web/{path}": content for path, content in FILES.items()})
     project = "w" + repository.name[1:8]
     ended = bed.finish(start(bed, "veren-frontend", {
         "GIT_REPOSITORY__URL": repository.url(), "PROJECT_ID": project, "DEPLOYMENTID": "d2", "FRONTENDPATH": "web",
@@ -134,7 +136,7 @@ def test_private_repository_of_a_clone(bed):
     repository = bed.repository(FILES)
     project = "g" + repository.name[1:8]
     variables = {"GIT_REPOSITORY__URL": repository.url("token"), "PROJECT_ID": project, "BUCKET_NAME": BUCKET,
-                 "GITHUB_TOKEN": "ghp_secretOfTheTenant9", "ENV_VARIABLES": '{"VITE_API": "from-json"}'}
+                 "OUTPUT_DIR": "dist", "GITHUB_TOKEN": "ghp_secretOfTheTenant9", "ENV_VARIABLES": '{"VITE_API": "from-json"}'}
     ended = bed.finish(start(bed, "vercel-clone", variables))
     if ended.code == 21:  # a token for GitHub goes to GitHub alone
         assert not [request for request in bed.git.requests if request.header("authorization")]

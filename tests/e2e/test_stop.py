@@ -93,9 +93,9 @@ def test_between_the_steps(bed):
     for delay_ms in range(60, 900, 70):
         spec = bed.commands("sleep 0.1; mkdir dist; echo new >dist/index.html", "sleep 0.1; echo a >dist/a.js")
         task = bed.start(spec)
-        task.pid()
         time.sleep(delay_ms / 1000)
-        task.signal("TERM")
+        if task.process.poll() is None:
+            task.signal("TERM")
         ended = bed.finish(task)
         codes.append(ended.code)
         if ended.code == 0:
@@ -169,7 +169,8 @@ def test_budget_ends_after_the_point_of_no_return(bed):
     assert bed.run(base).code == 0
     spec = bed.spec(repositories[1], build={"builder": "none", "output": "public"}, created_at="2026-01-02T00:00:00Z",
                     artifacts=base["artifacts"])
-    hold = bed.gate.add(s3.Hold(lambda seen: seen.bucket == BUCKET and seen.key.endswith("/index.html"), times=None))
+    of_page = lambda seen: seen.bucket == BUCKET and seen.method == "PUT" and seen.key.endswith("/index.html")
+    hold = bed.gate.add(s3.Hold(of_page, times=None))
     task = bed.start(spec, arguments=["--stop-budget", "4s"])
     assert hold.reached.wait(30), task.text()
     task.signal("TERM")
@@ -200,20 +201,20 @@ def test_interrupt_at_a_terminal_is_a_cancel(bed):
     assert bed.published(spec) == {}
 
 
-def test_interrupt_at_a_terminal_without_a_container(program, tmp_path):
+def test_interrupt_at_a_terminal_without_a_container(program, open_path):
     """On a developer's machine, beneath a shell."""
-    (tmp_path / "site").mkdir()
+    (open_path / "site").mkdir()
     for words in (["init", "-q", "-b", "main", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q",
                                                        "--allow-empty", "-m", "x"]):
-        subprocess.run(["git", *words], cwd=tmp_path / "site", check=True)
-    spec = tmp_path / "job.yaml"
-    spec.write_text(f"version: 1\nproject: x\nsource: {{repository: 'file://{tmp_path}/site'}}\n"
+        subprocess.run(["git", *words], cwd=open_path / "site", check=True)
+    spec = open_path / "job.yaml"
+    spec.write_text(f"version: 1\nproject: x\nsource: {{repository: 'file://{open_path}/site'}}\n"
                     "build: {builder: commands, commands: [echo now-building; sleep 60], output: dist}\n"
-                    f"artifacts: [{{to: 'file:{tmp_path}/out/'}}]\nresult: 'file:{tmp_path}/result.json'\n")
+                    f"artifacts: [{{to: 'file:{open_path}/out/'}}]\nresult: 'file:{open_path}/result.json'\n")
     process, master = pty.fork()
     if process == 0:
         os.environ.pop("CAISSON_JOB", None)
-        os.execv(program, [program, "run", "--workspace", str(tmp_path / "work"), str(spec)])
+        os.execv(program, [program, "run", "--workspace", str(open_path / "work"), str(spec)])
     output = b""
     sent = False
     while True:
@@ -231,6 +232,6 @@ def test_interrupt_at_a_terminal_without_a_container(program, tmp_path):
     _, status = os.waitpid(process, 0)
     os.close(master)
     assert os.waitstatus_to_exitcode(status) == 130, output.decode()
-    assert '"cancelled"' in (tmp_path / "result.json").read_text()
-    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
-    assert os.listdir(tmp_path / "work") == []
+    assert '"cancelled"' in (open_path / "result.json").read_text()
+    assert not (open_path / "out").exists() or not any((open_path / "out").iterdir())
+    assert os.listdir(open_path / "work") == []

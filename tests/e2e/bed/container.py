@@ -141,7 +141,7 @@ class Container:
     def pid(self):
         """Of the container's PID 1, as the host sees it."""
         deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with open(os.path.join(self.folder, "crun", self.id, "status")) as file:
                     return json.load(file)["pid"]
@@ -150,7 +150,13 @@ class Container:
         raise AssertionError(f"the container does not start: {self.text()}")
 
     def signal(self, name):
-        self.pid()
+        """Nothing happens when the container has ended meanwhile."""
+        try:
+            self.pid()
+        except AssertionError:
+            if self.process.poll() is not None:
+                return
+            raise
         subprocess.run(self._crun("kill", self.id, name), check=False, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 

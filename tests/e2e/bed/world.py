@@ -239,6 +239,16 @@ class Bed:
     def run(self, spec=None, timeout=120, **options):
         return self.finish(self.start(spec, **options), timeout)
 
+    def evidence(self):
+        """(title, text) of what the test's tasks said and asked, for the report of a failure."""
+        parts = []
+        for number, task in enumerate(self.started[-3:], max(1, len(self.started) - 2)):
+            parts.append((f"task {number} of {len(self.started)}", task.text()[-8000:]))
+        parts.append(("last requests to S3", "\n".join(map(str, self.gate.requests[-40:]))))
+        git = [f"{request.method} {request.target}" for request in self.git.requests[-10:]]
+        parts.append(("last requests to git", "\n".join(git)))
+        return parts
+
     def close(self):
         for task in self.started:
             task.close()
