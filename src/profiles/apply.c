@@ -16,7 +16,7 @@ struct profile_draft {
     const struct strings *env;
     const struct operator_file *operator_file;
     struct profile_job *job;
-    struct strings dropped; /* names of the user's that may not reach the build */
+    json_t *dropped; /* names of the user's that may not reach the build, as keys: there may be many */
     struct buf problems;
     const char *reason; /* of the first problem */
 };
@@ -252,14 +252,21 @@ static void warn_unused(struct profile_draft *draft)
 
 /* ---- the user's variables ---- */
 
+static void drop_user(struct profile_draft *draft, const char *name, const char *path)
+{
+    json_object_del(json_object_get(draft->job->document, "env"), name);
+    json_object_del(draft->job->origins, path);
+    json_object_set_new_nocheck(draft->dropped, name, json_true());
+}
+
+/* The last value of a name counts, and one that is dropped once is dropped for good. */
 static void put_user(struct profile_draft *draft, const char *name, const char *value, const char *variable)
 {
-    CLEANUP_FREE char *origin = NULL;
     CLEANUP_FREE char *path = xasprintf("env.%s", name);
 
-    if (!env_name_valid(name) || is_system(draft->profile, name) || !utf8_is_valid(view_of(value))) {
-        if (!strings_has(&draft->dropped, name) && draft->dropped.len < 50)
-            strings_add(&draft->dropped, name);
+    if (!env_name_valid(name) || is_system(draft->profile, name) || !utf8_is_valid(view_of(value)) ||
+        json_object_get(draft->dropped, name)) {
+        drop_user(draft, name, path);
         return;
     }
     json_object_set_new(object_of(draft->job->document, "env", 3), name, json_string(value));
@@ -328,19 +335,21 @@ static void put_user_variables(struct profile_draft *draft)
 
 static void warn_dropped(struct profile_draft *draft)
 {
+    const char *name;
+    json_t *value;
     struct buf names;
-    size_t i;
 
-    if (draft->dropped.len == 0)
+    if (json_object_size(draft->dropped) == 0)
         return;
     buf_init(&names, 2000);
-    for (i = 0; i < draft->dropped.len; i++) {
+    json_object_foreach(draft->dropped, name, value)
+    {
         /* A name from JSON may hold anything: what is no name is not repeated. */
-        bool shown = env_name_valid(draft->dropped.items[i]);
+        bool shown = env_name_valid(name);
 
-        buf_addf(&names, "%s%s", i ? ", " : "", shown ? draft->dropped.items[i] : "(not a name)");
-        if (shown && !strings_has(&draft->job->withheld, draft->dropped.items[i]))
-            strings_add(&draft->job->withheld, draft->dropped.items[i]);
+        buf_addf(&names, "%s%s", names.len ? ", " : "", shown ? name : "(not a name)");
+        if (shown && !strings_has(&draft->job->withheld, name))
+            strings_add(&draft->job->withheld, name);
     }
     strings_addf(&draft->job->warnings,
                  "the user's variables %s do not reach the build: reserved, or no text for an environment",
@@ -356,6 +365,7 @@ static void draft_document(struct profile_draft *draft)
 
     draft->job->document = json_pack("{s:i}", "version", 1);
     draft->job->origins = json_object();
+    draft->dropped = json_object();
     note(draft, "", NULL);
     check_repeated(draft);
     for (role = draft->profile->roles; role->key; role++)
@@ -384,7 +394,7 @@ int profile_apply(const struct profile *profile, const struct strings *env, cons
         error_hint(err, "`caisson plan --profile %s --env-file FILE` shows what an environment means", profile->name);
     }
     buf_dispose(&draft.problems);
-    strings_dispose(&draft.dropped);
+    json_decref(draft.dropped);
     return status;
 }
 

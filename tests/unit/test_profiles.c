@@ -248,10 +248,12 @@ static void bytes_that_are_no_text(void **state)
     strings_add(&env, "GIT_REPOSITORY__URL=https://h/a");
     strings_add(&env, "DEPLOYMENTID=d");
     strings_add(&env, "LATIN=\xe9");
+    strings_add(&env, "LATIN=now it is one");
     strings_add(&env, "no-equals-sign");
     strings_add(&env, "=empty");
     assert_int_equal(profile_apply(profile_find("veren-frontend"), &env, NULL, &job, &err), 0);
     assert_null(json_object_get(job.document, "env"));
+    assert_true(strings_has(&job.withheld, "LATIN"));
     assert_int_equal(job.warnings.len, 1);
     profile_job_dispose(&job);
     strings_add(&env, "FRONTENDPATH=\xe9");
