@@ -121,7 +121,7 @@ static void test_fork_race(void **state)
     run_shell(f, "ulimit -u 200 2>/dev/null || ulimit -p 200 || exit 9; "
                  "f() { (f &); (f &); sleep 0.02; }; f 2>/dev/null; sleep 0.3");
     assert_true(outcome_ok(&f->outcome));
-    assert_true(f->outcome.left_over > 10);
+    assert_true(f->outcome.left_over > 0); /* how many depends on what else the machine does */
     assert_int_equal(count_others(), 0);
 }
 
