@@ -28,6 +28,8 @@ static const struct rule {
     {"status code: 410", CLASS_REF_NOT_FOUND, "repository-not-found", false, "the repository is gone"},
     {"status code: 429", CLASS_SOURCE_UNREACHABLE, "server-busy", true, "the server limits requests: try again later"},
     {"status code: 407", CLASS_SOURCE_UNREACHABLE, "proxy-refused", false, "check the proxy's user and password"},
+    {"too many redirects or authentication replays", CLASS_SOURCE_UNREACHABLE, "redirect-refused", false,
+     "use the final URL"},
     {"proxy authentication", CLASS_SOURCE_UNREACHABLE, "proxy-refused", false, "check the proxy's user and password"},
     {"status code: 408", CLASS_SOURCE_UNREACHABLE, "server-error", true, "try again"},
     {"status code: 5", CLASS_SOURCE_UNREACHABLE, "server-error", true, "the server has a problem: try again later"},
@@ -39,7 +41,6 @@ static const struct rule {
      "the server redirects to where we do not follow: use the final URL"},
     {"unexpected redirect", CLASS_SOURCE_UNREACHABLE, "redirect-refused", false,
      "the server redirects to where we do not follow: use the final URL"},
-    {"too many redirects", CLASS_SOURCE_UNREACHABLE, "redirect-refused", false, "use the final URL"},
     {"invalid content-type", CLASS_REF_NOT_FOUND, "not-a-repository", false,
      "the server answered with something else than a Git repository: check the URL"},
     {"no content-type", CLASS_REF_NOT_FOUND, "not-a-repository", false,
@@ -68,6 +69,24 @@ static const struct rule {
 static const struct rule other = {"", CLASS_SOURCE_UNREACHABLE, "fetch-failed", true,
                                   "the connection broke or the server sent nonsense: try again"};
 
+/* "http://user:password@host" loses what is before the "@": libgit2 quotes a proxy's URL that it cannot read. */
+static void drop_user_info(char *text)
+{
+    char *at = text;
+    char *begin;
+    char *end;
+
+    while ((at = strstr(at, "://"))) {
+        begin = at + 3;
+        end = begin + strcspn(begin, " '\"\n");
+        while (end > begin && *end != '@')
+            end--;
+        if (*end == '@')
+            memmove(begin, end + 1, strlen(end + 1) + 1);
+        at = begin;
+    }
+}
+
 /* libgit2's text, made fit for a message: valid UTF-8, no control characters, no user info of a URL. */
 static void tell(const char *text, char out[TEXT_MAX])
 {
@@ -81,6 +100,7 @@ static void tell(const char *text, char out[TEXT_MAX])
     for (at = out; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7f)
             *at = ' ';
+    drop_user_info(out);
     buf_dispose(&repaired);
 }
 
@@ -136,8 +156,8 @@ int fetch_error(const struct remote *remote, const char *doing, struct error *er
 
     if (remote->too_large)
         return too_large(remote, err);
-    if (remote->refusal != CREDENTIAL_FINE || holds(text, "authentication required") ||
-        holds(text, "requires authentication") || holds(text, "unexpected authentication failure"))
+    if (remote->refusal != CREDENTIAL_FINE ||
+        (holds(text, "authenticat") && !holds(text, "proxy") && !holds(text, "too many redirects")))
         return not_authorized(remote, err);
     for (i = 0; i < ARRAY_LEN(rules) && !rule; i++)
         if (holds(text, rules[i].part))

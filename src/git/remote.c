@@ -160,6 +160,13 @@ static int parse_repository(struct remote *remote, struct error *err)
     }
     remote->use_proxy = !remote->local && remote->request->proxy && remote->request->proxy[0] &&
                         !no_proxy_has(remote->request->no_proxy, remote->url.host, port_of(&remote->url));
+    /* libgit2 1.9 tunnels https through a proxy, but sends what it means for a proxy of plain http to the server
+     * itself: better no connection than one past the proxy. */
+    if (remote->use_proxy && strcmp(remote->url.scheme, "http") == 0) {
+        error_set(err, CLASS_SOURCE_UNREACHABLE, "proxy-needs-https", "%s: a proxy is set, and plain http does not go "
+                  "through it", remote->shown);
+        return error_hint(err, "use https, or name %s in no_proxy when it is reached directly", remote->url.host);
+    }
     return 0;
 }
 

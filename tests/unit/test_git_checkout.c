@@ -29,7 +29,7 @@ static struct {
     char *log;          /* the server's output */
     pid_t server;
     int server_input;
-    int http_port, other_port, tls_port;
+    int http_port, other_port, tls_port, proxy_port;
     char first[41], second[41], third[41];
 } bed;
 
@@ -87,13 +87,14 @@ static int start_server(void)
     bed.server = start(argv, bed.log, ends[0]);
     close(ends[0]);
     free(argv[1]);
-    while (bed.server > 0 && found != 3 && clock_monotonic_ms() < end_ms) {
+    while (bed.server > 0 && found != 4 && clock_monotonic_ms() < end_ms) {
         CLEANUP_FREE char *text = read_text(bed.log);
 
-        found = strchr(text, '\n') ? sscanf(text, "%d %d %d", &bed.http_port, &bed.other_port, &bed.tls_port) : 0;
+        found = strchr(text, '\n') ? sscanf(text, "%d %d %d %d", &bed.http_port, &bed.other_port,
+                                                &bed.tls_port, &bed.proxy_port) : 0;
         usleep(20000);
     }
-    return found == 3 ? 0 : -1;
+    return found == 4 ? 0 : -1;
 }
 
 static int open_bed(void **state)
@@ -487,6 +488,32 @@ static void test_tls(void **state)
     expect_error(CLASS_SOURCE_UNREACHABLE, "bad-ca-bundle", false, "/dev/null");
 }
 
+static void test_proxy(void **state)
+{
+    int before;
+
+    (void)state;
+    request.ca_bundle = xasprintf("%s/ca.pem", bed.folder);
+    request.proxy = xasprintf("http://px:pw@127.0.0.1:%d", bed.proxy_port);
+    set_url("https", bed.tls_port, "open/plain.git");
+    expect_ok();
+    before = logged("\nproxy CONNECT localhost:");
+    assert_true(before > 0);
+    set(&request.no_proxy, "other.example,localhost");
+    expect_ok();
+    assert_int_equal(logged("\nproxy CONNECT localhost:"), before);
+    set(&request.no_proxy, NULL);
+    free(request.proxy);
+    request.proxy = xasprintf("http://px:bad@127.0.0.1:%d", bed.proxy_port);
+    expect_error(CLASS_SOURCE_UNREACHABLE, "proxy-refused", false, "https://localhost");
+    set(&request.proxy, "http://px:p:w/@127.0.0.1:port");
+    expect_error(CLASS_SOURCE_UNREACHABLE, "fetch-failed", true, "https://localhost");
+    set(&request.proxy, "http://127.0.0.1:1");
+    expect_error(CLASS_SOURCE_UNREACHABLE, "connect-failed", true, "https://localhost");
+    set_plain(0);
+    expect_error(CLASS_SOURCE_UNREACHABLE, "proxy-needs-https", false, "plain http");
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -591,7 +618,8 @@ static char *work(json_t *json)
 {
     CLEANUP_FREE char *text = json_dumps(json, JSON_COMPACT);
     CLEANUP_FREE char *answer = xasprintf("%s/answer", bed.folder);
-    int in = open(bed.folder, O_TMPFILE | O_RDWR, 0600);
+    CLEANUP_FREE char *question = xasprintf("%s/question", bed.folder);
+    int in = open(question, O_RDWR | O_CREAT | O_TRUNC, 0600);
     int out = open(answer, O_RDWR | O_CREAT | O_TRUNC, 0600);
 
     assert_true(in >= 0 && out >= 0);
@@ -642,6 +670,7 @@ int main(void)
         TEST(test_statuses),
         TEST(test_unreachable),
         TEST(test_tls),
+        TEST(test_proxy),
         TEST(test_limits),
         TEST(test_folder_must_be_empty),
         TEST(test_attributes),

@@ -1,4 +1,4 @@
-"""git over smart HTTP for the unit tests: git_server.py ROOT [CA-FOLDER]
+"""git over smart HTTP for the unit tests: git_server.py ROOT CA-FOLDER
 
 Serves the bare repositories of ROOT as tests/e2e/bed/git_server.py does, and in addition
 
@@ -9,18 +9,22 @@ Serves the bare repositories of ROOT as tests/e2e/bed/git_server.py does, and in
     /downgrade/R    redirects to http:// of the same host
     /half/R         sends half of the pack
 
-on 127.0.0.1. Prints one line, "HTTP-PORT OTHER-PORT TLS-PORT" (OTHER is a second server that counts as another host;
-TLS-PORT is 0 without a folder for the authority), and a line for each request: "PORT METHOD TARGET AUTHORIZATION".
+on 127.0.0.1. Prints one line, "HTTP-PORT OTHER-PORT TLS-PORT PROXY-PORT" (OTHER is a second server that counts as
+another host; PROXY lets CONNECT through for user px, password pw), and a line for each request: "SERVER METHOD TARGET
+AUTHORIZATION".
 Ends when standard input does. The user is ann, her password "p:w ü", the token "t0ken-of-ann".
 """
 
+import base64
 import os
+import socket
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "e2e"))
 
-from bed import git_server, http1, tls  # noqa: E402
+from bed import git_server, http1, relay, tls  # noqa: E402
 
 
 class Server(git_server.GitServer):
@@ -61,19 +65,42 @@ def redirect(target):
     return http1.Response(302, b"", [("Location", target)])
 
 
+def on_proxy_connection(client):
+    """One tunnel; the client may first be asked for its password."""
+    with client, client.makefile("rb") as reader:
+        while True:
+            words = reader.readline(8192).decode("latin-1").split()
+            headers = {}
+            while line := reader.readline(8192).strip().decode("latin-1"):
+                name, _, value = line.partition(": ")
+                headers[name.lower()] = value
+            if len(words) != 3:
+                return
+            given = headers.get("proxy-authorization", "-")
+            print("proxy", words[0], words[1], given, flush=True)
+            if words[0] != "CONNECT":
+                client.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n")
+                return
+            if given == "Basic " + base64.b64encode(b"px:pw").decode():
+                break
+            client.sendall(b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"p\"\r\nContent-Length: 0\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", int(words[1].rpartition(":")[2]))) as server:
+            client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            threading.Thread(target=relay._pump, args=(server, client), daemon=True).start()
+            relay._pump(client, server)
+
+
 def main():
-    root = sys.argv[1]
+    root, authority = sys.argv[1:]
     servers = [Server(root, name) for name in ("http", "other", "tls")]
-    sockets = [http1.listen("127.0.0.1") for _ in servers]
+    sockets = [http1.listen("127.0.0.1") for _ in range(4)]
     ports = [sock.getsockname()[1] for sock in sockets]
     for server in servers:
         server.elsewhere = f"http://localhost:{ports[1]}"
     http1.serve(sockets[0], servers[0])
     http1.serve(sockets[1], servers[1])
-    if len(sys.argv) > 2:
-        http1.serve(sockets[2], servers[2], tls.Authority(sys.argv[2], ["localhost"]).context)
-    else:
-        ports[2] = 0
+    http1.serve(sockets[2], servers[2], tls.Authority(authority, ["localhost"]).context)
+    http1.accept_on(sockets[3], on_proxy_connection)
     print(*ports, flush=True)
     sys.stdin.read()
 
