@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/fs.h"
 #include "core/mem.h"
 
 static const struct cli_option options[] = {
@@ -121,6 +122,46 @@ static void test_tables_fit(void **state)
     }
 }
 
+/* docs/caisson.1 is kept for packagers: it must be what the tables say. */
+static void test_man_page_is_current(void **state)
+{
+    struct buf kept;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_int_equal(cli_generate("man", out), 0);
+    fclose(out);
+    buf_init(&kept, 1 << 20);
+    assert_int_equal(fs_read_file(TEST_DATA_DIR "/../docs/caisson.1", 1 << 20, &kept), 0);
+    if (strcmp(buf_text(&kept), text) != 0)
+        fail_msg("docs/caisson.1 is old: caisson generate man > docs/caisson.1");
+    buf_dispose(&kept);
+    free(text);
+}
+
+/* Every number stands in the README, in its table or in the line about those that are kept. */
+static void test_readme_names_every_exit_code(void **state)
+{
+    enum error_class class;
+    struct buf readme;
+    size_t i;
+
+    (void)state;
+    buf_init(&readme, 1 << 20);
+    assert_int_equal(fs_read_file(TEST_DATA_DIR "/../README.md", 1 << 20, &readme), 0);
+    for (i = 0; error_class_at(i, &class); i++) {
+        char in_table[16], in_text[16];
+
+        snprintf(in_table, sizeof in_table, " %d ", (int)class);
+        snprintf(in_text, sizeof in_text, "%d, ", (int)class);
+        if (!strstr(buf_text(&readme), in_table) && !strstr(buf_text(&readme), in_text))
+            fail_msg("README.md does not name exit code %d", (int)class);
+    }
+    buf_dispose(&readme);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +169,8 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_generated_texts_name_everything),
         cmocka_unit_test(test_tables_fit),
+        cmocka_unit_test(test_man_page_is_current),
+        cmocka_unit_test(test_readme_names_every_exit_code),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
