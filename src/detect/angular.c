@@ -5,8 +5,8 @@
 #include "detect/parts.h"
 
 /*
- * angular.json (Angular documentation, "Workspace configuration"): projects.<name>.architect.build.options.outputPath is
- * a text or {base, browser}. The application builder puts what browsers load into <outputPath>/browser; the older
+ * angular.json (Angular documentation, "Workspace configuration"): projects.<name>.architect.build.options.outputPath
+ * is a text or {base, browser}. The application builder puts what browsers load into <outputPath>/browser; the older
  * browser builder into outputPath itself.
  */
 
@@ -51,7 +51,8 @@ static const json_t *find_application(json_t *workspace, const char **name)
         *name = wanted;
         return json_object_get(applications, wanted);
     }
-    json_object_foreach(applications, key, application) {
+    json_object_foreach(applications, key, application)
+    {
         if (!is_application(application))
             continue;
         *name = key;

@@ -44,8 +44,8 @@ static bool depends_on(const struct project *project, const struct framework *fr
         section = project_dependency(project, framework->dependencies[i], &version);
         if (!section)
             continue;
-        if (framework->below_major && (!version || range_parse(&range, version) ||
-                                       range_highest_major(&range) >= framework->below_major))
+        if (framework->below_major &&
+            (!version || range_parse(&range, version) || range_highest_major(&range) >= framework->below_major))
             continue;
         *from = xasprintf("package.json, %s.%s", section, framework->dependencies[i]);
         return true;
@@ -104,9 +104,9 @@ static const struct framework *recognise(const struct project *project, struct d
         framework = choose(project, detection, depends_on, NULL);
     if (!framework && project->package)
         framework = choose(project, detection, has_config, NULL);
-    if (!framework && !project_script(project, "build") && (project_has(project, project->directory, "index.html") ||
-                                                            project_has(project, project->directory,
-                                                                        "public/index.html"))) {
+    if (!framework && !project_script(project, "build") &&
+        (project_has(project, project->directory, "index.html") ||
+         project_has(project, project->directory, "public/index.html"))) {
         framework = framework_named("static");
         conclude(&detection->framework, framework->name, "%s",
                  project_has(project, project->directory, "index.html") ? "index.html" : "public/index.html");
@@ -184,8 +184,7 @@ static void choose_command(const struct project *project, const struct package_m
         conclude(&detection->build, NULL, "package.json, no scripts.build");
         return;
     }
-    command = xasprintf("%s %s%s", manager->exec, build->framework->tools[0],
-                        default_site(project, build->framework));
+    command = xasprintf("%s %s%s", manager->exec, build->framework->tools[0], default_site(project, build->framework));
     script_read_text(&build->words, command);
     find_tool(build, build->framework);
     conclude(&detection->build, command, "default of %s", build->framework->name);

@@ -13,8 +13,8 @@
 #include "core/strings.h"
 
 struct conclusion {
-    char *value;  /* NULL: nothing concluded */
-    char *from;   /* "package.json, dependencies.vite", "pnpm-lock.yaml", "default" */
+    char *value; /* NULL: nothing concluded */
+    char *from;  /* "package.json, dependencies.vite", "pnpm-lock.yaml", "default" */
 };
 
 struct detection {
@@ -29,7 +29,7 @@ struct detection {
     struct strings warnings;                   /* two lockfiles, no lockfile, … */
 };
 
-struct detect_hints {         /* what the spec says already; each NULL: nothing */
+struct detect_hints { /* what the spec says already; each NULL: nothing */
     const char *node;
     const char *framework;
     const char *node_default; /* when nothing says (profiles): NULL: "20" */

@@ -14,7 +14,9 @@ static const struct framework frameworks[] = {
         .output = "out",
         .output_key = "distDir",
         .flags = {"-o", "--outdir"},
-        .proof = {.key = "output", .value = "export", .tool = "next export",
+        .proof = {.key = "output",
+                  .value = "export",
+                  .tool = "next export",
                   .advice = "set output: 'export' in next.config: without it Next.js needs a server and writes no "
                             "folder of static files"},
     },
@@ -50,7 +52,8 @@ static const struct framework frameworks[] = {
         .configs = {"react-router.config.*"},
         .tools = {"react-router build"},
         .output = "build/client",
-        .proof = {.key = "ssr", .value = "false",
+        .proof = {.key = "ssr",
+                  .value = "false",
                   .advice = "set ssr: false in react-router.config: without it React Router's framework mode needs a "
                             "server"},
     },
@@ -60,7 +63,8 @@ static const struct framework frameworks[] = {
         .configs = {"vite.config.*"},
         .tools = {"remix vite:build"},
         .output = "build/client",
-        .proof = {.key = "ssr", .value = "false",
+        .proof = {.key = "ssr",
+                  .value = "false",
                   .advice = "set ssr: false for the remix plugin in vite.config (SPA mode): without it Remix needs a "
                             "server"},
     },
@@ -73,7 +77,8 @@ static const struct framework frameworks[] = {
         .output_key = "outDir",
         .root_key = "root",
         .flags = {"--outDir"},
-        .proof = {.key = "output", .forbidden = "server",
+        .proof = {.key = "output",
+                  .forbidden = "server",
                   .advice = "remove output: 'server' from astro.config: with it Astro needs a server"},
     },
     {
@@ -225,9 +230,9 @@ const char *const *detect_framework_names(void)
 {
     /* Kept beside the table and held to it by a test, so that it can be constant. */
     static const char *const names[] = {
-        "next",    "nuxt2",      "nuxt",             "gatsby",  "react-router", "remix", "astro",   "sveltekit", "angular",
-        "vitepress", "vuepress", "docusaurus", "create-react-app", "vue-cli", "eleventy",     "hexo",  "ember",   "rsbuild",
-        "vite",    "parcel",     "webpack",          "static",  NULL,
+        "next",    "nuxt2",     "nuxt",     "gatsby",     "react-router",     "remix",   "astro",    "sveltekit",
+        "angular", "vitepress", "vuepress", "docusaurus", "create-react-app", "vue-cli", "eleventy", "hexo",
+        "ember",   "rsbuild",   "vite",     "parcel",     "webpack",          "static",  NULL,
     };
 
     return names;

@@ -168,8 +168,8 @@ static bool same(struct view a, struct view b)
 
 static bool is_wanted(const struct search *search, const struct token *key)
 {
-    return search->depth > 0 && search->depth <= DEPTH_MAX && same(search->parents[search->depth - 1], search->parent) &&
-           same(key->text, search->key);
+    return search->depth > 0 && search->depth <= DEPTH_MAX &&
+           same(search->parents[search->depth - 1], search->parent) && same(key->text, search->key);
 }
 
 /* The scanner stands right after the key. */

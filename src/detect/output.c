@@ -71,12 +71,12 @@ static bool from_config(const struct project *project, const struct build *build
         free(from);
         break;
     case LITERAL_DYNAMIC:
-        strings_addf(&detection->warnings, "%s computes %s, which is not executed here: say build.output if it is not "
-                                           "%s's default",
+        strings_addf(&detection->warnings,
+                     "%s computes %s, which is not executed here: say build.output if it is not "
+                     "%s's default",
                      build->config, framework->output_key, framework->name);
         break;
-    case LITERAL_ABSENT:
-        break;
+    case LITERAL_ABSENT: break;
     }
     buf_dispose(&value);
     return taken;
@@ -90,16 +90,14 @@ static char *find_root(const struct build *build, struct detection *detection)
 
     buf_init(&value, VALUE_MAX);
     switch (read_key(build, build->framework->root_key, &value)) {
-    case LITERAL_FOUND:
-        root = project_resolve(build->site, buf_text(&value));
-        break;
+    case LITERAL_FOUND: root = project_resolve(build->site, buf_text(&value)); break;
     case LITERAL_DYNAMIC:
-        strings_addf(&detection->warnings, "%s computes %s, which is not executed here: say build.output if the output "
-                                           "is not in the project's folder",
+        strings_addf(&detection->warnings,
+                     "%s computes %s, which is not executed here: say build.output if the output "
+                     "is not in the project's folder",
                      build->config, build->framework->root_key);
         break;
-    case LITERAL_ABSENT:
-        break;
+    case LITERAL_ABSENT: break;
     }
     buf_dispose(&value);
     return root ? root : xstrdup(build->site);

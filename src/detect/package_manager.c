@@ -124,8 +124,8 @@ static bool needs_install(const struct project *project)
         if (project_script(project, hooks[i]))
             return true;
     return has_members(project->package, "dependencies") || has_members(project->package, "devDependencies") ||
-           has_members(project->package, "optionalDependencies") ||
-           json_object_get(project->package, "workspaces") || strcmp(project->workspace, project->directory) != 0;
+           has_members(project->package, "optionalDependencies") || json_object_get(project->package, "workspaces") ||
+           strcmp(project->workspace, project->directory) != 0;
 }
 
 static void conclude_install(const struct project *project, const struct package_manager *manager,

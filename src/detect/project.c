@@ -43,14 +43,10 @@ bool project_has(const struct project *project, const char *folder, const char *
 static const char *refusal(int errno_value)
 {
     switch (errno_value) {
-    case EFBIG:
-        return "it is too large";
-    case ELOOP:
-        return "it is a symbolic link, or lies behind one, and links are not followed";
-    case EINVAL:
-        return "it is not a regular file";
-    default:
-        return strerror(errno_value);
+    case EFBIG: return "it is too large";
+    case ELOOP: return "it is a symbolic link, or lies behind one, and links are not followed";
+    case EINVAL: return "it is not a regular file";
+    default: return strerror(errno_value);
     }
 }
 
@@ -75,8 +71,7 @@ bool project_read(const struct project *project, const char *folder, const char 
     return errno_value == 0;
 }
 
-bool project_read_head(const struct project *project, const char *folder, const char *name, size_t max,
-                       struct buf *out)
+bool project_read_head(const struct project *project, const char *folder, const char *name, size_t max, struct buf *out)
 {
     CLEANUP_CLOSE int fd = open_file(project, folder, name);
     char chunk[4096];
@@ -184,10 +179,10 @@ static void find_workspace(struct project *project)
 static int directory_not_found(struct error *err, const char *directory, int errno_value)
 {
     error_set(err, CLASS_REF_NOT_FOUND, "directory-not-found", "source.directory %s: %s", directory,
-              errno_value == ELOOP ? "it is a symbolic link, or lies behind one, and links are not followed"
+              errno_value == ELOOP    ? "it is a symbolic link, or lies behind one, and links are not followed"
               : errno_value == ENOENT ? "the repository has no such folder"
-              : errno_value == EXDEV ? "it leads out of the repository"
-                                     : strerror(errno_value));
+              : errno_value == EXDEV  ? "it leads out of the repository"
+                                      : strerror(errno_value));
     return error_hint(err, "source.directory is relative to the repository's root, without \"..\"");
 }
 

@@ -17,12 +17,12 @@
 #define PROJECT_CONFIG_MAX ((size_t)256 << 10) /* bytes of a configuration file */
 
 struct project {
-    int root_fd;              /* the checkout */
-    char *directory;          /* the project beneath it; "." for the checkout itself */
-    json_t *package;          /* package.json; NULL: there is none */
-    char *workspace;          /* the folder of the workspace's root; equals directory when it is none's member */
+    int root_fd;               /* the checkout */
+    char *directory;           /* the project beneath it; "." for the checkout itself */
+    json_t *package;           /* package.json; NULL: there is none */
+    char *workspace;           /* the folder of the workspace's root; equals directory when it is none's member */
     json_t *workspace_package; /* its package.json; NULL when workspace equals directory, or there is none */
-    struct strings *warnings; /* borrowed: where readers say what they left out */
+    struct strings *warnings;  /* borrowed: where readers say what they left out */
 };
 
 /* Errors as detect_project's. */

@@ -30,7 +30,7 @@ static const struct {
     const char *name;
     uint32_t major;
 } lts_lines[] = {
-    {"argon", 4},    {"boron", 6},    {"carbon", 8}, {"dubnium", 10}, {"erbium", 12},  {"fermium", 14},
+    {"argon", 4},    {"boron", 6},     {"carbon", 8}, {"dubnium", 10}, {"erbium", 12},  {"fermium", 14},
     {"gallium", 16}, {"hydrogen", 18}, {"iron", 20},  {"jod", 22},     {"krypton", 24},
 };
 
@@ -70,14 +70,10 @@ static uint64_t first_of(const struct partial *partial)
 static uint64_t past(const struct partial *partial, int fields)
 {
     switch (fields) {
-    case 0:
-        return WITHOUT_END;
-    case 1:
-        return point_of(partial->numbers[0] + 1, 0, 0);
-    case 2:
-        return point_of(partial->numbers[0], partial->numbers[1] + 1, 0);
-    default:
-        return first_of(partial) + 1;
+    case 0: return WITHOUT_END;
+    case 1: return point_of(partial->numbers[0] + 1, 0, 0);
+    case 2: return point_of(partial->numbers[0], partial->numbers[1] + 1, 0);
+    default: return first_of(partial) + 1;
     }
 }
 
@@ -146,20 +142,13 @@ static struct interval interval_of(enum operation operation, const struct partia
     uint64_t next = past(partial, partial->given);
 
     switch (operation) {
-    case OP_LESS:
-        return (struct interval){0, first};
-    case OP_LESS_EQUAL:
-        return (struct interval){0, next};
-    case OP_MORE:
-        return (struct interval){next, WITHOUT_END};
-    case OP_MORE_EQUAL:
-        return (struct interval){first, WITHOUT_END};
-    case OP_TILDE:
-        return (struct interval){first, past(partial, partial->given < 2 ? partial->given : 2)};
-    case OP_CARET:
-        return caret(partial);
-    default:
-        return (struct interval){first, next};
+    case OP_LESS: return (struct interval){0, first};
+    case OP_LESS_EQUAL: return (struct interval){0, next};
+    case OP_MORE: return (struct interval){next, WITHOUT_END};
+    case OP_MORE_EQUAL: return (struct interval){first, WITHOUT_END};
+    case OP_TILDE: return (struct interval){first, past(partial, partial->given < 2 ? partial->given : 2)};
+    case OP_CARET: return caret(partial);
+    default: return (struct interval){first, next};
     }
 }
 
@@ -327,7 +316,7 @@ int64_t range_highest_major(const struct range *range)
 
     for (i = 0; i < range->len; i++) {
         major = (int64_t)range_major(range->intervals[i].to == WITHOUT_END ? range->intervals[i].from
-                                                                          : range->intervals[i].to - 1);
+                                                                           : range->intervals[i].to - 1);
         if (major > highest)
             highest = major;
     }

@@ -10,7 +10,7 @@
 #define TEXT_MAX 8192
 
 /* Programs whose arguments may be names of scripts. */
-static const char *const runners[] = {"npm",         "pnpm",  "yarn", "bun", "run-s", "run-p",
+static const char *const runners[] = {"npm",         "pnpm",  "yarn", "bun",    "run-s",       "run-p",
                                       "npm-run-all", "turbo", "nx",   "wireit", "concurrently"};
 
 static bool is_separator(char c)

@@ -13,24 +13,24 @@
 #include "proc/worker.h"
 
 struct checkout_request {
-    char *repository;      /* URL: https, http, file; user info in it is refused before it comes here */
-    char *ref;             /* branch or tag; NULL: the remote's HEAD */
-    char *commit;          /* full hex id; wins over ref; NULL: none */
-    char *directory;       /* where to: a folder that does not exist or is empty; absolute */
-    char *username;        /* NULL: "x-access-token" when there is a password */
-    char *password;        /* password or token; NULL: anonymous */
-    char *ca_bundle;       /* NULL: the system's */
-    char *proxy;           /* NULL: none */
-    char *no_proxy;        /* comma list of hosts */
+    char *repository;           /* URL: https, http, file; user info in it is refused before it comes here */
+    char *ref;                  /* branch or tag; NULL: the remote's HEAD */
+    char *commit;               /* full hex id; wins over ref; NULL: none */
+    char *directory;            /* where to: a folder that does not exist or is empty; absolute */
+    char *username;             /* NULL: "x-access-token" when there is a password */
+    char *password;             /* password or token; NULL: anonymous */
+    char *ca_bundle;            /* NULL: the system's */
+    char *proxy;                /* NULL: none */
+    char *no_proxy;             /* comma list of hosts */
     int64_t connect_timeout_ms; /* 0: 10 s */
-    int64_t max_bytes;     /* of the worktree and pack; 0: none */
+    int64_t max_bytes;          /* of the worktree and pack; 0: none */
 };
 void checkout_request_dispose(struct checkout_request *request); /* wipes */
 
 struct checkout_result {
     char commit[65];
-    char *ref;             /* what it was resolved from: "refs/heads/main" */
-    char *subject;         /* first line of the commit's message, cleaned */
+    char *ref;     /* what it was resolved from: "refs/heads/main" */
+    char *subject; /* first line of the commit's message, cleaned */
     int64_t commit_time_ms;
     int64_t files, bytes_received, objects;
     int64_t duration_ms;
@@ -43,8 +43,8 @@ int checkout(struct worker *worker, const struct checkout_request *request, stru
              struct error *err);
 
 /* In a child: fills a worker_call and reads the answer back. One attempt; retries are the job's. */
-int checkout_run(struct executor *executor, struct log *log, const struct checkout_request *request,
-                 int64_t timeout_ms, struct checkout_result *result, struct error *err);
+int checkout_run(struct executor *executor, struct log *log, const struct checkout_request *request, int64_t timeout_ms,
+                 struct checkout_result *result, struct error *err);
 extern const struct worker_entry checkout_worker;
 
 #endif

@@ -102,8 +102,8 @@ static json_t *run(struct worker *worker, const json_t *json, struct error *err)
 
 const struct worker_entry checkout_worker = {.name = "checkout", .run = run};
 
-int checkout_run(struct executor *executor, struct log *log, const struct checkout_request *request,
-                 int64_t timeout_ms, struct checkout_result *result, struct error *err)
+int checkout_run(struct executor *executor, struct log *log, const struct checkout_request *request, int64_t timeout_ms,
+                 struct checkout_result *result, struct error *err)
 {
     json_t *json = request_to_json(request);
     struct worker_call call = {

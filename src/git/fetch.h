@@ -6,8 +6,8 @@
 
 struct fetched {
     git_oid commit;
-    git_oid tag;   /* the annotated tag's object; zero: none */
-    char *ref;     /* what it was resolved from; NULL for a bare commit */
+    git_oid tag; /* the annotated tag's object; zero: none */
+    char *ref;   /* what it was resolved from; NULL for a bare commit */
 };
 void fetched_dispose(struct fetched *fetched);
 

@@ -61,8 +61,7 @@ bool path_is_like(struct view name, const char *special)
         return false;
     buf_init(&folded, name.len + 1);
     path_fold(name, &folded);
-    like = view_starts((struct view){buf_text(&folded), folded.len}, special) &&
-           is_ntfs_tail(buf_text(&folded) + len);
+    like = view_starts((struct view){buf_text(&folded), folded.len}, special) && is_ntfs_tail(buf_text(&folded) + len);
     buf_dispose(&folded);
     return like;
 }

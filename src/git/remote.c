@@ -163,8 +163,10 @@ static int parse_repository(struct remote *remote, struct error *err)
     /* libgit2 1.9 tunnels https through a proxy, but sends what it means for a proxy of plain http to the server
      * itself: better no connection than one past the proxy. */
     if (remote->use_proxy && strcmp(remote->url.scheme, "http") == 0) {
-        error_set(err, CLASS_SOURCE_UNREACHABLE, "proxy-needs-https", "%s: a proxy is set, and plain http does not go "
-                  "through it", remote->shown);
+        error_set(err, CLASS_SOURCE_UNREACHABLE, "proxy-needs-https",
+                  "%s: a proxy is set, and plain http does not go "
+                  "through it",
+                  remote->shown);
         return error_hint(err, "use https, or name %s in no_proxy when it is reached directly", remote->url.host);
     }
     return 0;

@@ -21,9 +21,9 @@ struct remote {
     const struct checkout_request *request; /* borrowed */
     struct worker *worker;                  /* borrowed; NULL: nobody to report to */
     struct url url;
-    char *shown;                            /* the repository for messages: without user info and query */
-    bool local;                             /* file: … */
-    char *path;                             /* … in this folder */
+    char *shown; /* the repository for messages: without user info and query */
+    bool local;  /* file: … */
+    char *path;  /* … in this folder */
     bool use_proxy;
     git_remote *remote;
     const git_remote_head **heads; /* of the connected remote */

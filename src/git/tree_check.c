@@ -13,7 +13,7 @@
 #define FILES_MAX 1000000
 #define FOLDERS_MAX 100000 /* a tree that holds itself many times over would never end */
 #define ATTRIBUTES_MAX ((git_object_size_t)1 << 20)
-#define POINTER_MAX 1024  /* git-lfs: a pointer is shorter */
+#define POINTER_MAX 1024 /* git-lfs: a pointer is shorter */
 #define POINTERS_READ_MAX 4096
 
 struct walk {
@@ -132,18 +132,14 @@ static int check_entry(struct walk *walk, const git_tree_entry *entry)
     switch ((int)git_tree_entry_filemode_raw(entry)) {
     case 0100644:
     case 0100664: /* of old versions of git */
-    case 0100755:
-        return check_blob(walk, entry, name);
-    case 0120000:
-        return check_link(walk, name);
-    case 0040000:
-        return check_tree(walk, git_tree_entry_id(entry));
+    case 0100755: return check_blob(walk, entry, name);
+    case 0120000: return check_link(walk, name);
+    case 0040000: return check_tree(walk, git_tree_entry_id(entry));
     case 0160000:
         walk->report->submodules++;
         name_one(walk, &walk->report->submodule_names);
         return 0;
-    default:
-        return refuse(walk, "bad-file-mode", "its mode is none that git writes");
+    default: return refuse(walk, "bad-file-mode", "its mode is none that git writes");
     }
 }
 

@@ -69,8 +69,9 @@ static void test_satisfies(void **state)
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {
-        "twenty", "20,22", "20 |22", "||x|", ">", "^", "1.2.3.4", "20..1", "99999999999", "lts/nothing", "lts/-99",
-        "- 20", "18 -", "20 ; rm -rf /", "iojs", "system", "20\x01", "=>20", "20.1.0\xff",
+        "twenty", "20,22",       "20 |22",      "||x|",    ">",          "^",    "1.2.3.4",
+        "20..1",  "99999999999", "lts/nothing", "lts/-99", "- 20",       "18 -", "20 ; rm -rf /",
+        "iojs",   "system",      "20\x01",      "=>20",    "20.1.0\xff",
     };
     struct range range;
     char longest[RANGE_TEXT_MAX + 2];

@@ -14,9 +14,11 @@
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {
-        "", ".", "..", "a/b", "/a", "a\nb", "a\x7f", "\x1b[2J", ".git", ".GIT", ".Git ", ".git.", ".git . .", ".git:x",
-        ".git::$INDEX_ALLOCATION", "git~1", "GIT~1", "git~1.", "a\\.git", "..\\a", "a\\..", ".g\u200cit",
-        "\u200e.git", ".git\ufeff", ".\u206eGI\u202at",
+        "",      ".",          "..",         "a/b",        "/a",
+        "a\nb",  "a\x7f",      "\x1b[2J",    ".git",       ".GIT",
+        ".Git ", ".git.",      ".git . .",   ".git:x",     ".git::$INDEX_ALLOCATION",
+        "git~1", "GIT~1",      "git~1.",     "a\\.git",    "..\\a",
+        "a\\..", ".g\u200cit", "\u200e.git", ".git\ufeff", ".\u206eGI\u202at",
     };
     char name[257];
     size_t i;
@@ -33,8 +35,11 @@ static void test_refuses(void **state)
 static void test_takes(void **state)
 {
     static const char *const good[] = {
-        "a", "...", "..a", ".gitignore", ".gitattributes", ".github", ".gitx", "git", "git~2", "git~10", "a.git", "x.git",
-        "a b", " a", "ü", "\xff\xfe", "CON", "a\\b", "a:b", ".git-x", "\u200c", "Makefile~",
+        "a",        "...",       "..a",  ".gitignore", ".gitattributes",
+        ".github",  ".gitx",     "git",  "git~2",      "git~10",
+        "a.git",    "x.git",     "a b",  " a",         "ü",
+        "\xff\xfe", "CON",       "a\\b", "a:b",        ".git-x",
+        "\u200c",   "Makefile~",
     };
     char name[256];
     size_t i;
