@@ -181,7 +181,9 @@ static const char operator_intro[] =
     "replaced. Defaults and pins of `build` that are for another builder than the job's are left out. Of `max`, a "
     "value that is larger (or no limit at all) becomes the bound; that is no error.\n\n"
     "`pins.bucket` and `pins.prefix` hold for `artifacts`, `result` and `log`: the bucket takes the place of the "
-    "spec's, and a key that does not lie beneath the prefix is put beneath it.\n\n";
+    "spec's, and a key that does not lie beneath the prefix is put beneath it. A default or a pin of `source.auth` "
+    "goes "
+    "to whatever repository the spec names: pin `source.repository` with it.\n\n";
 
 void spec_markdown(struct buf *out)
 {

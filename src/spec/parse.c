@@ -15,7 +15,7 @@ static json_t *parse_object(struct parser *parser, const struct rule *rules, con
 char *path_join(const char *base, const char *key)
 {
     char shown[QUOTE_SIZE];
-    size_t word = strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    size_t word = strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./ ");
 
     if (*key == '\0' || key[word] || word > 60)
         key = quote(shown, key);

@@ -69,7 +69,7 @@ struct rule {
     unsigned variables;              /* VARIABLE_* bits; 0: no template */
     bool required;
     bool later;   /* a key of a later version: known, and refused by name */
-    bool private; /* never quoted in a message, masked in plan when it stands there as plain text */
+    bool private; /* masked in plan when it stands there as plain text */
     const char *doc;
     const char *example;
 };

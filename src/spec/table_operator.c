@@ -49,7 +49,7 @@ static const struct rule pins_rules[] = {
      .pattern = "^[a-z0-9-]{1,40}$",
      .doc = "The region of every artifact."},
     {.name = "topics", .type = TYPE_LIST, .check = check_text, .doc = "The topics and queues that messages may go to."},
-    {.name = "proxy", .type = TYPE_TEXT, .check = check_proxy, .private = true, .doc = "The HTTP proxy of the job."},
+    {.name = "proxy", .type = TYPE_TEXT, .check = check_proxy, .doc = "The HTTP proxy of the job."},
     {.name = "no_proxy", .type = TYPE_TEXT, .check = check_text, .doc = "Hosts that are reached without it."},
     {.name = "ca_bundle",
      .type = TYPE_TEXT,
