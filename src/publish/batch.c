@@ -208,7 +208,7 @@ static void wait_for_those_under_way(struct run *run)
 {
     int64_t until = clock_monotonic_ms() + LAST_ANSWERS_MS;
 
-    while (run->under_way && !run->failed && clock_monotonic_ms() < until)
+    while (run->under_way && clock_monotonic_ms() < until)
         loop_run_once(run->batch->target->loop, 50);
 }
 
@@ -228,7 +228,6 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
     }
     while (!run.failed && (run.next < run.len || run.under_way)) {
         if (batch->stop && *batch->stop) {
-            wait_for_those_under_way(&run);
             result = target_stopped(err);
             break;
         }
@@ -240,6 +239,8 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
         if (run.under_way)
             loop_run_once(batch->target->loop, 200);
     }
+    if (run.failed || result)
+        wait_for_those_under_way(&run);
     cancel_all(&run);
     free(run.slots);
     if (run.failed) {

@@ -34,8 +34,8 @@ enum batch_condition { BATCH_CONDITIONAL, BATCH_UNCONDITIONAL };
 
 /*
  * Does `act` for each item and notes the outcome in it: PUTs and removals become PLAN_DONE or PLAN_CONFLICT, probes fill
- * exists, ours, expected and etag. The first error ends it; what is under way is cancelled.
- * Stopped, it starts nothing more and waits a moment for what is under way: reason "stopped-before-publish".
+ * exists, ours, expected and etag. The first error ends it, and so does a stop (reason
+ * "stopped-before-publish"): nothing more is started, what is under way gets a moment to end.
  */
 int batch_run(struct batch *batch, enum target_act act, struct plan_item **items, size_t len,
               enum batch_condition condition, struct error *err);

@@ -78,6 +78,36 @@ static void forward(struct holding_shared *shared, int upstream, const char *dat
     atomic_store(&shared->passed, 1);
 }
 
+static void refuse(int client, const char *status, const char *code)
+{
+    char text[512], body[128];
+
+    snprintf(body, sizeof body, "<Error><Code>%s</Code><Message>by the proxy</Message></Error>", code);
+    snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %zu\r\n\r\n%s", status,
+             strlen(body), body);
+    send_all(client, text, strlen(text));
+}
+
+/* Whether the proxy answers by itself. */
+static bool is_refused(struct holding_shared *shared, int client, const char *data)
+{
+    CLEANUP_FREE char *line = xstrndup(data, strcspn(data, "\r"));
+    bool get = strncmp(line, "GET ", 4) == 0, put = strncmp(line, "PUT ", 4) == 0;
+    bool of_state = strstr(line, "/.caisson/") != NULL, list = strstr(line, "list-type=2") != NULL;
+    int deny = atomic_load(&shared->deny);
+
+    if ((get && of_state && (deny & DENY_STATE_GET)) || (put && of_state && (deny & DENY_STATE_PUT)) ||
+        (list && (deny & DENY_LIST)) || (put && !of_state && (deny & DENY_OBJECT_PUT))) {
+        refuse(client, "403 Forbidden", "AccessDenied");
+        return true;
+    }
+    if (put && !of_state && atomic_load(&shared->slow_downs) > 0 && atomic_fetch_sub(&shared->slow_downs, 1) > 0) {
+        refuse(client, "503 Slow Down", "SlowDown");
+        return true;
+    }
+    return false;
+}
+
 static void serve(struct holding_shared *shared, int client, int upstream)
 {
     char *data = xmalloc(REQUEST_MAX + 1), block[65536];
@@ -101,7 +131,8 @@ static void serve(struct holding_shared *shared, int client, int upstream)
         len += (size_t)got;
         data[len] = '\0';
         while ((whole = request_length(data, len)) > 0) {
-            forward(shared, upstream, data, whole);
+            if (!is_refused(shared, client, data))
+                forward(shared, upstream, data, whole);
             memmove(data, data + whole, len - whole);
             len -= whole;
         }

@@ -12,12 +12,16 @@
 
 enum holding_what { HOLD_REQUEST, HOLD_ANSWER };
 
+enum denial { DENY_STATE_GET = 1, DENY_STATE_PUT = 2, DENY_LIST = 4, DENY_OBJECT_PUT = 8 };
+
 struct holding_shared {
     atomic_int requests; /* seen so far */
     atomic_int hold_at;  /* the number of the one to hold; 0: none */
     atomic_int what;
     atomic_int held, released, passed;
-    char line[128]; /* of the one that is held: "PUT /bucket/key" */
+    atomic_int deny;       /* a set of denial: answered by the proxy itself, as S3 would without that permission */
+    atomic_int slow_downs; /* so many PUTs of objects to come are answered 503 SlowDown */
+    char line[128];        /* of the one that is held: "PUT /bucket/key" */
 };
 
 struct holding_proxy {
