@@ -56,8 +56,7 @@ function(caisson_executable target)
     endif()
     target_link_options(${target} PRIVATE
         -static -fPIE -pie -s
-        LINKER:--gc-sections LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack
-        LINKER:--build-id=none)
+        LINKER:--gc-sections LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
     # musl's malloc is an order of magnitude slower; the whole archive, so that all of malloc is replaced
     target_link_libraries(${target} PRIVATE
         -Wl,--whole-archive "${CAISSON_PREFIX}/lib/libmimalloc.a" -Wl,--no-whole-archive)
