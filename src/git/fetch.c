@@ -28,7 +28,7 @@ static int peel(const struct remote *remote, git_repository *repository, const g
     int result = 0;
 
     if (git_object_lookup(&object, repository, id, GIT_OBJECT_ANY)) {
-        result = fetch_error(remote, "reading what was fetched", err);
+        result = fetch_error(remote, err);
     } else if (git_object_peel(&commit, object, GIT_OBJECT_COMMIT)) {
         error_set(err, CLASS_REF_NOT_FOUND, "not-a-commit", "%s of %s names no commit",
                   fetched->ref ? fetched->ref : "what source.commit names", remote->shown);
@@ -46,15 +46,13 @@ static int peel(const struct remote *remote, git_repository *repository, const g
 static int fetch_ref(struct remote *remote, git_repository *repository, struct fetched *fetched, struct error *err)
 {
     CLEANUP_FREE char *refspec = NULL;
-    CLEANUP_FREE char *doing = NULL;
     git_oid id;
 
     if (refs_resolve(remote->heads, remote->head_count, remote->request->ref, remote->shown, &fetched->ref, &id, err))
         return -1;
     refspec = xasprintf("+%s:%s", fetched->ref, SCRATCH_REF);
-    doing = xasprintf("fetching %s", fetched->ref);
     if (remote->local ? local_copy(remote, repository, &id, err) : remote_fetch(remote, refspec, 1))
-        return remote->local ? -1 : fetch_error(remote, doing, err);
+        return remote->local ? -1 : fetch_error(remote, err);
     return peel(remote, repository, &id, fetched, err);
 }
 
@@ -129,7 +127,7 @@ static int fetch_by_depth(struct remote *remote, git_repository *repository, con
     }
     for (i = 0; i < ARRAY_LEN(depths); i++) {
         if (remote_fetch(remote, refspec, depths[i]))
-            return fetch_error(remote, "looking for the commit in the history", err);
+            return fetch_error(remote, err);
         if (has_commit(repository, id))
             return 0;
     }
@@ -147,7 +145,7 @@ static int fetch_id(struct remote *remote, git_repository *repository, const git
         return fetch_by_depth(remote, repository, id, err);
     if (!ref && is_refusal(remote))
         return commit_not_found(remote, false, err);
-    return fetch_error(remote, "fetching the commit", err);
+    return fetch_error(remote, err);
 }
 
 int fetch_commit(struct remote *remote, git_repository *repository, struct fetched *fetched, struct error *err)

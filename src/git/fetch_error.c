@@ -149,27 +149,38 @@ static int too_large(const struct remote *remote, struct error *err)
     return error_hint(err, "raise the limit, or make the repository smaller");
 }
 
-int fetch_error(const struct remote *remote, const char *doing, struct error *err)
+static int by_rule(const struct remote *remote, const char *text, struct error *err)
 {
-    const char *text = last_text();
     const struct rule *rule = NULL;
     char told[TEXT_MAX];
     size_t i;
 
-    if (remote->too_large)
-        return too_large(remote, err);
-    if (remote->refusal != CREDENTIAL_FINE ||
-        (holds(text, "authenticat") && !holds(text, "proxy") && !holds(text, "too many redirects")))
-        return not_authorized(remote, err);
     for (i = 0; i < ARRAY_LEN(rules) && !rule; i++)
         if (holds(text, rules[i].part))
             rule = &rules[i];
     if (!rule)
         rule = &other;
     tell(text, told);
-    error_set(err, rule->class, rule->reason, "%s, %s: %s", remote->shown, doing, told);
+    error_set(err, rule->class, rule->reason, "%s: %s", remote->shown, told);
     error_hint(err, "%s", rule->hint);
     return rule->retryable ? error_retryable(err, 0) : -1;
+}
+
+int fetch_error(const struct remote *remote, struct error *err)
+{
+    const struct checkout_request *request = remote->request;
+    const char *text = last_text();
+
+    if (remote->too_large)
+        too_large(remote, err);
+    else if (remote->refusal != CREDENTIAL_FINE ||
+             (holds(text, "authenticat") && !holds(text, "proxy") && !holds(text, "too many redirects")))
+        not_authorized(remote, err);
+    else
+        by_rule(remote, text, err);
+    if (request->commit)
+        return error_context(err, "fetching commit %.40s", request->commit);
+    return error_context(err, "fetching %.200s", request->ref ? request->ref : "the default branch");
 }
 
 int store_error(const char *doing, const char *where, struct error *err)

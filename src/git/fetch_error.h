@@ -5,8 +5,8 @@
 #include "core/error.h"
 #include "git/remote.h"
 
-/* Fills *err from libgit2's last error; `doing` is "connecting" or "fetching main". Returns -1. */
-int fetch_error(const struct remote *remote, const char *doing, struct error *err);
+/* Fills *err from libgit2's last error: what was asked for, of which server, and what came of it. Returns -1. */
+int fetch_error(const struct remote *remote, struct error *err);
 /* A failure on our own side: writing .git or the worktree. */
 int store_error(const char *doing, const char *where, struct error *err);
 

@@ -132,7 +132,7 @@ int local_copy(struct remote *remote, git_repository *repository, const git_oid 
     int result;
 
     if (git_repository_open_ext(&source, remote->path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL)) {
-        result = fetch_error(remote, "opening it", err);
+        result = fetch_error(remote, err);
     } else if (git_object_lookup(&object, source, id, GIT_OBJECT_ANY)) {
         error_set(err, CLASS_REF_NOT_FOUND, "commit-not-found", "no commit %s in %s", git_oid_tostr_s(id),
                   remote->shown);

@@ -201,7 +201,7 @@ int remote_open(struct remote *remote, git_repository *repository, const struct 
     if (git_remote_create_anonymous(&remote->remote, repository, remote->local ? remote->path : request->repository) ||
         git_remote_connect_ext(remote->remote, GIT_DIRECTION_FETCH, &options) ||
         git_remote_ls(&remote->heads, &remote->head_count, remote->remote))
-        return fetch_error(remote, "connecting", err);
+        return fetch_error(remote, err);
     return 0;
 }
 

@@ -456,11 +456,12 @@ static void test_statuses(void **state)
     size_t i;
 
     (void)state;
+    set(&request.ref, "develop");
     for (i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP_FREE char *rest = xasprintf("%s/plain.git", cases[i].mode);
 
         set_url("http", bed.http_port, rest);
-        expect_error(cases[i].class, cases[i].reason, cases[i].retryable, "http://127.0.0.1:");
+        expect_error(cases[i].class, cases[i].reason, cases[i].retryable, "fetching develop: http://127.0.0.1:");
     }
 }
 
