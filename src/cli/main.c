@@ -58,6 +58,20 @@ static int run_command(int argc, char **argv, const struct strings *env)
     return command->run(&call);
 }
 
+/*
+ * A stop that comes before the reaper listens must wait for it: for PID 1 the kernel drops a signal that is neither
+ * handled nor blocked, and the platform would wait in vain and kill the job without a result.
+ */
+static void hold_stop_signals(void)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct strings env = {0};
@@ -67,6 +81,8 @@ int main(int argc, char **argv)
     /* A file-size limit and a reader that has gone are errors of a write, not the end of PID 1. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    if (getpid() == 1)
+        hold_stop_signals();
     if (argc == 3 && strcmp(argv[1], "--worker") == 0)
         return run_worker(argv[2]);
     if (argc < 2) {
