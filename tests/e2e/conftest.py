@@ -22,6 +22,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name != "test_sites.py")  # the longest first, for the workers' sake
     if config.getoption("--all"):
         return
     rare = [item for item in items if item.get_closest_marker("rare")]

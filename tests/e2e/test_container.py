@@ -17,7 +17,7 @@ def status_of(pid):
 
 def test_the_container_is_like_one_of_fargate(bed):
     task = bed.start(bed.commands("echo building", "sleep 60"))
-    task.wait_for("building")
+    task.wait_for("| building")
     pid = task.pid()
     status = status_of(pid)
     assert status["NSpid"].split()[-1] == "1"
@@ -99,7 +99,7 @@ def test_a_secret_of_another_step_is_not_seen(bed):
 def test_orphans_are_reaped(bed):
     task = bed.start(bed.commands(
         "for i in $(seq 200); do (setsid sh -c 'sleep 0.2' &) ; done", "sleep 1", "echo counted", "sleep 60"))
-    task.wait_for("counted")
+    task.wait_for("| counted")
     pid = task.pid()
     states = []
     for name in os.listdir("/proc"):

@@ -12,7 +12,7 @@ import pytest
 from bed import repositories, s3
 from bed.world import BUCKET, storage_options
 
-PAGES = 520
+PAGES = 350
 IMMUTABLE = "public, max-age=31536000, immutable"
 TOKEN = "ghp_t0kenOfTheRepository123"
 
