@@ -89,8 +89,16 @@ static int apply_profile(struct setup *setup, struct error *err)
     if (profile_apply(profile_find(setup->profile), &setup->env,
                       setup->has_operator_file ? &setup->operator_file : NULL, &setup->profile_job, err))
         return -1;
-    for (i = 0; i < setup->profile_job.system.len; i++)
-        strings_add(&setup->env, setup->profile_job.system.items[i]);
+    /* Keys of a storage of its own stand for all of ours: a session token beside them would belong to others. */
+    if (setup->profile_job.system.len)
+        env_unset(&setup->env, "AWS_SESSION_TOKEN");
+    for (i = 0; i < setup->profile_job.system.len; i++) {
+        const char *entry = setup->profile_job.system.items[i];
+        size_t len = strcspn(entry, "=");
+        CLEANUP_FREE char *name = xstrndup(entry, len);
+
+        env_set(&setup->env, name, entry + len + 1);
+    }
     return 0;
 }
 
