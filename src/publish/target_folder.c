@@ -203,9 +203,7 @@ static int probe(struct folder *folder, struct target_call *call, struct error *
     if (fd < 0)
         return fail(err, -fd, "cannot open", call->path);
     call->found.size = st.st_size;
-    if (sha256_hex_file(fd, 0, st.st_size, call->found.sha256))
-        return fail(err, errno ? errno : EIO, "cannot read", call->path);
-    return 0;
+    return tree_hash_fd(fd, call->found.sha256, err);
 }
 
 /* Folders that are empty now were ours: they held the file that has just gone. */

@@ -46,11 +46,14 @@ const struct tree_file *tree_find(const struct tree *tree, const char *path);
 /* Reads every file once: hash, and search for secrets. `pause` is called between reads and ends it by returning -1
  * (with the error filled); it may be NULL. */
 int tree_hash(struct tree *tree, int (*pause)(void *context, struct error *err), void *context, struct error *err);
+/* The same hash of another file; "" when it changed meanwhile. */
+int tree_hash_fd(int fd, char sha256[SHA256_HEX_SIZE], struct error *err);
 /* Opens a file for sending; CLASS_OUTPUT_REFUSED, reason "file-changed", when it is not as it was hashed. fd or -1. */
 int tree_open_file(const struct tree *tree, const struct tree_file *file, struct error *err);
 /* Whether the open file still is as it was hashed. */
 bool tree_file_is_same(const struct tree_file *file, int fd);
-/* "sha256:…" over the sorted lines "<sha256>  <path>\n". */
+/* A file's hash is its SHA-256; from TREE_LARGE on that of its parts' hashes (hex, one after the other), by s3_part_size.
+ * "sha256:…" over the sorted lines "<sha256>  <path>\n". */
 void tree_digest(const struct tree *tree, char digest[72]);
 
 #endif

@@ -18,7 +18,7 @@ struct reader {
     struct redactor *secrets;
     size_t overlap;
     unsigned char *window; /* overlap + READ_SIZE */
-    EVP_MD_CTX *whole, *part;
+    EVP_MD_CTX *hash;
 };
 
 static void hash_begin(EVP_MD_CTX *hash)
@@ -51,14 +51,12 @@ static void reader_init(struct reader *reader, const struct publish_request *req
     longest = redactor_longest(reader->secrets);
     reader->overlap = longest ? longest - 1 : 0;
     reader->window = xmalloc(reader->overlap + READ_SIZE);
-    reader->whole = EVP_MD_CTX_new();
-    reader->part = EVP_MD_CTX_new();
+    reader->hash = EVP_MD_CTX_new();
 }
 
 static void reader_dispose(struct reader *reader)
 {
-    EVP_MD_CTX_free(reader->whole);
-    EVP_MD_CTX_free(reader->part);
+    EVP_MD_CTX_free(reader->hash);
     free(reader->window);
     redactor_free(reader->secrets);
 }
@@ -69,25 +67,58 @@ static int refuse_secret(const char *path, struct error *err)
     return error_hint(err, "the build wrote it there: keep secrets out of what browsers get, or exclude the file");
 }
 
-/* The hashes of a large file's parts, from the same bytes as the file's own. */
-static void hash_parts(struct reader *reader, struct tree_file *file, int64_t part_size, int64_t at,
+/* How a file is hashed: up to TREE_LARGE as it is; a larger one part by part, because S3 wants the hash of each part and
+ * a second pass over the same bytes would cost as much as sending them. Its own hash is then that over its parts'. */
+static void hash_bytes(struct reader *reader, struct tree_file *file, int64_t part_size, int64_t at,
                        const unsigned char *data, size_t len)
 {
     int64_t room;
 
+    if (!file->part_sha256) {
+        EVP_DigestUpdate(reader->hash, data, len);
+        return;
+    }
     while (len > 0) {
         room = part_size - at % part_size;
         if (room > (int64_t)len)
             room = (int64_t)len;
         if (at % part_size == 0)
-            hash_begin(reader->part);
-        EVP_DigestUpdate(reader->part, data, (size_t)room);
+            hash_begin(reader->hash);
+        EVP_DigestUpdate(reader->hash, data, (size_t)room);
         at += room;
         data += room;
         len -= (size_t)room;
         if (at % part_size == 0 || at == file->content.size)
-            hash_end(reader->part, file->part_sha256[(at - 1) / part_size]);
+            hash_end(reader->hash, file->part_sha256[(at - 1) / part_size]);
     }
+}
+
+static void hash_whole(struct reader *reader, struct tree_file *file, int64_t parts)
+{
+    int64_t i;
+
+    if (file->part_sha256) {
+        hash_begin(reader->hash);
+        for (i = 0; i < parts; i++)
+            EVP_DigestUpdate(reader->hash, file->part_sha256[i], SHA256_HEX_SIZE - 1);
+    }
+    hash_end(reader->hash, file->content.sha256);
+}
+
+/* Moves on in the window, keeping what a secret may have begun in; -1 when there is a secret. */
+static int search_window(struct reader *reader, const char *path, size_t *kept, struct error *err)
+{
+    if (reader->overlap == 0) {
+        *kept = 0;
+        return 0;
+    }
+    if (redact_finds(reader->secrets, (struct view){(const char *)reader->window, *kept}))
+        return refuse_secret(path, err);
+    if (*kept > reader->overlap) {
+        memmove(reader->window, reader->window + *kept - reader->overlap, reader->overlap);
+        *kept = reader->overlap;
+    }
+    return 0;
 }
 
 /* 1: it changed meanwhile. */
@@ -97,7 +128,7 @@ static int read_once(struct reader *reader, struct tree_file *file, int fd, stru
     size_t kept = 0;
     ssize_t got;
 
-    hash_begin(reader->whole);
+    hash_begin(reader->hash);
     for (;;) {
         got = pread(fd, reader->window + kept, READ_SIZE, at);
         if (got < 0 && errno == EINTR)
@@ -108,30 +139,51 @@ static int read_once(struct reader *reader, struct tree_file *file, int fd, stru
             break;
         if (at + got > file->content.size)
             return 1;
-        EVP_DigestUpdate(reader->whole, reader->window + kept, (size_t)got);
-        if (file->part_sha256)
-            hash_parts(reader, file, part_size, at, reader->window + kept, (size_t)got);
+        hash_bytes(reader, file, part_size, at, reader->window + kept, (size_t)got);
         at += got;
         kept += (size_t)got;
-        if (reader->overlap == 0) {
-            kept = 0;
-            continue;
-        }
-        if (redact_finds(reader->secrets, (struct view){(const char *)reader->window, kept}))
-            return refuse_secret(file->path, err);
-        if (kept > reader->overlap) {
-            memmove(reader->window, reader->window + kept - reader->overlap, reader->overlap);
-            kept = reader->overlap;
-        }
+        if (search_window(reader, file->path, &kept, err))
+            return -1;
     }
-    hash_end(reader->whole, file->content.sha256);
-    return at == file->content.size && tree_file_is_same(file, fd) ? 0 : 1;
+    if (at != file->content.size)
+        return 1;
+    hash_whole(reader, file, s3_part_count(file->content.size, part_size));
+    return tree_file_is_same(file, fd) ? 0 : 1;
+}
+
+static void make_parts(struct tree_file *file)
+{
+    int64_t parts = s3_part_count(file->content.size, s3_part_size(file->content.size));
+
+    if (file->content.size >= TREE_LARGE)
+        file->part_sha256 = xcalloc((size_t)parts, sizeof *file->part_sha256);
+}
+
+int tree_hash_fd(int fd, char sha256[SHA256_HEX_SIZE], struct error *err)
+{
+    static const struct publish_request nothing = {0};
+    char name[] = "it";
+    struct tree_file file = {.path = name};
+    struct reader reader;
+    int result;
+
+    if (fstat(fd, &file.seen))
+        return error_set_errno(err, CLASS_UPLOAD_FAILED, "read-failed", errno, "cannot look at it");
+    file.content.size = file.seen.st_size;
+    make_parts(&file);
+    reader_init(&reader, &nothing);
+    result = read_once(&reader, &file, fd, err);
+    reader_dispose(&reader);
+    free(file.part_sha256);
+    if (result > 0)
+        file.content.sha256[0] = '\0'; /* someone writes to it right now */
+    memcpy(sha256, file.content.sha256, SHA256_HEX_SIZE);
+    return result < 0 ? -1 : 0;
 }
 
 static int read_file(const struct tree *tree, struct reader *reader, struct tree_file *file, struct error *err)
 {
     CLEANUP_CLOSE int fd = tree_open_beneath(tree->request, tree->fd, file->path, O_RDONLY | O_NONBLOCK);
-    int64_t parts = s3_part_count(file->content.size, s3_part_size(file->content.size));
     struct stat now;
     int result, attempt;
 
@@ -144,8 +196,7 @@ static int read_file(const struct tree *tree, struct reader *reader, struct tree
     }
     if (!tree_file_is_same(file, fd))
         return tree_refuse_changed(file->path, err);
-    if (file->content.size >= TREE_LARGE)
-        file->part_sha256 = xcalloc((size_t)parts, sizeof *file->part_sha256);
+    make_parts(file);
     for (attempt = 0;; attempt++) {
         result = read_once(reader, file, fd, err);
         if (result <= 0)

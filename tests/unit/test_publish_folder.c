@@ -201,6 +201,24 @@ static void test_add_overwrites(void **state)
     expect_tree(bed, "\nassets/app-1.js=one()\nindex.html=<h1>one</h1>\nrobots.txt=allow\n");
 }
 
+/* Whoever touches a file without changing it (a copy, a restored backup) has not made it theirs; large ones too. */
+static void test_touched_file_stays_ours(void **state)
+{
+    struct publish_bed *bed = *state;
+    CLEANUP_FREE char *big = xasprintf("%s/www/site/big.bin", bed->folder);
+    CLEANUP_FREE char *aside = xasprintf("%s/www/big.copy", bed->folder);
+
+    bed_write_size(bed, "site/big.bin", (size_t)17 << 20, 1);
+    expect(bed, "a", 0, PUBLISH_MIRROR, "");
+    bed_write_size(bed, "www/big.copy", (size_t)17 << 20, 1);
+    assert_int_equal(rename(aside, big), 0);
+    bed_write(bed, "www/site/index.html", "<h1>one</h1>");
+    bed_write(bed, "site/index.html", "<h1>two</h1>");
+    bed_write_size(bed, "site/big.bin", (size_t)17 << 20, 2);
+    expect(bed, "b", 1, PUBLISH_MIRROR, "");
+    assert_int_equal(bed->result.written, 2);
+}
+
 static void test_order(void **state)
 {
     struct publish_bed *bed = *state;
@@ -389,6 +407,7 @@ int main(void)
         TEST(test_mirror_leaves_removal_changed_by_others),
         TEST(test_adopt_takes_over),
         TEST(test_add_overwrites),
+        TEST(test_touched_file_stays_ours),
         TEST(test_order),
         TEST(test_future_is_refused),
         TEST(test_stop_before_publishes_nothing),

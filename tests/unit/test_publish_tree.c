@@ -363,8 +363,9 @@ static void test_part_hashes(void **state)
 {
     struct bed *bed = *state;
     const struct tree_file *file;
-    CLEANUP_FREE char *data = NULL;
+    CLEANUP_FREE char *data = NULL, *all = NULL;
     char hex[SHA256_HEX_SIZE];
+    int fd;
     size_t size = ((size_t)17 << 20) + 3;
 
     bed_write_size(&bed->base, "site/big.bin", size, 7);
@@ -372,13 +373,18 @@ static void test_part_hashes(void **state)
     file = &bed->tree.files[0];
     assert_non_null(file->part_sha256);
     data = bed_read(&bed->base, "site/big.bin");
-    sha256_hex(data, size, hex);
-    assert_string_equal(file->content.sha256, hex);
     assert_int_equal(s3_part_count((int64_t)size, s3_part_size((int64_t)size)), 3);
     sha256_hex(data, (size_t)8 << 20, hex);
     assert_string_equal(file->part_sha256[0], hex);
     sha256_hex(data + ((size_t)16 << 20), size - ((size_t)16 << 20), hex);
     assert_string_equal(file->part_sha256[2], hex);
+    all = xasprintf("%s%s%s", file->part_sha256[0], file->part_sha256[1], file->part_sha256[2]);
+    sha256_hex(all, strlen(all), hex);
+    assert_string_equal(file->content.sha256, hex);
+    fd = tree_open_file(&bed->tree, file, &bed->err);
+    assert_int_equal(tree_hash_fd(fd, hex, &bed->err), 0);
+    close(fd);
+    assert_string_equal(file->content.sha256, hex);
 }
 
 /* What only root may read is not the build's to publish. */
