@@ -40,8 +40,11 @@ static int read_tree(struct publication *pub, struct error *err)
 {
     size_t i;
 
-    if (tree_open(&pub->tree, pub->request, err) || tree_walk(&pub->tree, pub->target->prefix_len, err) ||
-        tree_hash(&pub->tree, pause_hashing, pub, err))
+    if (tree_open(&pub->tree, pub->request, err) || tree_walk(&pub->tree, pub->target->prefix_len, err))
+        return -1;
+    if (pub->target->type->prepare)
+        pub->target->type->prepare(pub->target);
+    if (tree_hash(&pub->tree, pause_hashing, pub, err))
         return -1;
     for (i = 0; i < pub->tree.len && !pub->target->has_headers; i++)
         pub->tree.files[i].content.meta[0] = '\0';

@@ -55,6 +55,8 @@ struct target {
 };
 
 struct target_type {
+    /* Begins the first read_state in the background; NULL: not worth it. */
+    void (*prepare)(struct target *target);
     /* The state document, appended to `text`; *version (caller frees) stays NULL when there is none. Until *stop. */
     int (*read_state)(struct target *target, const bool *stop, struct buf *text, char **version, struct error *err);
     /* Writes it over that version (NULL: only when there is none). Reason "precondition-failed" when it is another.

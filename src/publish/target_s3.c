@@ -9,22 +9,11 @@
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
-#include "publish/target.h"
+#include "publish/target_s3.h"
 
 #define STAMP_HEADER "x-amz-meta-caisson"
 #define PART_STEP ((int64_t)1 << 20)
 #define DRAIN_MS 3000
-
-struct s3_target {
-    struct target base;
-    const struct publish_request *request; /* borrowed */
-    struct http_client *client;
-    struct credentials_provider *provider;
-    struct s3 *s3;
-    struct header_rules *rules;
-    char *prefix; /* "a/b/" or "" */
-    char *state_key;
-};
 
 /* What a call of ours has under way. */
 struct s3_handle {
@@ -54,13 +43,6 @@ static void handle_free(struct s3_handle *handle)
     free(handle);
 }
 
-/* A condition that did not hold. S3 says 404 when there is nothing to compare with. */
-static bool is_conflict(const struct error *error)
-{
-    return strcmp(error->reason, "precondition-failed") == 0 || strcmp(error->reason, "conflict") == 0 ||
-           strcmp(error->reason, "no-such-key") == 0;
-}
-
 static void finish(struct s3_handle *handle, const struct error *error)
 {
     struct target_call *call = handle->call;
@@ -71,7 +53,7 @@ static void finish(struct s3_handle *handle, const struct error *error)
     call->duration_ms = clock_monotonic_ms() - handle->started_ms;
     if (error && strcmp(error->reason, "no-such-key") == 0 && call->act != TARGET_PUT)
         error = NULL; /* nothing there: that is what a probe wants to know and a removal wants to reach */
-    if (error && conditional && is_conflict(error)) {
+    if (error && conditional && s3_target_is_conflict(error)) {
         call->conflict = true;
         error = NULL;
     }
@@ -235,126 +217,7 @@ static void cancel(struct target *base, struct target_call *call)
     handle_free(handle);
 }
 
-/* ---- the state ---- */
-
-struct wait {
-    bool done, failed;
-    struct error error;
-};
-
-static void on_waited(void *context, const struct error *error)
-{
-    struct wait *wait = context;
-
-    wait->done = true;
-    if (error) {
-        wait->failed = true;
-        wait->error = *error;
-    }
-}
-
-/* Pumps until it is done, or until *stop (NULL: never). */
-static int perform(struct s3_target *target, struct s3_call *call, const bool *stop, struct error *err)
-{
-    struct wait wait = {0};
-    struct s3_operation *operation = s3_start(target->s3, call, on_waited, &wait);
-
-    while (!wait.done) {
-        if (stop && *stop) {
-            s3_cancel(operation);
-            return target_stopped(err);
-        }
-        loop_run_once(target->base.loop, 100);
-    }
-    if (!wait.failed)
-        return 0;
-    if (err)
-        *err = wait.error;
-    return -1;
-}
-
-static int read_state(struct target *base, const bool *stop, struct buf *text, char **version, struct error *err)
-{
-    struct s3_target *target = (struct s3_target *)base;
-    struct s3_call call;
-    struct error error = {0};
-    int result;
-
-    s3_call_init(&call, "GET", target->state_key);
-    call.max_response = MANIFEST_MAX_BYTES;
-    result = perform(target, &call, stop, &error);
-    if (result && strcmp(error.reason, "no-such-key") == 0) {
-        result = 0;
-    } else if (result) {
-        *err = error;
-        error_context(err, "reading the state of %s", base->uri);
-    } else if (!s3_etag(&call)) {
-        result = error_set(err, CLASS_UPLOAD_FAILED, "bad-answer", "%s: S3 gave no ETag for the state", base->uri);
-    } else {
-        *version = xstrdup(s3_etag(&call));
-        result = buf_add(text, buf_text(&call.response.body), call.response.body.len);
-    }
-    s3_call_dispose(&call);
-    return result;
-}
-
-static int write_state(struct target *base, const bool *stop, struct view text, const char *version, char **new_version,
-                       struct error *err)
-{
-    struct s3_target *target = (struct s3_target *)base;
-    struct s3_call call;
-    struct error error = {0};
-    int result;
-
-    s3_call_init(&call, "PUT", target->state_key);
-    strings_add(&call.headers, "Content-Type: application/json");
-    if (version)
-        strings_addf(&call.headers, "If-Match: %s", version);
-    else
-        strings_add(&call.headers, "If-None-Match: *");
-    call.body = text;
-    result = perform(target, &call, stop, &error);
-    if (result) {
-        if (is_conflict(&error))
-            error_set(&error, CLASS_UPLOAD_FAILED, "precondition-failed", "the state of %s was changed meanwhile",
-                      base->uri);
-        *err = error;
-        error_context(err, "writing the state of %s", base->uri);
-    } else if (s3_etag(&call)) {
-        *new_version = xstrdup(s3_etag(&call));
-    } else {
-        result = error_set(err, CLASS_UPLOAD_FAILED, "bad-answer", "%s: S3 gave no ETag for the state", base->uri);
-    }
-    s3_call_dispose(&call);
-    return result;
-}
-
 /* ---- the rest ---- */
-
-static bool is_empty(struct target *base, const bool *stop)
-{
-    struct s3_target *target = (struct s3_target *)base;
-    CLEANUP_FREE char *query = NULL;
-    struct s3_call call;
-    struct error error = {0};
-    struct buf text;
-    char count[16] = "";
-    bool empty;
-
-    buf_init(&text, 8192);
-    buf_adds(&text, "list-type=2&max-keys=1&prefix=");
-    url_encode(target->prefix, false, &text);
-    query = buf_take(&text);
-    buf_dispose(&text);
-    s3_call_init(&call, "GET", NULL);
-    call.query = query;
-    empty = perform(target, &call, stop, &error) == 0 &&
-            s3_xml_text((struct view){buf_text(&call.response.body), call.response.body.len}, "KeyCount", count,
-                        sizeof count) &&
-            strcmp(count, "0") == 0;
-    s3_call_dispose(&call);
-    return empty;
-}
 
 static void set_concurrency(struct target *base, int concurrency)
 {
@@ -372,6 +235,7 @@ static void s3_target_free(struct target *base)
 {
     struct s3_target *target = (struct s3_target *)base;
 
+    s3_target_forget(target);
     if (target->s3) {
         s3_drain(target->s3, DRAIN_MS);
         s3_free(target->s3);
@@ -388,11 +252,12 @@ static void s3_target_free(struct target *base)
 }
 
 static const struct target_type s3_type = {
-    .read_state = read_state,
-    .write_state = write_state,
+    .prepare = s3_target_prepare,
+    .read_state = s3_target_read_state,
+    .write_state = s3_target_write_state,
     .start = start,
     .cancel = cancel,
-    .is_empty = is_empty,
+    .is_empty = s3_target_is_empty,
     .set_concurrency = set_concurrency,
     .stats = stats,
     .free = s3_target_free,

@@ -280,6 +280,29 @@ static void test_prefixless_bucket(void **state)
     assert_int_equal(bed->result.removed, 1);
 }
 
+/* Names that must be encoded once and signed as they are encoded; and an empty file, and one that is sent from disk. */
+static void test_odd_names(void **state)
+{
+    struct publish_bed *bed = begin(state);
+    CLEANUP_FREE char *found = NULL;
+
+    bed_remove(bed, "site");
+    bed_write(bed, "site/a b+c%20d&e=f?#\"'<>;:@$,!*()~.txt", "1");
+    bed_write(bed, "site/\xc3\xa4\xf0\x9f\x98\x80/[slug].html", "2");
+    bed_write(bed, "site/-", "");
+    expect(bed, "odd ~ name/x", "a", 0, PUBLISH_MIRROR, "");
+    expect_objects(bed, "odd ~ name/x",
+                   "\n-=\na b+c%20d&e=f?#\"'<>;:@$,!*()~.txt=1\n\xc3\xa4\xf0\x9f\x98\x80/[slug].html=2\n");
+    found = bed_object_path(bed, ".caisson/odd ~0 name~1x/manifest.json");
+    assert_int_equal(access(found, F_OK), 0);
+    expect(bed, "odd ~ name/x", "a", 0, PUBLISH_MIRROR, "");
+    assert_int_equal(bed->result.written, 0);
+    bed_remove(bed, "site");
+    bed_write(bed, "site/x", "x");
+    expect(bed, "odd ~ name/x", "b", 1, PUBLISH_MIRROR, "");
+    expect_objects(bed, "odd ~ name/x", "\nx=x\n");
+}
+
 static void test_order(void **state)
 {
     struct publish_bed *bed = begin(state);
@@ -362,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_mirror_refuses_foreign_objects),
         cmocka_unit_test(test_changed_by_others),
         cmocka_unit_test(test_prefixless_bucket),
+        cmocka_unit_test(test_odd_names),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_many_files),

@@ -1,0 +1,32 @@
+/* What the two files of the S3 target share: target_s3.c has objects, target_s3_state.c the state document. */
+#ifndef CAISSON_PUBLISH_TARGET_S3_H
+#define CAISSON_PUBLISH_TARGET_S3_H
+
+#include "aws/s3.h"
+#include "publish/target.h"
+
+struct s3_target {
+    struct target base;
+    const struct publish_request *request; /* borrowed */
+    struct http_client *client;
+    struct credentials_provider *provider;
+    struct s3 *s3;
+    struct header_rules *rules;
+    char *prefix; /* "a/b/" or "" */
+    char *state_key;
+    struct state_read *early; /* the first look at the state, under way while files are hashed; NULL: none */
+};
+
+/* A condition that did not hold. S3 says 404 when there is nothing to compare with. */
+bool s3_target_is_conflict(const struct error *error);
+
+/* As in struct target_type. */
+void s3_target_prepare(struct target *target);
+int s3_target_read_state(struct target *target, const bool *stop, struct buf *text, char **version, struct error *err);
+int s3_target_write_state(struct target *target, const bool *stop, struct view text, const char *version,
+                          char **new_version, struct error *err);
+bool s3_target_is_empty(struct target *target, const bool *stop);
+/* Ends what prepare began. */
+void s3_target_forget(struct s3_target *target);
+
+#endif
