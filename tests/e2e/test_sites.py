@@ -1,5 +1,6 @@
 """The main job on real sites: cloned over smart HTTP, installed from the registry, built, and published."""
 
+import gzip
 import hashlib
 import os
 import re
@@ -174,6 +175,28 @@ def test_odd_names_and_links(bed):
     ended = bed.run(spec)
     assert ended.code == 0, ended
     assert bed.published(spec) == {name: name.encode() for name in names}
+
+
+def test_compressed_siblings(bed):
+    """What the build compressed is served as what it is, compressed."""
+    script = b"console.log(1)\n" * 100
+    spec = bed.spec(bed.repository({"public/app.js": script, "public/app.js.gz": gzip.compress(script, mtime=0),
+                                    "public/data.gz": gzip.compress(b"x", mtime=0)}),
+                    build={"builder": "none", "output": "public"})
+    ended = bed.run(spec)
+    assert ended.code == 0, ended
+    folder = bed.folder_of(spec)
+    sibling = bed.storage.head(BUCKET, folder + "app.js.gz")
+    assert sibling["content-encoding"] == "gzip" and sibling["content-type"].startswith("text/javascript"), sibling
+    alone = bed.storage.head(BUCKET, folder + "data.gz")
+    assert "content-encoding" not in alone, alone
+
+
+def test_sparse_giant_is_refused(bed):
+    spec = bed.commands("mkdir dist; echo x >dist/index.html; truncate -s 5T dist/x")
+    ended = bed.run(spec, timeout=30)
+    assert ended.code == 42, ended
+    assert bed.published(spec) == {}
 
 
 @pytest.mark.parametrize("make", [

@@ -190,6 +190,8 @@ class Bed:
     def start(self, spec=None, arguments=(), environment=None, operator="allow: [file-targets, private-http]\n",
               issue=None, files=None, endpoint_url=ENDPOINT, services=(), **options):
         """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role."""
+        if isinstance(spec, dict):
+            self.forget_result(spec)
         endpoint = ecs.TaskEndpoint(s3.REGION, None if issue is False else issue or self.gate.issue)
         network = self.network(endpoint, services)
         variables = endpoint.environment()
@@ -229,6 +231,12 @@ class Bed:
             except FileNotFoundError:
                 return None
         return None
+
+    def forget_result(self, spec):
+        """So that what an earlier task left is not taken for this one's."""
+        where = spec.get("result", "")
+        if where.startswith(f"s3://{JOBS_BUCKET}/"):
+            self.storage.request("DELETE", f"/{JOBS_BUCKET}/{where.removeprefix(f's3://{JOBS_BUCKET}/')}")
 
     def results_folder(self):
         folder = os.path.join(self.folder, "results")
