@@ -16,6 +16,7 @@
 #define DEFAULT_STOP_BUDGET_MS (25 * 1000)
 #define DEFAULT_LOG_BYTES (64 * 1024 * 1024)
 #define DRAIN_MS (5 * 1000)
+#define WARNINGS_MAX 50 /* in the result; the log has them all */
 
 /* Everything that lives as long as the run. */
 struct run {
@@ -94,6 +95,14 @@ static const char *workspace_parent(const struct run *run, const struct cli_call
     return named ? named : temp && *temp ? temp : "/tmp";
 }
 
+static void on_warning(void *context, const char *text)
+{
+    struct run *run = context;
+
+    if (run->result.warnings.len < WARNINGS_MAX)
+        strings_add(&run->result.warnings, text);
+}
+
 static int start(struct run *run, const struct cli_call *call, struct error *err)
 {
     const char *format_name = cli_value(call, "log");
@@ -105,6 +114,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     run->redactor = redactor_new();
     run->spool = spool_new(workspace_parent(run, call), DEFAULT_LOG_BYTES);
     run->log = log_new(run->spool, run->redactor);
+    log_on_warning(run->log, on_warning, run);
     if (reaper_new(&run->reaper, run->setup.loop, err))
         return -1;
     reaper_on_stop(run->reaper, on_early_stop, run);
@@ -138,10 +148,8 @@ static int load(struct run *run, struct spec *spec, struct error *err)
     size_t i;
     int status = setup_spec(&run->setup, spec, &problems, &name, &warnings, err);
 
-    for (i = 0; i < warnings.len; i++) {
+    for (i = 0; i < warnings.len; i++)
         log_warning(run->log, "%s", warnings.items[i]);
-        strings_add(&run->result.warnings, warnings.items[i]);
-    }
     if (problems.len) {
         char *line, *rest;
 

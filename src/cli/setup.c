@@ -118,6 +118,7 @@ int setup_init(struct setup *setup, const struct cli_call *call, const char *env
                   setup->profile != NULL);
     options = (struct http_options){.ca_bundle = setup->platform.ca_bundle,
                                     .proxy = setup->platform.proxy,
+                                    .http_proxy = setup->platform.http_proxy,
                                     .no_proxy = setup->platform.no_proxy};
     setup->loop = loop_new();
     setup->client = http_client_new(setup->loop, &options);

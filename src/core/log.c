@@ -29,6 +29,8 @@ struct log {
     struct stream streams[2]; /* stdout, stderr */
     struct buf redacted;
     int64_t now_ms; /* read once for each piece of output */
+    void (*on_warning)(void *context, const char *text);
+    void *warning_context;
 };
 
 static void append(struct log *log, struct record record)
@@ -45,6 +47,8 @@ static void append(struct log *log, struct record record)
     }
     memcpy(record.step, log->step, sizeof record.step);
     spool_append(log->spool, &record);
+    if (record.kind == RECORD_WARNING && log->on_warning)
+        log->on_warning(log->warning_context, record.text);
     buf_dispose(&again);
 }
 
@@ -93,6 +97,12 @@ void log_free(struct log *log)
     }
     buf_dispose(&log->redacted);
     free(log);
+}
+
+void log_on_warning(struct log *log, void (*call)(void *context, const char *text), void *context)
+{
+    log->on_warning = call;
+    log->warning_context = context;
 }
 
 /* ---- output of commands ---- */

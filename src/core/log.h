@@ -34,6 +34,9 @@ void log_progress(struct log *log, const char *format, ...) __attribute__((forma
 void log_result(struct log *log, const char *summary);
 
 /* Records belong to the step between its begin and its end, to none ("") outside. */
+/* Called with each line of a warning as it was logged, redacted: the result lists them. */
+void log_on_warning(struct log *log, void (*call)(void *context, const char *text), void *context);
+
 void log_step_begin(struct log *log, const char *step);
 /* Flushes the output streams first, so that no line of the step comes after its end. */
 void log_step_end(struct log *log, bool ok, int64_t duration_ms);

@@ -73,8 +73,7 @@ void job_deliver(struct job *job)
     deliver = prepare(job, job->spec.log);
     if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)
         return;
-    log_error(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
-    strings_addf(&job->result->warnings, "the log was not written to %s: %s", job->spec.log, err.message);
+    log_warning(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
     free(job->result->log_url);
     job->result->log_url = NULL;
     if (job->spec.result)

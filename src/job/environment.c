@@ -32,10 +32,10 @@ static void pass_network(const struct job *job, struct strings *env)
         env_set(env, "SSL_CERT_FILE", platform->ca_bundle);
         env_set(env, "NODE_EXTRA_CA_CERTS", platform->ca_bundle);
     }
-    if (platform->proxy) {
-        env_set(env, "HTTP_PROXY", platform->proxy);
+    if (platform->proxy)
         env_set(env, "HTTPS_PROXY", platform->proxy);
-    }
+    if (platform->http_proxy)
+        env_set(env, "HTTP_PROXY", platform->http_proxy);
     if (platform->no_proxy)
         env_set(env, "NO_PROXY", platform->no_proxy);
 }

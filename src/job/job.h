@@ -48,6 +48,7 @@ struct job {
     char *project;      /* source + source.directory */
     char *home, *temp;  /* HOME and TMPDIR of the build */
     char *package_bin;  /* corepack's shims; NULL: none */
+    const char *found_output; /* static; where the spec and detection say nothing */
     struct spec_pairs secrets; /* values, in the order of spec.secrets; wiped at the end */
     char *git_username, *git_password;
     enum stop_kind stop;

@@ -21,12 +21,14 @@ static void from_environment(struct platform *platform, const struct strings *en
     static const char *const endpoints[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", NULL};
     static const char *const bundles[] = {"CAISSON_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", NULL};
     /* An upper-case HTTP_PROXY is left out on purpose: under CGI it is a request header (httpoxy). */
-    static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "all_proxy", NULL};
+    static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", NULL};
+    static const char *const http_proxies[] = {"http_proxy", "ALL_PROXY", "all_proxy", NULL};
     static const char *const exceptions[] = {"NO_PROXY", "no_proxy", NULL};
 
     platform->endpoint = first_of(env, endpoints);
     platform->ca_bundle = first_of(env, bundles);
     platform->proxy = first_of(env, proxies);
+    platform->http_proxy = first_of(env, http_proxies);
     platform->no_proxy = first_of(env, exceptions);
 }
 
@@ -65,6 +67,7 @@ void platform_init(struct platform *platform, const struct strings *env, const s
         pin(&platform->endpoint, operator_file->pin_endpoint);
         pin(&platform->ca_bundle, operator_file->pin_ca_bundle);
         pin(&platform->proxy, operator_file->pin_proxy);
+        pin(&platform->http_proxy, operator_file->pin_proxy);
         pin(&platform->no_proxy, operator_file->pin_no_proxy);
     }
     strings_copy(&system, env);
@@ -81,12 +84,18 @@ void platform_init(struct platform *platform, const struct strings *env, const s
     platform->path_style = platform->endpoint != NULL;
 }
 
+const char *platform_proxy_for(const struct platform *platform, const char *url)
+{
+    return url && strncmp(url, "http://", 7) == 0 ? platform->http_proxy : platform->proxy;
+}
+
 void platform_dispose(struct platform *platform)
 {
     free(platform->region);
     free(platform->endpoint);
     free(platform->ca_bundle);
-    free(platform->proxy);
+    wipe_free(platform->proxy); /* they may hold a password */
+    wipe_free(platform->http_proxy);
     free(platform->no_proxy);
     free(platform->task_metadata);
     credentials_source_dispose(&platform->credentials);

@@ -15,7 +15,7 @@ struct platform {
     char *endpoint;      /* S3 endpoint for everything that names none; NULL: AWS's own */
     bool path_style;
     char *ca_bundle;     /* each NULL: none */
-    char *proxy, *no_proxy;
+    char *proxy, *http_proxy, *no_proxy; /* for https:// and for http:// */
     char *task_metadata; /* ECS_CONTAINER_METADATA_URI_V4 */
     struct credentials_source credentials;
 };
@@ -24,5 +24,7 @@ struct platform {
 void platform_init(struct platform *platform, const struct strings *env, const struct operator_file *operator_file,
                    bool profile);
 void platform_dispose(struct platform *platform);
+/* The proxy for a URL's scheme, borrowed; NULL: none. */
+const char *platform_proxy_for(const struct platform *platform, const char *url);
 
 #endif

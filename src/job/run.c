@@ -180,6 +180,27 @@ static void announce(const struct job *job)
     buf_dispose(&line);
 }
 
+/* Messages may quote what a command line or a server said. */
+static void redact_field(const struct job *job, char *text, size_t size)
+{
+    struct buf redacted;
+
+    buf_init(&redacted, size - 1);
+    redact_text(job->options->redactor, view_of(text), &redacted);
+    snprintf(text, size, "%s", buf_text(&redacted));
+    buf_dispose(&redacted);
+}
+
+static void redact_result(struct job *job)
+{
+    struct result *result = job->result;
+
+    redact_field(job, result->error.message, sizeof result->error.message);
+    redact_field(job, result->error.hint, sizeof result->error.hint);
+    if (result->subject)
+        redact_field(job, result->subject, strlen(result->subject) + 1);
+}
+
 static void summarize(struct job *job)
 {
     struct buf text;
@@ -239,6 +260,7 @@ void job_run(const struct job_options *options, struct spec *spec, struct result
     result->image_pull_ms = task_metadata_image_pull_ms(metadata);
     task_metadata_free(metadata);
     result->finished_ms = clock_wall_ms();
+    redact_result(&job);
     summarize(&job);
     job_deliver(&job);
     job_workspace_remove(&job);

@@ -42,7 +42,7 @@ int step_checkout(struct job *job, struct error *err)
         .username = job->git_username,
         .password = job->git_password,
         .ca_bundle = platform->ca_bundle,
-        .proxy = platform->proxy,
+        .proxy = (char *)platform_proxy_for(platform, spec->source.repository),
         .no_proxy = platform->no_proxy,
     };
     struct checkout_result checkout = {0};

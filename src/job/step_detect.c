@@ -74,7 +74,7 @@ static int check_node(const struct job *job, struct error *err)
         version = line.data[0] == 'v' ? line.data + 1 : line.data;
         /* A default is nobody's wish: whatever Node is here will do. */
         if (wanted && strcmp(detection->node.from ? detection->node.from : "default", "default") != 0 &&
-            !node_version_satisfies(version, wanted)) {
+            !node_major_satisfies(version, wanted)) {
             error_set(err, CLASS_BUILD_FAILED, "node-version-mismatch",
                       "the project wants Node %s (%s), and this image has %s", wanted, detection->node.from, version);
             status = error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
@@ -82,6 +82,9 @@ static int check_node(const struct job *job, struct error *err)
                                 detection->node.from);
         } else {
             log_info(job->options->log, "node %s is here", version);
+            if (wanted && !node_version_satisfies(version, wanted))
+                log_warning(job->options->log, "the project wants exactly Node %s (%s); %s is of the same major version",
+                            wanted, detection->node.from, version);
         }
     }
     buf_dispose(&line);

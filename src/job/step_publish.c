@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/mem.h"
@@ -26,7 +27,32 @@ static const char *output_of(const struct job *job, const struct spec_artifact *
         return artifact->from;
     if (job->spec.build.output)
         return job->spec.build.output;
-    return job->detection.output.value;
+    return job->detection.output.value ? job->detection.output.value : job->found_output;
+}
+
+/* Nothing says where the output is: the one usual folder that the build has left. */
+static void find_output(struct job *job)
+{
+    static const char *const usual[] = {"dist", "build", "out", "public", "_site"};
+    const char *found = NULL;
+    struct stat status;
+    size_t i;
+
+    if (job->detection.output.value || job->spec.build.output || job->found_output)
+        return;
+    for (i = 0; i < ARRAY_LEN(usual); i++) {
+        CLEANUP_FREE char *path = xasprintf("%s/%s", job->project, usual[i]);
+
+        if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+            continue;
+        if (found)
+            return; /* two: a guess would publish the wrong one */
+        found = usual[i];
+    }
+    if (!found)
+        return;
+    job->found_output = found;
+    log_info(job->options->log, "output: %s (the one usual folder that is there after the build)", found);
 }
 
 /* A file target is relative to where caisson was started. */
@@ -99,7 +125,7 @@ static int fill(struct publish_request *request, const struct job *job, const st
     request->region = xstrdup(artifact->s3.region ? artifact->s3.region : platform->region);
     request->path_style = artifact->s3.path_style || (!artifact->s3.endpoint && platform->path_style);
     request->ca_bundle = xstrdup(platform->ca_bundle);
-    request->proxy = xstrdup(platform->proxy);
+    request->proxy = xstrdup(platform_proxy_for(platform, request->endpoint));
     request->no_proxy = xstrdup(platform->no_proxy);
     request->build_uid = geteuid() == 0 ? job->options->build_uid : (uid_t)-1;
     request->build_gid = geteuid() == 0 ? job->options->build_gid : (gid_t)-1;
@@ -129,6 +155,7 @@ int step_publish(struct job *job, struct error *err)
 {
     size_t i;
 
+    find_output(job);
     /* A second attempt goes on where the first failed. */
     for (i = job->result->artifacts_len; i < job->spec.artifacts_len; i++) {
         const struct spec_artifact *artifact = &job->spec.artifacts[i];

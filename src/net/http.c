@@ -33,6 +33,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
             client->ca_bundle = xstrdup(bundles[i]);
     /* Empty, not absent: without a value curl would look into the environment. */
     client->proxy = xstrdup(options->proxy ? options->proxy : "");
+    client->http_proxy = xstrdup(options->http_proxy ? options->http_proxy : "");
     client->no_proxy = xstrdup(options->no_proxy ? options->no_proxy : "");
     client->user_agent = xstrdup(options->user_agent ? options->user_agent : "caisson/" CAISSON_VERSION);
     client->max_connections = options->max_connections > 0 ? options->max_connections : HTTP_CONNECTIONS;
@@ -55,6 +56,7 @@ void http_client_free(struct http_client *client)
     loop_reserve_connections(client->loop, -client->max_connections);
     free(client->ca_bundle);
     wipe_free(client->proxy);
+    wipe_free(client->http_proxy);
     free(client->no_proxy);
     free(client->user_agent);
     free(client);

@@ -17,7 +17,8 @@
 
 struct http_options {
     const char *ca_bundle;  /* PEM file; NULL: the system's (first that exists of the usual places) */
-    const char *proxy;      /* for all schemes; NULL: none */
+    const char *proxy;      /* for https:// URLs; NULL: none */
+    const char *http_proxy; /* for http:// URLs; NULL: none */
     const char *no_proxy;   /* as curl's CURLOPT_NOPROXY */
     int max_connections;    /* kept open and used at once; 0: 16 */
     const char *user_agent; /* NULL: "caisson/VERSION" */

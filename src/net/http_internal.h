@@ -24,7 +24,7 @@ enum http_fault {
 struct http_client {
     struct loop *loop; /* borrowed */
     char *ca_bundle;   /* NULL: none found; curl's own default then */
-    char *proxy, *no_proxy, *user_agent;
+    char *proxy, *http_proxy, *no_proxy, *user_agent;
     int max_connections, active;
     CURL **idle; /* handles to use again: making one costs more than a small request */
     int idle_count, idle_capacity;

@@ -183,7 +183,7 @@ static void set_policy(struct http_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
         curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)request->max_redirects);
     }
-    curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy);
+    curl_easy_setopt(easy, CURLOPT_PROXY, secure ? client->proxy : client->http_proxy);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, client->no_proxy);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);

@@ -116,6 +116,8 @@ static void report(struct batch *batch)
 
 static void note_outcome(struct batch *batch, struct plan_item *item, struct target_call *call)
 {
+    if (call->denied)
+        return; /* what the state says is all that we know */
     if (call->act == TARGET_PROBE) {
         item->exists = call->exists;
         item->ours = call->ours;

@@ -33,6 +33,7 @@ struct target_call {
 
     /* the answer */
     bool conflict;        /* PUT, REMOVE: the condition did not hold; nothing was done */
+    bool denied;          /* PROBE: it cannot be told. Without ListBucket S3 says so for what is not there, too */
     bool exists;          /* PROBE */
     bool ours;            /* PROBE: it says of itself that a publish to this target wrote it */
     struct content found; /* PROBE: what it holds, as far as one can tell */

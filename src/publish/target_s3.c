@@ -53,6 +53,10 @@ static void finish(struct s3_handle *handle, const struct error *error)
     call->duration_ms = clock_monotonic_ms() - handle->started_ms;
     if (error && strcmp(error->reason, "no-such-key") == 0 && call->act != TARGET_PUT)
         error = NULL; /* nothing there: that is what a probe wants to know and a removal wants to reach */
+    if (error && strcmp(error->reason, "access-denied") == 0 && call->act == TARGET_PROBE) {
+        call->denied = true;
+        error = NULL;
+    }
     if (error && conditional && s3_target_is_conflict(error)) {
         call->conflict = true;
         error = NULL;
@@ -311,6 +315,7 @@ static int open_clients(struct s3_target *target, const char *bucket, struct err
     struct http_options http = {
         .ca_bundle = request->ca_bundle,
         .proxy = request->proxy,
+        .http_proxy = request->proxy, /* whoever asks has chosen by the endpoint's scheme */
         .no_proxy = request->no_proxy,
         .max_connections = 16,
     };

@@ -93,7 +93,7 @@ static void step_end_text(const struct record *record, struct buf *out)
     char time[CLOCK_TEXT_SIZE];
 
     duration_format(record->duration_ms, time);
-    buf_addf(out, "%s %s in %s", record->text, record->ok ? "done" : "failed", time);
+    buf_addf(out, "%s in %s", record->ok ? "done" : "failed", time);
 }
 
 static void add_clock(const struct record *record, struct buf *out)
@@ -125,7 +125,7 @@ static void render_plain(const struct render *render, const struct record *recor
         return;
     }
     if (record->kind == RECORD_STEP_BEGIN) {
-        buf_addf(out, "%sstep %s\n", emoji ? looks[record->kind].mark : "", record->text);
+        buf_addf(out, "%sbegins\n", emoji ? looks[record->kind].mark : "");
         return;
     }
     buf_adds(out, emoji ? looks[record->kind].mark : looks[record->kind].word);
@@ -142,7 +142,7 @@ static void render_terminal(const struct render *render, const struct record *re
         return;
     }
     if (record->kind == RECORD_STEP_END) {
-        buf_addf(out, "\033[%sm", record->ok ? "32" : "31");
+        buf_addf(out, "\033[%sm%s ", record->ok ? "32" : "31", record->text);
         step_end_text(record, out);
         buf_adds(out, "\033[0m\n");
         return;

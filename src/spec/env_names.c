@@ -94,8 +94,20 @@ int check_env_name(const char *name, struct remark *remark)
         return remark_set(remark, "letters, digits and _, not a digit first, at most 256",
                           "not a name of an environment variable");
     if (env_name_reserved(name))
-        return remark_set(remark, NULL, "the name is reserved: it belongs to the platform or to caisson itself");
+        return remark_set(remark, NULL, "%s is reserved: it belongs to the platform or to caisson itself", name);
     return 0;
+}
+
+int check_env_source(const char *name, struct remark *remark)
+{
+    /* The usual names of exactly this value; no program of git reads them. */
+    static const char *const usual[] = {"GIT_TOKEN", "GIT_USERNAME", "GIT_PASSWORD"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(usual); i++)
+        if (strcmp(name, usual[i]) == 0)
+            return 0;
+    return check_env_name(name, remark);
 }
 
 int check_env_value(const char *text, struct remark *remark)

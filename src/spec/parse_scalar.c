@@ -210,7 +210,7 @@ static json_t *parse_source_env(struct parser *parser, const struct node *node, 
 {
     struct remark remark = {0};
 
-    if (check_env_name(node->text, &remark))
+    if (check_env_source(node->text, &remark))
         return remark_problem(parser, node->at, path, &remark);
     return json_string(node->text);
 }

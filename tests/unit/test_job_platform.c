@@ -63,9 +63,28 @@ static void test_own_environment_is_honoured(void **state)
     platform_init(&platform, &env, NULL, false);
     assert_string_equal(platform.endpoint, "http://evil.test");
     assert_string_equal(platform.proxy, "http://evil.test");
+    assert_string_equal(platform_proxy_for(&platform, "https://a.test/x"), "http://evil.test");
+    assert_string_equal(platform_proxy_for(&platform, "http://a.test/x"), "http://evil.test");
+    assert_string_equal(platform_proxy_for(&platform, NULL), "http://evil.test");
     assert_string_equal(platform.ca_bundle, "/evil.pem");
     assert_null(platform.task_metadata);
     assert_true(platform.path_style);
+    platform_dispose(&platform);
+    strings_dispose(&env);
+}
+
+/* HTTPS_PROXY is for https alone, and the upper-case HTTP_PROXY is not ours to read. */
+static void test_proxies_are_for_their_scheme(void **state)
+{
+    struct strings env = {0};
+    struct platform platform;
+
+    (void)state;
+    strings_add(&env, "HTTPS_PROXY=http://one.test");
+    strings_add(&env, "HTTP_PROXY=http://two.test");
+    platform_init(&platform, &env, NULL, false);
+    assert_string_equal(platform_proxy_for(&platform, "https://a.test/x"), "http://one.test");
+    assert_null(platform_proxy_for(&platform, "http://a.test/x"));
     platform_dispose(&platform);
     strings_dispose(&env);
 }
@@ -95,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profile_takes_nothing_that_steers),
         cmocka_unit_test(test_own_environment_is_honoured),
+        cmocka_unit_test(test_proxies_are_for_their_scheme),
         cmocka_unit_test(test_operator_pins_win),
     };
 

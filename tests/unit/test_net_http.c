@@ -420,7 +420,7 @@ static void test_proxy(void **state)
 {
     struct fixture *f = *state;
     char proxy[64];
-    struct http_options options = {.proxy = proxy, .no_proxy = "127.0.0.1"};
+    struct http_options options = {.http_proxy = proxy, .no_proxy = "127.0.0.1"};
     struct http_client *client;
     struct exchange x;
 

@@ -53,7 +53,7 @@ static void test_plain(void **state)
     record = make(RECORD_STEP_END, "build");
     record.ok = true;
     record.duration_ms = 4200;
-    expect(LOG_PLAIN, &record, "12:00:00 build    build done in 4.2s\n");
+    expect(LOG_PLAIN, &record, "12:00:00 build    done in 4.2s\n");
 }
 
 static void test_emoji(void **state)
@@ -61,12 +61,12 @@ static void test_emoji(void **state)
     struct record record = make(RECORD_STEP_BEGIN, "build");
 
     (void)state;
-    expect(LOG_EMOJI, &record, "12:00:00 build    \xf0\x9f\x94\x84 step build\n");
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xf0\x9f\x94\x84 begins\n");
     record = make(RECORD_STEP_END, "build");
     record.duration_ms = 1000;
-    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9d\x8c build failed in 1s\n");
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9d\x8c failed in 1s\n");
     record.ok = true;
-    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9c\x85 build done in 1s\n");
+    expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9c\x85 done in 1s\n");
     record = make(RECORD_WARNING, "careful");
     expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9a\xa0\xef\xb8\x8f careful\n");
 }
