@@ -78,13 +78,13 @@ static void forward(struct holding_shared *shared, int upstream, const char *dat
     atomic_store(&shared->passed, 1);
 }
 
-static void refuse(int client, const char *status, const char *code)
+static void refuse(int client, bool head, const char *status, const char *code)
 {
     char text[512], body[128];
 
     snprintf(body, sizeof body, "<Error><Code>%s</Code><Message>by the proxy</Message></Error>", code);
     snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %zu\r\n\r\n%s", status,
-             strlen(body), body);
+             strlen(body), head ? "" : body);
     send_all(client, text, strlen(text));
 }
 
@@ -97,12 +97,13 @@ static bool is_refused(struct holding_shared *shared, int client, const char *da
     int deny = atomic_load(&shared->deny);
 
     if ((get && of_state && (deny & DENY_STATE_GET)) || (put && of_state && (deny & DENY_STATE_PUT)) ||
-        (list && (deny & DENY_LIST)) || (put && !of_state && (deny & DENY_OBJECT_PUT))) {
-        refuse(client, "403 Forbidden", "AccessDenied");
+        (list && (deny & DENY_LIST)) || (put && !of_state && (deny & DENY_OBJECT_PUT)) ||
+        (strncmp(line, "HEAD ", 5) == 0 && (deny & DENY_HEAD))) {
+        refuse(client, line[0] == 'H', "403 Forbidden", "AccessDenied");
         return true;
     }
     if (put && !of_state && atomic_load(&shared->slow_downs) > 0 && atomic_fetch_sub(&shared->slow_downs, 1) > 0) {
-        refuse(client, "503 Slow Down", "SlowDown");
+        refuse(client, false, "503 Slow Down", "SlowDown");
         return true;
     }
     return false;

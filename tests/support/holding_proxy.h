@@ -12,7 +12,7 @@
 
 enum holding_what { HOLD_REQUEST, HOLD_ANSWER };
 
-enum denial { DENY_STATE_GET = 1, DENY_STATE_PUT = 2, DENY_LIST = 4, DENY_OBJECT_PUT = 8 };
+enum denial { DENY_STATE_GET = 1, DENY_STATE_PUT = 2, DENY_LIST = 4, DENY_OBJECT_PUT = 8, DENY_HEAD = 16 };
 
 struct holding_shared {
     atomic_int requests; /* seen so far */

@@ -258,6 +258,20 @@ static void test_state_denied(void **state)
     denied(trouble, DENY_STATE_GET | DENY_LIST, "d3/", PUBLISH_ADD, "", false);
 }
 
+/* Without ListBucket S3 says 403 for a HEAD of what is not there: what the state says has to do. */
+static void test_looks_denied(void **state)
+{
+    struct trouble *trouble = begin(state);
+
+    write_before(trouble);
+    denied(trouble, DENY_HEAD | DENY_LIST, "d6/", PUBLISH_MIRROR, "", true);
+    expect_objects(trouble, "d6", BEFORE, 0);
+    write_after(trouble);
+    atomic_store(&trouble->proxy.shared->deny, DENY_HEAD | DENY_LIST);
+    check(trouble, publish_to(trouble, "d6/", "b", 1, PUBLISH_MIRROR, trouble->proxy.endpoint), "");
+    expect_objects(trouble, "d6", AFTER, 0);
+}
+
 static void test_stop_when_denied(void **state)
 {
     struct trouble *trouble = begin(state);
@@ -313,9 +327,13 @@ static void test_unreachable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_at_each_request), cmocka_unit_test(test_kill_at_each_request_and_run_again),
-        cmocka_unit_test(test_state_denied),         cmocka_unit_test(test_stop_when_denied),
-        cmocka_unit_test(test_objects_denied),       cmocka_unit_test(test_slow_down),
+        cmocka_unit_test(test_stop_at_each_request),
+        cmocka_unit_test(test_kill_at_each_request_and_run_again),
+        cmocka_unit_test(test_state_denied),
+        cmocka_unit_test(test_looks_denied),
+        cmocka_unit_test(test_stop_when_denied),
+        cmocka_unit_test(test_objects_denied),
+        cmocka_unit_test(test_slow_down),
         cmocka_unit_test(test_unreachable),
     };
 
