@@ -99,15 +99,25 @@ static bool has_room(const struct run *run)
 
 /* ---- one call ---- */
 
-static void report(struct batch *batch)
+/* At most so often, and only when there is something new. */
+static void report(struct run *run)
 {
+    struct batch *batch = run->batch;
     char text[160], done[CLOCK_TEXT_SIZE], total[CLOCK_TEXT_SIZE];
-    int64_t now = clock_monotonic_ms();
+    int64_t now = clock_monotonic_ms(), bytes = batch->done_bytes;
+    size_t i;
 
-    if (!batch->reporter || !batch->reporter->progress || now - batch->reported_ms < REPORT_EVERY_MS)
+    if (run->act != TARGET_PUT || !batch->reporter || !batch->reporter->progress ||
+        now - batch->reported_ms < REPORT_EVERY_MS)
+        return;
+    for (i = 0; i < run->slots_len; i++)
+        if (run->slots[i].item)
+            bytes += batch->target->type->bytes_sent(batch->target, &run->slots[i].call);
+    if (bytes + batch->done_files == batch->reported)
         return;
     batch->reported_ms = now;
-    size_format(batch->done_bytes, done);
+    batch->reported = bytes + batch->done_files;
+    size_format(bytes, done);
     size_format(batch->total_bytes, total);
     snprintf(text, sizeof text, "uploading %lld of %lld files, %s of %s", (long long)batch->done_files,
              (long long)batch->total_files, done, total);
@@ -137,7 +147,6 @@ static void note_outcome(struct batch *batch, struct plan_item *item, struct tar
         batch->done_files++;
         batch->done_bytes += item->content.size;
     }
-    report(batch);
 }
 
 static void release(struct slot *slot)
@@ -237,9 +246,11 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
             start_next(&run);
             if (!run.under_way) /* done at once, as folders do: the rest of the process wants to live too */
                 loop_run_once(batch->target->loop, 0);
+            report(&run);
         }
         if (run.under_way)
             loop_run_once(batch->target->loop, 200);
+        report(&run);
     }
     if (run.failed || result)
         wait_for_those_under_way(&run);

@@ -25,7 +25,7 @@ struct batch {
     int64_t quickest_ms;
     uint64_t slow_downs;
     int64_t hold_until_ms; /* no growth after a SlowDown */
-    int64_t reported_ms;
+    int64_t reported_ms, reported;
 };
 void batch_init(struct batch *batch, struct target *target, const struct tree *tree,
                 const struct publish_reporter *reporter);

@@ -65,6 +65,8 @@ struct target_type {
     int (*write_state)(struct target *target, const bool *stop, struct view text, const char *version,
                        char **new_version, struct error *err);
     void (*start)(struct target *target, struct target_call *call);
+    /* Bytes of a PUT under way that have arrived, as far as one can tell before its end. */
+    int64_t (*bytes_sent)(struct target *target, const struct target_call *call);
     /* Ends a call that has not called `done`. */
     void (*cancel)(struct target *target, struct target_call *call);
     /* Nothing at all is there. False when it cannot be told. */

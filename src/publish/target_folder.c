@@ -255,6 +255,13 @@ static void start(struct target *target, struct target_call *call)
     call->done(call->context, result ? &error : NULL);
 }
 
+static int64_t bytes_sent(struct target *target, const struct target_call *call)
+{
+    (void)target;
+    (void)call;
+    return 0;
+}
+
 static void cancel(struct target *target, struct target_call *call)
 {
     (void)target;
@@ -299,6 +306,7 @@ static const struct target_type folder_type = {
     .read_state = read_state,
     .write_state = write_state,
     .start = start,
+    .bytes_sent = bytes_sent,
     .cancel = cancel,
     .is_empty = is_empty,
     .set_concurrency = set_concurrency,
@@ -368,6 +376,14 @@ static char *path_of(const char *to)
     return NULL;
 }
 
+/* A folder that would publish itself, or what it is published from. */
+static bool overlaps(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b), len = a_len < b_len ? a_len : b_len;
+
+    return strncmp(a, b, len) == 0 && (a_len == b_len || (a_len < b_len ? b : a)[len] == '/');
+}
+
 int target_folder_open(struct target **target, struct loop *loop, const struct publish_request *request,
                        const bool *stop, const struct publish_reporter *reporter, struct error *err)
 {
@@ -377,6 +393,9 @@ int target_folder_open(struct target **target, struct loop *loop, const struct p
 
     if (!path)
         return error_set(err, CLASS_SPEC_INVALID, "bad-target", "%s is not file:/absolute/folder", request->to);
+    if (overlaps(path, request->from))
+        return error_set(err, CLASS_SPEC_INVALID, "bad-target", "the target %s and the output %s lie within each other",
+                         path, request->from);
     folder = xcalloc(1, sizeof *folder);
     folder->base.type = &folder_type;
     folder->base.loop = loop;

@@ -208,6 +208,14 @@ static void start(struct target *base, struct target_call *call)
     handle->operation = s3_start(target->s3, &handle->s3_call, on_call_done, handle);
 }
 
+static int64_t bytes_sent(struct target *base, const struct target_call *call)
+{
+    const struct s3_handle *handle = call->handle;
+
+    (void)base;
+    return handle && handle->upload ? s3_upload_bytes(handle->upload) : 0;
+}
+
 static void cancel(struct target *base, struct target_call *call)
 {
     struct s3_handle *handle = call->handle;
@@ -260,6 +268,7 @@ static const struct target_type s3_type = {
     .read_state = s3_target_read_state,
     .write_state = s3_target_write_state,
     .start = start,
+    .bytes_sent = bytes_sent,
     .cancel = cancel,
     .is_empty = s3_target_is_empty,
     .set_concurrency = set_concurrency,

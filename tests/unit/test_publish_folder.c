@@ -245,6 +245,30 @@ static void test_future_is_refused(void **state)
     assert_false(bed_exists(bed, "www"));
 }
 
+static void expect_bad_target(struct publish_bed *bed, char *to)
+{
+    struct publish_request request;
+
+    bed_request(bed, &request, "a", BED_TIME, PUBLISH_MIRROR);
+    free(request.to);
+    request.to = to;
+    assert_string_equal(bed_publish(bed, &request), "bad-target");
+    assert_int_equal(bed->error.class, CLASS_SPEC_INVALID);
+}
+
+static void test_bad_targets(void **state)
+{
+    struct publish_bed *bed = *state;
+
+    expect_bad_target(bed, xasprintf("file:%s/site", bed->folder));
+    expect_bad_target(bed, xasprintf("file:%s/site/www", bed->folder));
+    expect_bad_target(bed, xasprintf("file:%s", bed->folder));
+    expect_bad_target(bed, xasprintf("file:%s/www/../x", bed->folder));
+    expect_bad_target(bed, xstrdup("file:relative"));
+    expect_bad_target(bed, xstrdup("file:/"));
+    expect_bad_target(bed, xstrdup("ftp://x/y"));
+}
+
 static void test_stop_before_publishes_nothing(void **state)
 {
     struct publish_bed *bed = *state;
@@ -410,6 +434,7 @@ int main(void)
         TEST(test_touched_file_stays_ours),
         TEST(test_order),
         TEST(test_future_is_refused),
+        TEST(test_bad_targets),
         TEST(test_stop_before_publishes_nothing),
         TEST(test_stop_after_commit_goes_on),
         TEST(test_file_becomes_folder_and_back),

@@ -346,6 +346,8 @@ static void test_many_files(void **state)
     assert_int_equal(bed->result.files, 603);
     assert_int_equal(bed->result.written, 603);
     assert_int_equal(bed->result.retries, 0);
+    assert_true(bed->progress >= 1);
+    assert_true(bed->progress <= 1 + bed->result.duration_ms / 200); /* five a second */
     bed_remove(bed, "site/many/3");
     expect(bed, "many/", "b", 1, PUBLISH_MIRROR, "");
     assert_int_equal(bed->result.removed, 86);

@@ -219,6 +219,27 @@ static void test_kill_at_each_request_and_run_again(void **state)
         assert_true(number < 100);
 }
 
+/* A file is changed after it was hashed: nothing of it, and nothing else, is published. */
+static void test_file_changes_before_it_is_sent(void **state)
+{
+    struct trouble *trouble = begin(state);
+    CLEANUP_FREE char *prefix = next_prefix(trouble);
+    pid_t pid;
+    int status;
+
+    write_before(trouble);
+    check(trouble, publish_to(trouble, prefix, "before", 0, PUBLISH_MIRROR, trouble->bed.server.endpoint), "");
+    write_after(trouble);
+    holding_proxy_hold(&trouble->proxy, 2, HOLD_REQUEST); /* the claim */
+    pid = start_publish(trouble, prefix);
+    assert_true(holding_proxy_wait(&trouble->proxy, pid));
+    bed_write(&trouble->bed, "site/new.js", "wen");
+    holding_proxy_release(&trouble->proxy);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), CLASS_OUTPUT_REFUSED);
+    expect_objects(trouble, prefix, BEFORE, 2);
+}
+
 /* ---- permissions ---- */
 
 static void denied(struct trouble *trouble, int deny, const char *prefix, enum publish_mode mode, const char *reason,
@@ -329,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stop_at_each_request),
         cmocka_unit_test(test_kill_at_each_request_and_run_again),
+        cmocka_unit_test(test_file_changes_before_it_is_sent),
         cmocka_unit_test(test_state_denied),
         cmocka_unit_test(test_looks_denied),
         cmocka_unit_test(test_stop_when_denied),
