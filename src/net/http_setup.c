@@ -9,9 +9,10 @@
 #include "core/mem.h"
 #include "net/http_internal.h"
 
-/* Bodies up to this size need no more than curl's smallest buffer, and there may be 256 of them at once. */
-#define SMALL_BODY 16384L
-#define LARGE_BUFFER 131072L
+/* What curl copies a body through. One in memory gains nothing from more than the smallest, and there may be 256 at
+ * once; one from a file gains a read for each buffer. */
+#define MEMORY_BUFFER 16384L
+#define FILE_BUFFER 131072L
 
 /* ---- curl's callbacks: none of them calls out ---- */
 
@@ -164,7 +165,7 @@ static void set_body(struct http_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
         curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
         curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
-        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, length <= SMALL_BODY ? SMALL_BODY : LARGE_BUFFER);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, request->body_fd < 0 ? MEMORY_BUFFER : FILE_BUFFER);
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
