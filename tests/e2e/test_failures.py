@@ -223,8 +223,8 @@ def test_credential_endpoint_that_fails_at_first(bed):
      "artifacts: [{to: 's3://site-bucket/p/'}]\n", 10, "reserved"),
     ("version: 1\nsource: {repository: http://git.test/open/x.git, auth: {token: {env: NOT_THERE}}}\n"
      "artifacts: [{to: 's3://site-bucket/p/'}]\n", 12, "NOT_THERE"),
-    ("version: 1\nsource: {repository: http://git.test/x}\ncache: [{paths: [x], key: k, to: 's3://site-bucket/c/'}]\n", 10,
-     "cache"),
+    ("version: 1\nsource: {repository: http://git.test/x}\n"
+     "cache: [{paths: [x], key: k, to: 's3://site-bucket/c/'}]\n", 10, "cache"),
 ])
 def test_spec_mistakes(bed, text, code, word):
     ended = bed.run(text)

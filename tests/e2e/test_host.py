@@ -146,3 +146,30 @@ def test_closed_standard_output_is_survived(program, local, open_path):
     process.stdin.close()
     assert process.wait(60) == 0
     assert (open_path / "out/index.html").exists()
+
+
+def folder_tree(root):
+    """{path: text}, our own state left out."""
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*")
+            if path.is_file() and ".caisson" not in path.parts}
+
+
+def test_mirror_to_a_folder(caisson, local, open_path):
+    """Removes what it put there, leaves what it did not; an older job changes nothing."""
+    repository, spec = local
+    out = open_path / "out"
+
+    def publish(job, created_at, files):
+        repository.add({f"public/{path}": text for path, text in files.items()})
+        spec.update(id=job, created_at=created_at)
+        return caisson("run", "-", input=json.dumps(spec))
+
+    assert publish("a", "2026-01-02T00:00:00Z", {"index.html": "1\n", "old.html": "1\n"}).returncode == 0
+    (out / "robots.txt").write_text("of someone else\n")
+    ran = publish("b", "2026-01-03T00:00:00Z", {"index.html": "2\n", "new.html": "2\n"})
+    assert ran.returncode == 0, ran.stdout
+    expected = {"index.html": "2\n", "new.html": "2\n", "robots.txt": "of someone else\n"}
+    assert folder_tree(out) == expected
+    ran = publish("c", "2026-01-01T00:00:00Z", {"index.html": "0\n"})
+    assert ran.returncode == 43, ran.stdout
+    assert folder_tree(out) == expected

@@ -136,7 +136,8 @@ def test_private_repository_of_a_clone(bed):
     repository = bed.repository(FILES)
     project = "g" + repository.name[1:8]
     variables = {"GIT_REPOSITORY__URL": repository.url("token"), "PROJECT_ID": project, "BUCKET_NAME": BUCKET,
-                 "OUTPUT_DIR": "dist", "GITHUB_TOKEN": "ghp_secretOfTheTenant9", "ENV_VARIABLES": '{"VITE_API": "from-json"}'}
+                 "OUTPUT_DIR": "dist", "GITHUB_TOKEN": "ghp_secretOfTheTenant9",
+                 "ENV_VARIABLES": '{"VITE_API": "from-json"}'}
     ended = bed.finish(start(bed, "vercel-clone", variables))
     if ended.code == 21:  # a token for GitHub goes to GitHub alone
         assert not [request for request in bed.git.requests if request.header("authorization")]

@@ -22,7 +22,8 @@ def test_vite_react_with_credentials_that_expire_mid_job(bed):
     repository = bed.repository(repositories.fixture("vite-react"))
     bed.git.tokens = {TOKEN}
     spec = bed.spec(repository, env={"VITE_GREETING": "Good morning"})
-    spec["source"] = {"repository": repository.url("token"), "auth": {"token": {"env": "REPOSITORY_TOKEN"}}, "ref": "main"}
+    spec["source"] = {"repository": repository.url("token"), "ref": "main",
+                      "auth": {"token": {"env": "REPOSITORY_TOKEN"}}}
     spec["artifacts"][0]["headers"] = [{"match": "assets/**", "cache_control": IMMUTABLE},
                                        {"match": "**/*.html", "cache_control": "no-cache"}]
     # The claim is held until the keys that signed it are over: what follows must be signed with new ones.

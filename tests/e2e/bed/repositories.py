@@ -45,14 +45,16 @@ class Repository:
         git(self.folder, "init", "--quiet", "--bare", f"--initial-branch={branch}", ".")
         self.commit = self.add(files, branch)
 
-    def add(self, files, branch="main", tag=None):
-        """A commit of exactly these files on `branch`; returns its id."""
+    def add(self, files, branch="main", tag=None, submodules=None):
+        """A commit of exactly these files on `branch`; returns its id. submodules: {path: commit id}."""
         tree = tempfile.mkdtemp()
         try:
             write_tree(tree, files)
             words = ["--git-dir", self.folder, "--work-tree", tree]
             git(tree, *words, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
             git(tree, *words, "add", "--all", "--force")
+            for path, commit in (submodules or {}).items():
+                git(tree, *words, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
             git(tree, *words, "commit", "--quiet", "--allow-empty", "--message", f"State of {branch}")
             if tag:
                 git(tree, *words, "tag", tag)
