@@ -1,0 +1,1 @@
+"""Many jobs of a small static site, with faults at random moments."""
