@@ -16,7 +16,7 @@
  * server nothing yet. */
 #define QUICK_FACTOR 4
 #define QUICK_MS 5
-#define GROWTH 3 /* more calls for each quick answer: four times as many with each round trip */
+#define GROWTH 7 /* more calls for each quick answer: eight times as many with each round trip */
 
 struct run {
     struct batch *batch;

@@ -56,10 +56,11 @@ void call_back(struct publication *pub)
 /* What the winner has or is about to write is the winner's, whoever wrote it first. */
 static bool winner_knows(const struct manifest *winner, const char *path)
 {
+    const struct manifest_file *file = manifest_find(winner, path);
     const struct intent *intent;
     size_t i;
 
-    if (manifest_find(winner, path))
+    if (file && file->etag) /* without: it has only taken note that we may be at it */
         return true;
     for (i = 0; i < winner->pending_len; i++) {
         intent = pending_find(&winner->pending[i], path);
