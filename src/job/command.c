@@ -62,14 +62,13 @@ static int fail_by_kind(const struct job *job, const struct outcome *outcome, co
 }
 
 static int fail_by_exit(const struct job *job, const struct outcome *outcome, const char *step,
-                        const char *command_line, enum error_class failure, const struct capture *capture,
-                        struct error *err)
+                        const char *name, enum error_class failure, const struct capture *capture, struct error *err)
 {
     struct buf words;
     char reason[48];
 
     buf_init(&words, 1024);
-    outcome_describe(outcome, command_line, &words);
+    outcome_describe(outcome, name, &words);
     snprintf(reason, sizeof reason, "%s-failed", step);
     error_set(err, failure, reason, "%s", buf_text(&words));
     buf_dispose(&words);
@@ -111,6 +110,8 @@ static void note_usage(struct job *job, const struct outcome *outcome)
 int job_command(struct job *job, const char *step, const char *command_line, enum error_class failure,
                 int64_t timeout_ms, struct error *err)
 {
+    /* A script stands in the log as it began; messages need no copy of it. */
+    const char *name = strchr(command_line, '\n') ? "the commands" : command_line;
     struct capture capture = {.job = job};
     struct command command;
     struct outcome outcome;
@@ -118,7 +119,7 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
 
     log_command(job->options->log, command_line);
     buf_init(&capture.tail, TAIL_MAX + 1);
-    command_init(&command, command_line);
+    command_init(&command, name);
     strings_add(&command.argv, "/bin/sh");
     strings_add(&command.argv, "-c");
     strings_add(&command.argv, command_line);
@@ -137,7 +138,7 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
         else if (outcome.kind == OUTCOME_STOPPED)
             status = error_set(err, CLASS_INTERRUPTED, "interrupted", "%s was stopped", step);
         else if (!outcome_ok(&outcome))
-            status = fail_by_exit(job, &outcome, step, command_line, failure, &capture, err);
+            status = fail_by_exit(job, &outcome, step, name, failure, &capture, err);
     }
     command_dispose(&command);
     buf_wipe(&capture.tail);

@@ -101,6 +101,21 @@ static int copy_credentials(struct publish_request *request, const struct job *j
     return status;
 }
 
+/*
+ * A site without a build is often the checkout itself. What is there for git and for the developer's machine is not
+ * part of it, and an .env file is a leak; whoever wants them says so with include or exclude.
+ */
+static void exclude_private(struct publish_request *request, const struct spec_artifact *artifact)
+{
+    static const char *const private[] = {".env*", "**/.env*", ".git*", "**/.git*", ".git*/**", "**/.git*/**"};
+    size_t i;
+
+    if (artifact->include.len || artifact->exclude.len || strcmp(request->from, request->root) != 0)
+        return;
+    for (i = 0; i < ARRAY_LEN(private); i++)
+        strings_add(&request->exclude, private[i]);
+}
+
 static int fill(struct publish_request *request, const struct job *job, const struct spec_artifact *artifact,
                 struct error *err)
 {
@@ -118,6 +133,7 @@ static int fill(struct publish_request *request, const struct job *job, const st
     request->adopt = artifact->adopt;
     strings_copy(&request->include, &artifact->include);
     strings_copy(&request->exclude, &artifact->exclude);
+    exclude_private(request, artifact);
     copy_rules(request, artifact);
     request->job_id = xstrdup(job->spec.id);
     request->created_at_ms = job->spec.created_at_ms ? job->spec.created_at_ms : job->result->started_ms;
