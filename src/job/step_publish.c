@@ -167,6 +167,18 @@ static void keep(struct job *job, const struct spec_artifact *artifact, const st
     record->ordered = published->ordered;
 }
 
+/* An attempt may have passed the point of no return, and a later one have ended before it: what people see is a mix all
+ * the same. (The tree of a job that a newer one superseded is that one's affair.) */
+static int fail(const struct job *job, struct error *err)
+{
+    static const char words[] = "the publish is incomplete";
+
+    if (!job->committing || err->class == CLASS_SUPERSEDED || strncmp(err->message, words, sizeof words - 1) == 0)
+        return -1;
+    error_context(err, "%s, some files are new, some old", words);
+    return err->hint[0] ? -1 : error_hint(err, "run the job again: the next publish completes it");
+}
+
 int step_publish(struct job *job, struct error *err)
 {
     size_t i;
@@ -188,7 +200,7 @@ int step_publish(struct job *job, struct error *err)
         publish_result_dispose(&published);
         publish_request_dispose(&request);
         if (status)
-            return -1;
+            return fail(job, err);
         job->committing = false;
         if (job->stopping && i + 1 < job->spec.artifacts_len)
             return error_set(err, CLASS_INTERRUPTED, "publish-incomplete", "stopped between two artifacts");
