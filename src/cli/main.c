@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,12 +73,29 @@ static void hold_stop_signals(void)
     sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
+/* A descriptor that is missing would be taken by the first file that we open, and our log would go into that. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+            fd = open("/", O_RDONLY | O_DIRECTORY); /* every read and write of it fails, which we survive */
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct strings env = {0};
     char **entry;
     int status;
 
+    fill_standard_descriptors();
+    /* Where the build has our own uid, this is all that keeps our credentials from it. */
+    memory_hide();
     /* A file-size limit and a reader that has gone are errors of a write, not the end of PID 1. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -95,5 +113,6 @@ int main(int argc, char **argv)
     if (fflush(stdout) != 0 && status == 0)
         status = CLASS_INTERNAL;
     strings_wipe(&env);
+    memory_show_to_leak_check();
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static void out_of_memory(void)
@@ -86,6 +87,22 @@ void wipe_free(char *text)
     if (text)
         wipe(text, strlen(text));
     free(text);
+}
+
+void memory_hide(void)
+{
+    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
+
+void memory_show_to_leak_check(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
+#endif
+#endif
 }
 
 void cleanup_free(void *pointer)

@@ -20,6 +20,11 @@ void wipe(void *data, size_t size);
 /* Wipes and frees a string; NULL is fine. */
 void wipe_free(char *text);
 
+/* From now on no process of our uid may read our memory, environment and descriptors, nor a core dump keep them. */
+void memory_hide(void);
+/* At the very end: LeakSanitizer attaches to its own process. Nothing in builds without it. */
+void memory_show_to_leak_check(void);
+
 /* Scope-bound owners: `CLEANUP_FREE char *name = …;`, `CLEANUP_CLOSE int fd = …;` */
 void cleanup_free(void *pointer);
 void cleanup_close(const int *fd);

@@ -29,8 +29,11 @@ static void tell_all(const struct job *job)
 
 static void on_probe_output(void *context, bool is_stderr, const char *data, size_t len)
 {
+    struct buf *line = context;
+    size_t room = line->max - line->len;
+
     if (!is_stderr)
-        buf_add(context, data, len);
+        buf_add(line, data, len < room ? len : room);
 }
 
 /* The first line that a command prints in the build's environment; false when it fails. */
@@ -61,17 +64,18 @@ static int check_node(const struct job *job, struct error *err)
 {
     const struct detection *detection = &job->detection;
     const char *wanted = detection->node.value;
-    const char *version;
+    const char *version = "";
     struct buf line;
     int status = 0;
 
-    buf_init(&line, 256);
-    if (!probe(job, "node --version", &line)) {
+    buf_init(&line, 64);
+    if (probe(job, "node --version", &line))
+        version = buf_text(&line) + (*buf_text(&line) == 'v');
+    if (!*version) {
         error_set(err, CLASS_BUILD_FAILED, "node-missing", "the project needs Node, and this image has none on its PATH");
         status = error_hint(err, "run the job in the builder image node:%s",
                             detection->node_major.value ? detection->node_major.value : "20");
     } else {
-        version = line.data[0] == 'v' ? line.data + 1 : line.data;
         /* A default is nobody's wish: whatever Node is here will do. */
         if (wanted && strcmp(detection->node.from ? detection->node.from : "default", "default") != 0 &&
             !node_major_satisfies(version, wanted)) {

@@ -14,6 +14,8 @@ struct confinement {
 };
 /* In the child, between fork and exec: async-signal-safe calls only. 0 or an errno. */
 int confine_self(const struct confinement *confinement);
+/* In the parent, once it runs: what a child of our own uid cannot do before exec makes its /proc files its own again. */
+void confine_from_outside(pid_t pid);
 /* Words for the log. Appends. */
 void confine_describe(const struct confinement *confinement, struct buf *out);
 

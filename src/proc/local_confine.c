@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -13,9 +14,9 @@
 /* When memory runs out the kernel takes the child before it takes us, however large we are. */
 #define CHILD_OOM_SCORE "800"
 
-static void raise_oom_score(void)
+static void raise_oom_score(const char *path)
 {
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
     ssize_t ignored;
 
     if (fd < 0)
@@ -57,7 +58,7 @@ int confine_self(const struct confinement *confinement)
 {
     const struct rlimit no_core = {0, 0};
 
-    raise_oom_score();
+    raise_oom_score("/proc/self/oom_score_adj");
     setrlimit(RLIMIT_CORE, &no_core);
     if (confinement->drop_root) {
         drop_bounding_set();
@@ -67,6 +68,16 @@ int confine_self(const struct confinement *confinement)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
         return errno;
     return 0;
+}
+
+void confine_from_outside(pid_t pid)
+{
+    char path[64];
+
+    if (geteuid() == 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%ld/oom_score_adj", (long)pid);
+    raise_oom_score(path);
 }
 
 void confine_describe(const struct confinement *confinement, struct buf *out)

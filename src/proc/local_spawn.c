@@ -307,7 +307,10 @@ static int start(struct plan *plan, int report[2], const struct command *command
         return error_retryable(err, 0);
     }
     close_fd(&report[1]);
-    return await_exec(command, report[0], err);
+    if (await_exec(command, report[0], err))
+        return -1;
+    confine_from_outside(spawned->pid);
+    return 0;
 }
 
 int local_spawn(const struct executor_options *options, const struct command *command, struct spawned *spawned,

@@ -57,6 +57,8 @@ int reaper_new(struct reaper **out, struct loop *loop, struct error *err)
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGHUP);
     sigprocmask(SIG_BLOCK, &mask, &reaper->old_mask);
+    /* Inherited as ignored, it would make the kernel reap our children, and us wait for them for ever. */
+    signal(SIGCHLD, SIG_DFL);
     reaper->fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (reaper->fd < 0) {
         error_set_errno(err, CLASS_INTERNAL, "no-signalfd", errno, "cannot receive signals");

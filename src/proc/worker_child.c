@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -158,18 +157,6 @@ static int answer(struct worker *worker, json_t *value, struct error *err)
     return 1;
 }
 
-/* LeakSanitizer attaches to its own process at the end. */
-static void allow_leak_check(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
-#endif
-#endif
-}
-
 int worker_main(const struct worker_entry *entry, int in_fd, int out_fd)
 {
     struct worker worker = {.fd = out_fd};
@@ -178,13 +165,13 @@ int worker_main(const struct worker_entry *entry, int in_fd, int out_fd)
     int code;
 
     /* The request holds tokens: nobody with our uid may read our memory. */
-    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    memory_hide();
     signal(SIGPIPE, SIG_IGN);
     request = read_request(in_fd, &err);
     if (request)
         value = entry->run(&worker, request, &err);
     json_decref(request);
     code = answer(&worker, value, &err);
-    allow_leak_check();
+    memory_show_to_leak_check();
     return code;
 }
