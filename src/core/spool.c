@@ -70,6 +70,11 @@ struct spool *spool_new(const char *directory, int64_t limit_bytes)
     return spool;
 }
 
+void spool_limit(struct spool *spool, int64_t limit_bytes)
+{
+    spool->limit = limit_bytes;
+}
+
 void spool_free(struct spool *spool)
 {
     if (!spool)

@@ -64,6 +64,8 @@ struct spool_cursor {
  * never fails. */
 struct spool *spool_new(const char *directory, int64_t limit_bytes);
 void spool_free(struct spool *spool);
+/* Another limit from now on, e.g. when the job is known. What has been let in stays. */
+void spool_limit(struct spool *spool, int64_t limit_bytes);
 /* Assigns the sequence (from 1 on) and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */
 void spool_append(struct spool *spool, const struct record *record);
 /* Called after each append, to wake consumers. It must not append. */

@@ -256,6 +256,26 @@ static void test_limit(void **state)
     spool_free(spool);
 }
 
+static void test_limit_is_lowered(void **state)
+{
+    struct spool *spool = spool_new("/tmp", 1 << 20);
+    struct spool_cursor cursor;
+
+    (void)state;
+    append(spool, RECORD_OUTPUT, "before");
+    spool_limit(spool, 30);
+    append(spool, RECORD_OUTPUT, "after");
+    append(spool, RECORD_RESULT, "failed");
+    spool_cursor_init(&cursor, spool);
+    expect(&cursor, RECORD_OUTPUT, "before");
+    expect(&cursor, RECORD_GAP, "the log has reached its limit of 30 B: further output is left out");
+    expect(&cursor, RECORD_GAP, "1 lines (6 B) past the log's limit were left out");
+    expect(&cursor, RECORD_RESULT, "failed");
+    expect_end(&cursor);
+    spool_cursor_dispose(&cursor);
+    spool_free(spool);
+}
+
 static void test_limit_holds_for_empty_lines_and_our_own(void **state)
 {
     struct spool *spool = spool_new("/tmp", 24 * 1000);
@@ -448,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_long_text_is_cut_between_characters),
         cmocka_unit_test(test_on_append),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_is_lowered),
         cmocka_unit_test(test_limit_holds_for_empty_lines_and_our_own),
         cmocka_unit_test(test_memory_ring_counts_what_it_loses),
         cmocka_unit_test(test_file_that_cannot_grow),
