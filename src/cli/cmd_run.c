@@ -32,7 +32,8 @@ struct run {
     uid_t build_uid;
     gid_t build_gid;
     int self_fd;
-    int stopped_by; /* a signal that came before the job began */
+    bool stopped;   /* before the job began */
+    int stopped_by; /* by this signal */
 };
 
 static int parse_id(const char *text, unsigned *id)
@@ -83,8 +84,10 @@ static void on_early_stop(void *context, int signal_number, bool genuine, pid_t 
     struct run *run = context;
 
     (void)sender;
-    if (genuine && !run->stopped_by)
-        run->stopped_by = signal_number;
+    if (!genuine || run->stopped)
+        return;
+    run->stopped = true;
+    run->stopped_by = signal_number;
 }
 
 static const char *workspace_parent(const struct run *run, const struct cli_call *call)
@@ -139,7 +142,16 @@ static void on_secret(void *context, const char *value)
     redactor_add(context, value, strlen(value));
 }
 
-static int load(struct run *run, struct spec *spec, struct error *err)
+/* Each line an error of its own; takes the text apart. */
+static void log_lines(const struct run *run, char *text)
+{
+    char *line, *rest;
+
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        log_error(run->log, "%s", line);
+}
+
+static int load(struct run *run, struct spec *spec, bool *listed, struct error *err)
 {
     struct problems problems = {0};
     struct strings warnings = {0};
@@ -150,35 +162,33 @@ static int load(struct run *run, struct spec *spec, struct error *err)
 
     for (i = 0; i < warnings.len; i++)
         log_warning(run->log, "%s", warnings.items[i]);
+    *listed = problems.len > 0;
     if (problems.len) {
-        char *line, *rest;
-
         buf_init(&text, 256 * 1024);
         problems_print(&problems, name, &text);
-        for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-            log_error(run->log, "%s", line);
+        log_lines(run, text.data);
         buf_dispose(&text);
     }
-    if (status == 0 && run->stopped_by)
-        status = error_set(err, run->stopped_by == SIGINT ? CLASS_CANCELLED : CLASS_INTERRUPTED,
-                           run->stopped_by == SIGINT ? "cancelled" : "interrupted", "stopped before the job began");
+    if (status && run->stopped_by == SIGINT && err->class == CLASS_INTERRUPTED)
+        error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT before the job began");
     problems_dispose(&problems);
     strings_dispose(&warnings);
     free(name);
     return status;
 }
 
-/* Ends a job that never began. */
-static void fail(struct run *run, const struct error *err)
+/* Ends a job that never began. `listed`: the mistakes that the message lists have been logged one by one. */
+static void fail(struct run *run, const struct error *err, bool listed)
 {
+    CLEANUP_FREE char *message = xstrdup(err->message);
     struct buf text;
 
     run->result.error = *err;
     run->result.finished_ms = clock_wall_ms();
     if (!run->result.id && run->setup.default_id)
         run->result.id = xstrdup(run->setup.default_id);
-    /* A message of several lines lists mistakes that have been logged one by one. */
-    log_error(run->log, "%.*s", (int)strcspn(err->message, "\n"), err->message);
+    if (!listed)
+        log_lines(run, message);
     if (*err->hint)
         log_error(run->log, "try: %s", err->hint);
     buf_init(&text, 64 * 1024);
@@ -191,6 +201,7 @@ static void run_job(struct run *run, const struct cli_call *call)
 {
     struct spec spec = {0};
     struct error err;
+    bool listed;
     struct job_options options = {
         .loop = run->setup.loop,
         .reaper = run->reaper,
@@ -212,11 +223,12 @@ static void run_job(struct run *run, const struct cli_call *call)
     };
 
     credentials_on_secret(run->setup.credentials, on_secret, run->redactor);
-    if (load(run, &spec, &err)) {
-        fail(run, &err);
+    if (load(run, &spec, &listed, &err)) {
+        fail(run, &err, listed);
         spec_dispose(&spec);
         return;
     }
+    options.stop_signal = run->stopped_by;
     job_run(&options, &spec, &run->result);
 }
 
@@ -242,15 +254,21 @@ static void dispose(struct run *run)
 static int run_command(const struct cli_call *call)
 {
     struct run run = {.self_fd = -1};
-    struct error err;
+    struct error err, setup_err;
+    bool unfit;
     int status;
 
     result_init(&run.result);
-    if (setup_init(&run.setup, call, NULL, &err) || choose_user(&run, call, &err) || parse_budget(&run, call, &err) ||
-        start(&run, call, &err)) {
+    unfit = setup_init(&run.setup, call, NULL, &setup_err) != 0;
+    run.setup.stop = &run.stopped;
+    if (choose_user(&run, call, &err) || parse_budget(&run, call, &err) || start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
-        run_job(&run, call);
+        /* What surrounds the job is wrong: that has a result too. */
+        if (unfit)
+            fail(&run, &setup_err, false);
+        else
+            run_job(&run, call);
         console_drain(run.console, DRAIN_MS);
         status = result_exit_code(&run.result);
     }

@@ -105,25 +105,26 @@ static int apply_profile(struct setup *setup, struct error *err)
 int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err)
 {
     struct http_options options;
+    int status;
 
     memset(setup, 0, sizeof *setup);
     setup->call = call;
     setup->pid1 = getpid() == 1;
     setup->profile = cli_value(call, "profile");
-    if (load_operator_file(setup, err) || load_environment(setup, env_file, err))
-        return -1;
-    if (apply_profile(setup, err))
-        return -1;
+    setup->loop = loop_new();
+    status = load_environment(setup, env_file, err) || load_operator_file(setup, err) || apply_profile(setup, err);
     platform_init(&setup->platform, &setup->env, setup->has_operator_file ? &setup->operator_file : NULL,
                   setup->profile != NULL);
+    /* Also of a job that cannot begin: its result names it. */
+    setup->default_id = make_default_id(&setup->platform);
+    if (status)
+        return -1;
     options = (struct http_options){.ca_bundle = setup->platform.ca_bundle,
                                     .proxy = setup->platform.proxy,
                                     .http_proxy = setup->platform.http_proxy,
                                     .no_proxy = setup->platform.no_proxy};
-    setup->loop = loop_new();
     setup->client = http_client_new(setup->loop, &options);
     setup->credentials = credentials_provider_new(&setup->platform.credentials, setup->client);
-    setup->default_id = make_default_id(&setup->platform);
     return 0;
 }
 
@@ -152,6 +153,7 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
     struct load_source source = {
         .path = setup->call->operands_len ? setup->call->operands[0] : NULL,
         .job = env_get(&setup->env, "CAISSON_JOB"),
+        .stop = setup->stop,
     };
     struct buf text;
     int status;

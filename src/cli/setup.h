@@ -18,6 +18,7 @@ struct setup {
     bool has_operator_file;
     bool pid1;
     const char *profile;          /* NULL: none */
+    const bool *stop;             /* ends the wait for a spec; NULL: nothing does */
     struct profile_job profile_job;
     struct platform platform;
     struct loop *loop;

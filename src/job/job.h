@@ -33,6 +33,7 @@ struct job_options {
     uid_t build_uid;
     gid_t build_gid;
     bool pid1, profile;
+    int stop_signal; /* one that came while the spec was awaited; 0: none */
     int64_t stop_budget_ms;
 };
 

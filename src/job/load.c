@@ -28,12 +28,48 @@ static int load_file(const char *path, struct buf *text, struct error *err)
     return error_hint(err, "give an existing file, - for standard input, or the spec in CAISSON_JOB");
 }
 
-static int load_stdin(struct buf *text, struct error *err)
+static int stopped(struct error *err)
+{
+    error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped while the job spec was awaited");
+    return error_retryable(err, 0);
+}
+
+static bool is_stopped(const bool *stop)
+{
+    return stop && *stop;
+}
+
+static void on_readable(void *context, int events)
+{
+    bool *ready = context;
+
+    (void)events;
+    *ready = true;
+}
+
+/* A person types, or a pipe's other end takes its time: a stop is heard meanwhile. */
+static void await_stdin(struct loop *loop, const bool *stop)
+{
+    bool ready = false;
+    struct loop_watch *watch = loop_watch(loop, STDIN_FILENO, LOOP_READ, on_readable, &ready);
+
+    while (!ready && !is_stopped(stop))
+        loop_run_once(loop, -1);
+    loop_unwatch(watch);
+}
+
+static int load_stdin(struct loop *loop, const bool *stop, struct buf *text, struct error *err)
 {
     char block[16 * 1024];
     ssize_t got;
 
-    while ((got = read(STDIN_FILENO, block, sizeof block)) != 0) {
+    for (;;) {
+        await_stdin(loop, stop);
+        if (is_stopped(stop))
+            return stopped(err);
+        got = read(STDIN_FILENO, block, sizeof block);
+        if (got == 0)
+            return 0;
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -42,10 +78,41 @@ static int load_stdin(struct buf *text, struct error *err)
         if (buf_add(text, block, (size_t)got))
             return too_large("standard input", err);
     }
-    return 0;
 }
 
-static int get_https(const char *url, const char *name, struct http_client *client, struct buf *text,
+struct answer {
+    bool done, failed;
+    struct error error;
+};
+
+static void on_answer(void *context, const struct error *error)
+{
+    struct answer *answer = context;
+
+    answer->done = true;
+    answer->failed = error != NULL;
+    if (error)
+        answer->error = *error;
+}
+
+static int perform(struct http_client *client, const struct http_request *request, const bool *stop,
+                   struct http_response *response, struct error *err)
+{
+    struct answer answer = {0};
+    struct http_transfer *transfer = http_start(client, request, response, on_answer, &answer);
+
+    while (!answer.done && !is_stopped(stop))
+        loop_run_once(http_client_loop(client), -1);
+    if (!answer.done) {
+        http_cancel(transfer);
+        return stopped(err);
+    }
+    if (answer.failed)
+        *err = answer.error;
+    return answer.failed ? -1 : 0;
+}
+
+static int get_https(const char *url, const char *name, struct http_client *client, const bool *stop, struct buf *text,
                      struct error *err)
 {
     struct http_request request;
@@ -56,8 +123,10 @@ static int get_https(const char *url, const char *name, struct http_client *clie
     http_response_init(&response);
     request.max_response = SPEC_TEXT_MAX;
     request.timeout_ms = 30 * 1000;
-    status = http_perform(client, &request, &response, err);
-    if (status) {
+    status = perform(client, &request, stop, &response, err);
+    if (status && strcmp(err->reason, "response-too-large") == 0) {
+        too_large(name, err);
+    } else if (status) {
         error_context(err, "fetching the job spec from %s", name);
     } else if (response.status / 100 != 2) {
         bool passing = response.status >= 500 || response.status == 429;
@@ -75,34 +144,39 @@ static int get_https(const char *url, const char *name, struct http_client *clie
     return status;
 }
 
-static int load_https(const char *url, const char *name, struct http_client *client, struct buf *text,
-                      struct error *err)
+static int load_https(const char *url, const char *name, struct http_client *client, const bool *stop,
+                      struct buf *text, struct error *err)
 {
     struct retry retry = {.max_attempts = 4, .base_ms = 500, .cap_ms = 5000};
     int64_t wait_ms;
 
     for (;;) {
         buf_reset(text);
-        if (get_https(url, name, client, text, err) == 0)
+        if (get_https(url, name, client, stop, text, err) == 0)
             return 0;
         wait_ms = retry_next(&retry, err);
         if (wait_ms < 0)
             return -1;
-        loop_sleep(http_client_loop(client), wait_ms, NULL);
+        loop_sleep(http_client_loop(client), wait_ms, stop);
+        if (is_stopped(stop))
+            return stopped(err);
     }
 }
 
 static int load_s3(const char *uri, const struct platform *platform, struct http_client *client,
-                   struct credentials_provider *credentials, struct buf *text, struct error *err)
+                   struct credentials_provider *credentials, const bool *stop, struct buf *text, struct error *err)
 {
     struct deliver deliver = {.client = client,
                               .credentials = credentials,
                               .region = platform->region,
                               .endpoint = platform->endpoint,
-                              .path_style = platform->path_style};
+                              .path_style = platform->path_style,
+                              .stop = stop};
 
     if (deliver_fetch(&deliver, uri, text, err) == 0)
         return 0;
+    if (strcmp(err->reason, "response-too-large") == 0)
+        return too_large(uri, err);
     if (strcmp(err->reason, "no-such-key") == 0 || strcmp(err->reason, "no-such-bucket") == 0)
         err->class = CLASS_SPEC_NOT_FOUND;
     return error_context(err, "fetching the job spec");
@@ -115,7 +189,7 @@ int load_text(const struct load_source *source, const struct platform *platform,
 
     if (source->path && strcmp(source->path, "-") == 0) {
         *name = xstrdup("standard input");
-        return load_stdin(text, err);
+        return load_stdin(http_client_loop(client), source->stop, text, err);
     }
     if (source->path) {
         *name = xstrdup(source->path);
@@ -127,13 +201,13 @@ int load_text(const struct load_source *source, const struct platform *platform,
     }
     if (strncmp(job, "s3://", 5) == 0) {
         *name = xstrdup(job);
-        return load_s3(job, platform, client, credentials, text, err);
+        return load_s3(job, platform, client, credentials, source->stop, text, err);
     }
     if (strncmp(job, "https://", 8) == 0) {
         /* The query of a presigned URL is a credential: it stays out of every message. */
         *name = url_without_userinfo(job);
         (*name)[strcspn(*name, "?#")] = '\0';
-        return load_https(job, *name, client, text, err);
+        return load_https(job, *name, client, source->stop, text, err);
     }
     if (strncmp(job, "http://", 7) == 0) {
         *name = xstrdup("CAISSON_JOB");

@@ -141,6 +141,8 @@ static int run_steps(struct job *job, struct error *err)
 {
     const struct step *step;
 
+    if (job->stopping)
+        return stop_error(job, err);
     if (job_secrets(job, err) || job_workspace_make(job, err))
         return -1;
     for (step = job_steps; step->name; step++)
@@ -251,7 +253,10 @@ void job_run(const struct job_options *options, struct spec *spec, struct result
     reaper_on_stop(options->reaper, on_signal, &job);
     if (job.spec.timeout_ms)
         job.limit = loop_timer_start(options->loop, job.spec.timeout_ms, on_time_limit, &job);
+    spool_limit(options->spool, job.spec.limits.log_bytes);
     announce(&job);
+    if (options->stop_signal)
+        job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
     if (run_steps(&job, &err))
         result->error = err;
     loop_timer_stop(job.limit);

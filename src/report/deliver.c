@@ -64,6 +64,11 @@ static int perform_until(const struct deliver *deliver, struct s3 *s3, struct s3
     while (!waiting.done) {
         int64_t left = deliver->deadline_ms ? deliver->deadline_ms - clock_monotonic_ms() : 60 * 1000;
 
+        if (deliver->stop && *deliver->stop) {
+            s3_cancel(operation);
+            error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped during %s", call->method);
+            return error_retryable(err, 0);
+        }
         if (left <= 0) {
             s3_cancel(operation);
             uri = s3_uri(s3, call->key);

@@ -12,6 +12,7 @@ struct deliver {
     bool path_style;
     int max_attempts;                           /* 0: 5 */
     int64_t deadline_ms;                        /* clock_monotonic_ms; given up then; 0: none */
+    const bool *stop;                           /* given up when it turns true; NULL: never */
 };
 
 /* 0 or the error (CLASS_PLATFORM, or CLASS_CREDENTIALS). */
