@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +238,10 @@ static void dispose(struct run *run)
     console_free(run->console);
     if (run->executor)
         executor_free(run->executor);
+    /* The result is out: a signal that comes now, or waits since, must not give another exit code than it says. */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     if (run->reaper)
         reaper_free(run->reaper);
     if (run->log)
