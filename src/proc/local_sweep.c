@@ -39,17 +39,18 @@ static void on_helper_end(void *context, int status, const struct rusage *usage)
     ((struct helper *)context)->done = true;
 }
 
-static int run_helper(const struct executor_options *options, struct error *err)
+/* False when there is no room for one more process. */
+static bool run_helper(const struct executor_options *options)
 {
     struct helper helper = {.pid = fork()};
 
     if (helper.pid < 0)
-        return error_set_errno(err, CLASS_INTERNAL, "fork-failed", errno, "cannot start the process that ends others");
+        return false;
     if (helper.pid == 0)
         kill_all_as(options->build_uid, options->build_gid);
     reaper_watch(options->reaper, helper.pid, on_helper_end, &helper);
     loop_run_until(options->loop, &helper.done);
-    return 0;
+    return true;
 }
 
 /* ---- what is left ---- */
@@ -103,19 +104,25 @@ static int find_left(const struct sweep *sweep, struct processes *left, struct e
     return 0;
 }
 
-static int kill_left(const struct sweep *sweep, const struct processes *left, struct error *err)
+static void kill_each(const struct processes *left)
 {
     size_t i;
 
+    for (i = 0; i < left->len; i++)
+        kill(left->items[i].pid, SIGKILL);
+}
+
+static void kill_left(const struct sweep *sweep, const struct processes *left)
+{
     switch (sweep->mode) {
-    case SWEEP_BY_UID: return run_helper(sweep->options, err);
-    case SWEEP_ALL: kill(-1, SIGKILL); return 0;
-    case SWEEP_DESCENDANTS:
-        for (i = 0; i < left->len; i++)
-            kill(left->items[i].pid, SIGKILL);
-        return 0;
+    case SWEEP_BY_UID:
+        /* A fork bomb that has taken all the container's processes: each that goes makes room for the helper. */
+        if (!run_helper(sweep->options))
+            kill_each(left);
+        return;
+    case SWEEP_ALL: kill(-1, SIGKILL); return;
+    case SWEEP_DESCENDANTS: kill_each(left); return;
     }
-    return 0;
 }
 
 int local_sweep(const struct executor_options *options, const struct command *command, const struct processes *before,
@@ -138,10 +145,7 @@ int local_sweep(const struct executor_options *options, const struct command *co
         none = left.len == 0 && !(first && sweep.mode != SWEEP_DESCENDANTS);
         if (none || clock_monotonic_ms() >= limit_ms)
             break;
-        if (kill_left(&sweep, &left, err)) {
-            processes_dispose(&left);
-            return -1;
-        }
+        kill_left(&sweep, &left);
         processes_dispose(&left);
         loop_run_once(options->loop, first ? 0 : SWEEP_LOOK_MS);
         first = false;
