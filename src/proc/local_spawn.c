@@ -99,12 +99,14 @@ static void close_from(int first)
 
 static void restore_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    /* The kernel's own struct, all zero: SIG_DFL. Libraries keep 32 to 34 for themselves and refuse them, yet whoever
+     * started us by posix_spawn may have left them ignored. */
+    static const uint64_t as_default[4];
     sigset_t none;
     int number;
 
-    for (number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL); /* fails for SIGKILL and the like, which are as they should be */
+    for (number = 1; number < NSIG; number++) /* fails for SIGKILL and SIGSTOP, which are as they should be */
+        syscall(SYS_rt_sigaction, number, as_default, NULL, sizeof as_default[0]);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
