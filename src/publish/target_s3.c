@@ -14,6 +14,7 @@
 #define STAMP_HEADER "x-amz-meta-caisson"
 #define PART_STEP ((int64_t)1 << 20)
 #define DRAIN_MS 3000
+#define PARTS_AT_ONCE 16 /* of one large file: as many as an upload of many files begins with */
 
 /* What a call of ours has under way. */
 struct s3_handle {
@@ -152,7 +153,7 @@ static void start_upload(struct s3_handle *handle, const struct tree_file *file)
     options.fd = handle->fd;
     options.size = file->content.size;
     options.part_size = part_size_of(file, form);
-    options.concurrency = file->content.size < TREE_LARGE ? 1 : 8;
+    options.concurrency = file->content.size < TREE_LARGE ? 1 : PARTS_AT_ONCE;
     options.part_sha256 = form ? NULL : (const char(*)[SHA256_HEX_SIZE])file->part_sha256;
     handle->upload = s3_upload_start(handle->target->s3, &options, on_upload_done, handle);
 }
