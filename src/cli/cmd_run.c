@@ -30,6 +30,7 @@ struct run {
     struct console *console;
     struct result result;
     int64_t stop_budget_ms;
+    int64_t end_by_ms; /* of a job that was stopped: the end of its budget; 0: not stopped */
     uid_t build_uid;
     gid_t build_gid;
     int self_fd;
@@ -230,7 +231,15 @@ static void run_job(struct run *run, const struct cli_call *call)
         return;
     }
     options.stop_signal = run->stopped_by;
-    job_run(&options, &spec, &run->result);
+    run->end_by_ms = job_run(&options, &spec, &run->result);
+}
+
+/* A reader who does not read gets some time, but not more than the stop budget leaves. */
+static void drain(const struct run *run)
+{
+    int64_t left = run->end_by_ms ? run->end_by_ms - clock_monotonic_ms() : DRAIN_MS;
+
+    console_drain(run->console, left < 0 ? 0 : left < DRAIN_MS ? left : DRAIN_MS);
 }
 
 static void dispose(struct run *run)
@@ -274,7 +283,7 @@ static int run_command(const struct cli_call *call)
             fail(&run, &setup_err, false);
         else
             run_job(&run, call);
-        console_drain(run.console, DRAIN_MS);
+        drain(&run);
         status = result_exit_code(&run.result);
     }
     dispose(&run);

@@ -6,7 +6,7 @@
 #include "job/job.h"
 #include "report/deliver.h"
 
-#define DELIVER_LIMIT_MS (60 * 1000)
+#define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
 
 /* The S3 of a bucket that an artifact names is the artifact's; else what surrounds the job. */
 static void choose_s3(const struct job *job, const char *to, struct deliver *deliver)
@@ -30,7 +30,6 @@ static void choose_s3(const struct job *job, const char *to, struct deliver *del
 static struct deliver prepare(const struct job *job, const char *to)
 {
     const struct platform *platform = job->options->platform;
-    int64_t now = clock_monotonic_ms();
     struct deliver deliver = {
         .client = job->options->client,
         .credentials = job->options->credentials,
@@ -38,7 +37,7 @@ static struct deliver prepare(const struct job *job, const char *to)
         .endpoint = platform->endpoint,
         .path_style = platform->path_style,
         .max_attempts = 3,
-        .deadline_ms = job->stopping ? job->stop_deadline_ms : now + DELIVER_LIMIT_MS,
+        .deadline_ms = &job->deliver_deadline_ms,
     };
 
     choose_s3(job, to, &deliver);
@@ -63,6 +62,8 @@ void job_deliver(struct job *job)
     struct deliver deliver;
     struct error err;
 
+    if (!job->stopping)
+        job->deliver_deadline_ms = clock_monotonic_ms() + DELIVER_LIMIT_MS;
     if (job->spec.log)
         job->result->log_url = xstrdup(job->spec.log);
     /* The result goes first: it is what someone waits for, and the budget may end. */

@@ -54,14 +54,15 @@ struct job {
     char *git_username, *git_password;
     enum stop_kind stop;
     bool stopping;      /* stop != STOP_NONE: for waits */
-    int64_t stop_deadline_ms; /* monotonic: end of the stop budget */
+    int64_t stop_deadline_ms; /* monotonic: end of the stop budget; 0: not stopped */
+    int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
     bool committing;    /* the publisher has passed the point of no return */
     int64_t free_at_start, peak_disk_bytes; /* of the workspace's file system */
     struct loop_timer *limit, *disk_watch;
 };
 
-/* Takes the spec. Fills the result. */
-void job_run(const struct job_options *options, struct spec *spec, struct result *result);
+/* Takes the spec. Fills the result. Returns when the stop budget ends (monotonic ms); 0: the job was not stopped. */
+int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result);
 
 /* A stop request, e.g. from a signal: ends what runs, unless the publisher is past its point of no return. */
 void job_stop(struct job *job, enum stop_kind kind);

@@ -59,7 +59,8 @@ void job_stop(struct job *job, enum stop_kind kind)
     job->stop = kind;
     job->stopping = true;
     job->stop_deadline_ms = now + job->options->stop_budget_ms;
-    /* A quarter of the budget is kept for the result, the log and the last lines. */
+    /* A quarter of the budget is kept for the result and the log, and of that a quarter for the last lines. */
+    job->deliver_deadline_ms = now + job->options->stop_budget_ms * 15 / 16;
     executor_stop(job->options->executor, now + job->options->stop_budget_ms * 3 / 4);
 }
 
@@ -242,7 +243,7 @@ static void dispose(struct job *job)
     free(job->package_bin);
 }
 
-void job_run(const struct job_options *options, struct spec *spec, struct result *result)
+int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
     struct job job = {.options = options, .spec = *spec, .result = result};
     struct task_metadata *metadata = task_metadata_start(options->loop, options->platform->task_metadata);
@@ -268,7 +269,10 @@ void job_run(const struct job_options *options, struct spec *spec, struct result
     redact_result(&job);
     summarize(&job);
     job_deliver(&job);
-    job_workspace_remove(&job);
+    /* A container that is being stopped takes its files along: removing them would only cost the budget. */
+    if (!(job.stopping && options->pid1))
+        job_workspace_remove(&job);
     reaper_on_stop(options->reaper, NULL, NULL);
     dispose(&job);
+    return job.stop_deadline_ms;
 }

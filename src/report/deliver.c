@@ -62,7 +62,7 @@ static int perform_until(const struct deliver *deliver, struct s3 *s3, struct s3
     CLEANUP_FREE char *uri = NULL;
 
     while (!waiting.done) {
-        int64_t left = deliver->deadline_ms ? deliver->deadline_ms - clock_monotonic_ms() : 60 * 1000;
+        int64_t left = deliver->deadline_ms ? *deliver->deadline_ms - clock_monotonic_ms() : 60 * 1000;
 
         if (deliver->stop && *deliver->stop) {
             s3_cancel(operation);
@@ -72,7 +72,7 @@ static int perform_until(const struct deliver *deliver, struct s3 *s3, struct s3
         if (left <= 0) {
             s3_cancel(operation);
             uri = s3_uri(s3, call->key);
-            return error_set(err, CLASS_PLATFORM, "out-of-time", "%s %s was not done within the stop budget",
+            return error_set(err, CLASS_PLATFORM, "out-of-time", "%s %s was not done in the time that was left",
                              call->method, uri);
         }
         loop_run_once(http_client_loop(deliver->client), left);

@@ -11,7 +11,8 @@ struct deliver {
     const char *region, *endpoint;              /* borrowed; NULL: AWS's own */
     bool path_style;
     int max_attempts;                           /* 0: 5 */
-    int64_t deadline_ms;                        /* clock_monotonic_ms; given up then; 0: none */
+    const int64_t *deadline_ms;                 /* clock_monotonic_ms; given up then, and a stop may bring it nearer;
+                                                 * NULL: none */
     const bool *stop;                           /* given up when it turns true; NULL: never */
 };
 

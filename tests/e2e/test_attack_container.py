@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from bed import s3
+from bed.world import JOBS_BUCKET
+
 PIDS = "/sys/fs/cgroup/pids"
 
 
@@ -44,3 +47,32 @@ def test_a_fork_bomb_that_takes_every_process_is_ended(bed, few_processes):
     ended = bed.finish(task, 60)
     assert ended.code in (0, 35), ended  # a shell that cannot fork fails
     assert "left-over" in ended.text
+
+
+def test_a_stop_while_the_log_hangs_is_obeyed(bed):
+    """The job is done, S3 does not answer for its log: a stop must not wait for the minute that this may take."""
+    spec = bed.commands("mkdir dist; echo x >dist/index.html", log=f"s3://{JOBS_BUCKET}/hanging/log.gz")
+    hold = bed.gate.add(s3.Hold(lambda seen: seen.bucket == JOBS_BUCKET and seen.key == "hanging/log.gz", times=None))
+    task = bed.start(spec, arguments=["--stop-budget", "4s"])
+    assert hold.reached.wait(30), task.text()
+    task.signal("TERM")
+    at = time.monotonic()
+    ended = bed.finish(task)
+    assert time.monotonic() - at < 4.5, ended
+    hold.release()
+    assert ended.code == 0 and ended.result["status"] == "succeeded", ended
+
+
+def test_the_budget_holds_when_nothing_answers_any_more(bed):
+    """A build that ignores the signal, S3 that hangs for the result, and nobody who reads the log."""
+    spec = bed.commands("trap '' TERM; seq 100000; echo done-$((40 + 2)) >&2; sleep 60",
+                        log=f"s3://{JOBS_BUCKET}/hanging/log.gz")
+    hold = bed.gate.add(s3.Hold(lambda seen: seen.bucket == JOBS_BUCKET, times=None))
+    task = bed.start(spec, arguments=["--stop-budget", "6s"], read_output=False)
+    time.sleep(3)
+    task.signal("TERM")
+    at = time.monotonic()
+    code = task.wait(60)
+    hold.release()
+    assert code == 143
+    assert time.monotonic() - at < 6.5
