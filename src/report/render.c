@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/utf8.h"
 
 int log_format_parse(const char *name, enum log_format *format)
 {
@@ -39,10 +40,27 @@ static const struct {
     [RECORD_GAP] = {"gap", "warning: ", "\xe2\x9a\xa0\xef\xb8\x8f ", "33"},
     [RECORD_RESULT] = {"result", "result ", "result ", ""},
 };
+#define JSON_TEXT_MAX ((size_t)SPOOL_LINE_MAX) /* escaped; with what stands around it a line stays below 16 KiB */
 #define MARK_SUCCESS "\xe2\x9c\x85 "
 #define MARK_FAILURE "\xe2\x9d\x8c "
 
-static void render_json(const struct record *record, struct buf *out)
+/* How much of the text fits once it is escaped: a record of quotes alone would be twice its size. */
+static size_t cut_escaped(struct view text)
+{
+    size_t size = 0;
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        size += c == '"' || c == '\\' ? 2 : c < 0x20 ? 6 : 1;
+        if (size > JSON_TEXT_MAX)
+            return utf8_cut(text, i);
+    }
+    return text.len;
+}
+
+static void render_json_line(const struct record *record, struct view part, bool continued, struct buf *out)
 {
     CLEANUP_JSON json_t *line = json_object();
     char time[CLOCK_TEXT_SIZE];
@@ -63,11 +81,26 @@ static void render_json(const struct record *record, struct buf *out)
     if (record->kind == RECORD_RESULT)
         json_object_set_new(line, "result", json_loads(record->text, 0, NULL));
     else
-        json_put_text(line, "text", record->text);
+        json_object_set_new(line, "text", json_stringn(part.data, part.len));
+    if (continued)
+        json_object_set_new(line, "continued", json_true());
     text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (text)
         buf_addf(out, "%s\n", text);
     free(text);
+}
+
+/* A record that is too long for a line takes several, of one sequence; all but the last say "continued". */
+static void render_json(const struct record *record, struct buf *out)
+{
+    struct view rest = view_of(record->text);
+    struct view part;
+
+    do {
+        part = (struct view){rest.data, cut_escaped(rest)};
+        rest = (struct view){rest.data + part.len, rest.len - part.len};
+        render_json_line(record, part, rest.len > 0 && record->kind != RECORD_RESULT, out);
+    } while (rest.len > 0 && record->kind != RECORD_RESULT);
 }
 
 /* The build's own colours would bleed into files and other lines. */

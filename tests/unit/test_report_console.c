@@ -93,6 +93,74 @@ static void test_json(void **state)
     buf_dispose(&out);
 }
 
+/* A heading for each step, its lines beneath it, colours of the build's own kept, and no machine's line. */
+static void test_terminal(void **state)
+{
+    struct render render = {.format = LOG_TERMINAL, .colour = true};
+    struct record record = make(RECORD_STEP_BEGIN, "build");
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    render_record(&render, &record, &out);
+    record = make(RECORD_OUTPUT, "\033[32mgreen");
+    render_record(&render, &record, &out);
+    record = make(RECORD_WARNING, "look here");
+    render_record(&render, &record, &out);
+    record = make(RECORD_RESULT, "{}");
+    render_record(&render, &record, &out);
+    record = make(RECORD_STEP_END, "build");
+    record.ok = true;
+    record.duration_ms = 1500;
+    render_record(&render, &record, &out);
+    assert_string_equal(buf_text(&out), "\033[1;36m==> build\033[0m\n"
+                                        "    \033[32mgreen\033[0m\n"
+                                        "    \033[33mwarning: look here\033[0m\n"
+                                        "\033[32mbuild done in 1.5s\033[0m\n");
+    buf_dispose(&out);
+}
+
+/* The log driver cuts lines at 16 KiB, and a cut object is none. */
+static void test_json_lines_are_short_however_escaped(void **state)
+{
+    static const char *const units[] = {"\"", "\\", "\x1b", "\xc3\xbc", "a"};
+    struct render render = {.format = LOG_JSON};
+    char text[15901];
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(units); i++) {
+        size_t unit = strlen(units[i]);
+        struct record record;
+        struct buf out, whole;
+        char *line, *rest;
+        bool continued = true;
+
+        for (j = 0; j + unit < sizeof text; j += unit)
+            memcpy(text + j, units[i], unit);
+        text[j] = '\0';
+        record = make(RECORD_OUTPUT, text);
+        buf_init(&out, 1 << 20);
+        buf_init(&whole, 1 << 20);
+        render_record(&render, &record, &out);
+        for (line = strtok_r(out.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+            json_t *object = json_loads(line, 0, NULL);
+
+            assert_true(strlen(line) < 16 * 1024);
+            assert_non_null(object);
+            assert_true(continued);
+            continued = json_is_true(json_object_get(object, "continued"));
+            assert_int_equal(json_int(object, "sequence", 0), 7);
+            buf_adds(&whole, json_text(object, "text", ""));
+            json_decref(object);
+        }
+        assert_false(continued);
+        assert_string_equal(buf_text(&whole), text);
+        buf_dispose(&out);
+        buf_dispose(&whole);
+    }
+}
+
 static void test_json_result_is_an_object(void **state)
 {
     struct render render = {.format = LOG_JSON};
@@ -193,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_emoji),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_json_lines_are_short_however_escaped),
         cmocka_unit_test(test_json_result_is_an_object),
         cmocka_unit_test(test_reader_that_never_reads),
         cmocka_unit_test(test_everything_arrives),
