@@ -24,6 +24,10 @@ static int load_file(const char *path, struct buf *text, struct error *err)
         return 0;
     if (code == -EFBIG)
         return too_large(path, err);
+    if (code == -EINVAL) {
+        error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found", "the job spec %s is not a regular file", path);
+        return error_hint(err, "give a pipe as standard input: caisson run - < %.100s", path);
+    }
     error_set_errno(err, CLASS_SPEC_NOT_FOUND, "spec-not-found", -code, "reading the job spec %s", path);
     return error_hint(err, "give an existing file, - for standard input, or the spec in CAISSON_JOB");
 }
