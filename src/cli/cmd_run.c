@@ -65,6 +65,8 @@ static int choose_user(struct run *run, const struct cli_call *call, struct erro
         return error_hint(err, "caisson help run");
     }
     entry = wanted ? getpwuid(id) : getpwnam("node");
+    if (entry && entry->pw_uid == 0) /* an image may call root anything */
+        entry = NULL;
     run->build_uid = entry ? entry->pw_uid : id;
     run->build_gid = entry ? entry->pw_gid : id;
     return 0;

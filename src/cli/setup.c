@@ -147,7 +147,8 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
     struct spec_context context = {
         .operator_file = setup->has_operator_file ? &setup->operator_file : NULL,
         .default_id = setup->default_id,
-        .pid1 = setup->pid1,
+        /* Where the task definition puts an init before us we are root in a container all the same. */
+        .pid1 = setup->pid1 || setup->platform.task_metadata,
         .now_ms = clock_wall_ms(),
     };
     struct load_source source = {

@@ -119,3 +119,14 @@ def test_a_build_of_our_own_uid_cannot_look_into_us(program, local, open_path):
     assert (out / "environ").read_bytes() == b"" and (out / "fd").read_bytes() == b""
     assert "Permission denied" in (out / "mem").read_text()
     assert (out / "score").read_text() == "800\n"
+
+
+def test_in_a_task_with_an_init_the_rules_of_pid_1_hold(caisson):
+    """`initProcessEnabled` puts an init before us: we are root in the task all the same, and its files are not the job's."""
+    spec = {"version": 1, "project": "shop", "source": {"repository": "https://git.example.test/user/repo"},
+            "build": {"builder": "none"}, "artifacts": [{"to": "file:/etc/"}],
+            "secrets": {"KEYS": {"file": "/proc/1/environ"}}}
+    told = caisson("validate", "-", input=json.dumps(spec),
+                   environment={"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123456789abcdef-1"})
+    assert told.returncode == 10
+    assert "artifacts[0].to" in told.stdout + told.stderr and "secrets.KEYS.file" in told.stdout + told.stderr
