@@ -147,7 +147,8 @@ struct spec_context {
     const char *name;                          /* of the document, for messages: "job.yaml", "CAISSON_JOB", "-" */
     const struct operator_file *operator_file; /* NULL: none */
     const char *default_id;                    /* the ECS task's id, or a made one */
-    bool pid1;      /* of a container, or in an ECS task: file: targets need the operator's word, file: secrets lie beneath folders */
+    bool pid1;      /* of a container, or in an ECS task: file: targets need the operator's word, file: secrets lie
+                     * beneath folders */
     int64_t now_ms; /* wall time: a created_at in the future is refused */
 };
 
