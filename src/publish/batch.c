@@ -230,6 +230,7 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
     size_t i;
     int result = 0;
 
+    batch->quickest_ms = INT64_MAX; /* a HEAD is quicker than a PUT: each run has its own measure */
     run.slots_len = len < (size_t)batch->target->max_concurrency ? len : (size_t)batch->target->max_concurrency;
     run.slots = xcalloc(run.slots_len + 1, sizeof *run.slots);
     for (i = 0; i < run.slots_len; i++) {
