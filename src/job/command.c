@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "job/job.h"
 
 #define TAIL_MAX (16 * 1024)
@@ -45,6 +46,34 @@ static bool tail_matches(const struct buf *tail, const char *pattern)
     "ECONNRESET|ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|EPIPE|ERR_SOCKET_TIMEOUT|"                 \
     "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                         \
     "(npm (error|ERR!)|ERR_PNPM_FETCH_|Request failed|Response Code|code E)[^0-9]*(429|500|502|503|504)"
+
+/* "sh: 3: vite: not found", "bash: line 3: vite: command not found", "/bin/sh: ./x: Permission denied". */
+#define SHELL_WORDS "sh: (line )?([0-9]+: )?(exec: )?([^:\n]+: [^:\n]*(not found|denied|format error|no such file)[^:\n]*)$"
+
+/* Adds what the shell said last about a command that it could not run: the name stands in the middle of a script. */
+static void add_shell_words(const struct buf *tail, struct error *err)
+{
+    const char *at = buf_text(tail);
+    regmatch_t match[5];
+    regex_t regex;
+    struct buf words, clean;
+    size_t len = strlen(err->message);
+
+    if (regcomp(&regex, SHELL_WORDS, REG_EXTENDED | REG_ICASE | REG_NEWLINE))
+        return;
+    buf_init(&words, 256);
+    buf_init(&clean, 512);
+    for (; regexec(&regex, at, ARRAY_LEN(match), match, 0) == 0; at += match[0].rm_eo) {
+        buf_reset(&words);
+        buf_add(&words, at + match[4].rm_so, (size_t)(match[4].rm_eo - match[4].rm_so));
+    }
+    utf8_repair((struct view){words.data, words.len}, &clean);
+    if (clean.len && strcspn(buf_text(&clean), "\033\r\b") == clean.len && len + clean.len + 4 < sizeof err->message)
+        snprintf(err->message + len, sizeof err->message - len, " (%s)", buf_text(&clean));
+    buf_dispose(&words);
+    buf_dispose(&clean);
+    regfree(&regex);
+}
 
 static int fail_by_kind(const struct job *job, const struct outcome *outcome, const char *step, int64_t timeout_ms,
                         struct error *err)
@@ -89,6 +118,7 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
         snprintf(err->reason, sizeof err->reason, "%s-killed", step);
     } else if (outcome->exit_code == 127 || outcome->exit_code == 126) {
         snprintf(err->reason, sizeof err->reason, outcome->exit_code == 127 ? "command-not-found" : "not-executable");
+        add_shell_words(&capture->tail, err);
         error_hint(err, "is the tool in the builder image, or in the project's dependencies?");
     }
     if (outcome->kind == OUTCOME_EXITED)

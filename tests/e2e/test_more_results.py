@@ -225,3 +225,24 @@ def test_plan_of_a_checked_out_tree(caisson, tmp_path, form):
         assert re.search(r"^project\s+shop\s+.*line 2", plan.stdout, re.M), plan.stdout
     assert sorted(os.listdir(folder)) == before
     assert caisson("plan", str(job), "--dir", str(tmp_path / "none")).returncode == 2
+
+
+@pytest.mark.parametrize("command, code, word", [
+    ("frobnicate --fast", 127, "frobnicate"), ("exec ./notes.txt", 126, "./notes.txt"),
+    ("bash -c 'frob 1'", 127, "frob"), ("/no/such/tool", 127, "/no/such/tool"),
+])
+def test_script_names_the_command_that_could_not_run(caisson, local, command, code, word):
+    spec, path = local
+    spec["build"]["commands"] = ["true", "touch notes.txt", command, "true"]
+    ran = caisson("run", "--workspace", str(path / "work"), "-", input=json.dumps(spec))
+    assert ran.returncode == 31, ran.stdout
+    result = json.loads((path / "result.json").read_text())
+    assert result["child_exit_code"] == code and f"({word}: " in result["message"], result
+    assert "touch notes.txt" not in result["message"], result
+
+
+def test_colours_of_a_build_do_not_reach_the_result(caisson, local):
+    spec, path = local
+    spec["build"]["commands"] = ["printf 'sh: 1: a\\033[31mb: not found\\n'; exit 127"]
+    assert caisson("run", "--workspace", str(path / "work"), "-", input=json.dumps(spec)).returncode == 31
+    assert "\033" not in json.loads((path / "result.json").read_text())["message"]
