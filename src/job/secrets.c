@@ -64,6 +64,30 @@ static void resolve_git(struct job *job, struct buf *missing)
         job->git_username = resolve(job, username, "source.auth.username", missing);
 }
 
+static void redact_proxy(const struct job *job, const char *proxy)
+{
+    CLEANUP_FREE char *full = proxy && !strstr(proxy, "://") ? xasprintf("http://%s", proxy) : xstrdup(proxy);
+    struct url url;
+
+    if (!full || url_parse(full, &url, NULL))
+        return;
+    redact_value(job, url.password, "the proxy's password");
+    url_dispose(&url);
+}
+
+/* The build is given the proxies, and what a build prints of its environment is in the log. */
+static void redact_proxies(const struct job *job)
+{
+    static const char *const names[] = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
+                                        "http_proxy", "https_proxy", "all_proxy"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(names); i++)
+        redact_proxy(job, env_get(job->options->env, names[i]));
+    redact_proxy(job, job->options->platform->proxy);
+    redact_proxy(job, job->options->platform->http_proxy);
+}
+
 int job_secrets(struct job *job, struct error *err)
 {
     const struct spec *spec = &job->spec;
@@ -73,6 +97,7 @@ int job_secrets(struct job *job, struct error *err)
 
     buf_init(&missing, 1500);
     resolve_git(job, &missing);
+    redact_proxies(job);
     job->secrets.items = xcalloc(spec->secrets_len, sizeof *job->secrets.items);
     for (i = 0; i < spec->secrets_len; i++) {
         struct spec_pair *pair = &job->secrets.items[job->secrets.len];

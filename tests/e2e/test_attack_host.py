@@ -130,3 +130,18 @@ def test_in_a_task_with_an_init_the_rules_of_pid_1_hold(caisson):
                    environment={"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123456789abcdef-1"})
     assert told.returncode == 10
     assert "artifacts[0].to" in told.stdout + told.stderr and "secrets.KEYS.file" in told.stdout + told.stderr
+
+
+def test_the_password_of_a_proxy_stays_out_of_the_log(program, local, open_path):
+    """The build is given the proxy, and prints its environment, as builds do."""
+    spec = local({"a": "a\n"}, log=f"file:{open_path}/log.txt", build={
+        "builder": "commands", "output": "dist", "commands": ["mkdir dist; echo x >dist/index.html", "env"]})
+    (open_path / "job.json").write_text(json.dumps(spec))
+    ran = subprocess.run([program, "run", str(open_path / "job.json")], capture_output=True, text=True, timeout=30,
+                         check=False, env={"PATH": os.environ["PATH"], "TMPDIR": str(open_path),
+                                           "HTTPS_PROXY": "http://me:proxy-pass%2Fword@127.0.0.1:9",
+                                           "all_proxy": "me:another-password@127.0.0.1:9"})
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "HTTPS_PROXY=http://me:" in ran.stdout and "all_proxy=me:" in ran.stdout
+    for place in (ran.stdout, (open_path / "log.txt").read_text(), (open_path / "result.json").read_text()):
+        assert "proxy-pass" not in place and "another-password" not in place
