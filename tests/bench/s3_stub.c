@@ -27,12 +27,12 @@
 
 struct connection {
     int fd;
-    char *in;            /* head of the request, then the body where it is kept */
+    char *in; /* head of the request, then the body where it is kept */
     size_t in_len;
     int64_t body_left;
     bool in_body, waiting;
     char method[8], target[4096];
-    char *kept;          /* body of a kept key */
+    char *kept; /* body of a kept key */
     size_t kept_len;
     int64_t due_us;
     struct connection *next;
@@ -48,6 +48,7 @@ struct kept {
 static struct kept store[KEPT_MAX];
 static size_t store_len;
 static struct connection *first, *last; /* answers that wait for their time, in order: one latency for all */
+static struct connection *gone;         /* closed; freed when nothing of this round knows them any more */
 static int64_t latency_us, requests, put_count, connections, body_bytes;
 static int poller;
 
@@ -72,10 +73,31 @@ static struct kept *find(const char *key, bool make)
     return &store[store_len++];
 }
 
+static void bury(struct connection *connection)
+{
+    connection->next = gone;
+    gone = connection;
+}
+
+/* One that waits in the queue of answers is buried when its time comes. */
 static void drop(struct connection *connection)
 {
     close(connection->fd);
     connection->fd = -1;
+    if (!connection->waiting)
+        bury(connection);
+}
+
+static void free_gone(void)
+{
+    while (gone) {
+        struct connection *connection = gone;
+
+        gone = connection->next;
+        free(connection->kept);
+        free(connection->in);
+        free(connection);
+    }
 }
 
 static void send_all(struct connection *connection, const char *data, size_t len)
@@ -311,8 +333,10 @@ static void answer_due(void)
         first = connection->next;
         if (!first)
             last = NULL;
-        if (connection->fd < 0)
+        if (connection->fd < 0) {
+            bury(connection);
             continue;
+        }
         answer(connection);
         process(connection);
     }
@@ -356,5 +380,6 @@ int main(int argc, char **argv)
             else if (((struct connection *)events[i].data.ptr)->fd >= 0)
                 receive(events[i].data.ptr);
         answer_due();
+        free_gone();
     }
 }

@@ -16,8 +16,8 @@ class Text:
         self.random = random.Random(seed)
         words = ["".join(self.random.choices("abcdefghijklmnopqrstuvwxyz", k=self.random.randint(2, 11)))
                  for _ in range(3000)]
-        self.stock = ["  " * self.random.randint(0, 4) + " ".join(self.random.choices(words, k=self.random.randint(1, 9)))
-                      for _ in range(20_000)]
+        self.stock = ["  " * self.random.randint(0, 4)
+                      + " ".join(self.random.choices(words, k=self.random.randint(1, 9))) for _ in range(20_000)]
 
     def of_size(self, size):
         lines = self.random.choices(self.stock, k=size // 20 + 1)

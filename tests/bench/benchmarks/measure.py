@@ -16,18 +16,6 @@ class Cost:
     peak_mib: float
 
 
-def peak_kib(pid):
-    """Peak resident memory of a process that lives, in KiB; 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
 class Failed(Exception):
     """A program that is measured did not do its work."""
 

@@ -6,8 +6,10 @@ import os
 import subprocess
 import time
 
+from bed.processes import peak_kib
+
 from . import generate
-from .measure import Failed, in_turn, median, peak_kib
+from .measure import Failed, in_turn, median
 from .table import Row
 
 CHATTER = "seq 1 1500000"  # 10 MB in lines
@@ -31,7 +33,7 @@ def start_to_first_step(bench, spec):
 
 
 def peak_while_chatty(bench, spec):
-    """Peak memory of the main process, MiB, looked at every few milliseconds; its output is read by nobody in haste."""
+    """Peak memory of the main process, MiB, looked at every few milliseconds; its output thrown away."""
     with subprocess.Popen([bench.caisson, "run", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, cwd=bench.work) as process:
         process.stdin.write(json.dumps(spec).encode())

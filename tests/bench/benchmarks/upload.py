@@ -82,9 +82,9 @@ def mirror_beside_add(bench, uploads):
     uploads.stub.set_latency(latency_ms)
     costs = in_turn(bench.rounds, mirror=uploads.caisson("mirror"), add=uploads.caisson("add"))
     mirror, add = median(costs["mirror"], "wall_s"), median(costs["add"], "wall_s")
-    return [Row(f"mirror: round trips more than add, {latency_ms} ms", (mirror - add) * 1000 / latency_ms, "round trips",
-                target=4, note=f"{mirror:.2f} s, {uploads.stats['mirror']['requests']} requests; add {add:.2f} s, "
-                               f"{uploads.stats['add']['requests']}")]
+    return [Row(f"mirror: round trips more than add, {latency_ms} ms", (mirror - add) * 1000 / latency_ms,
+                "round trips", target=4, note=f"{mirror:.2f} s, {uploads.stats['mirror']['requests']} requests; "
+                                              f"add {add:.2f} s, {uploads.stats['add']['requests']}")]
 
 
 def unchanged(bench, uploads):

@@ -10,6 +10,8 @@ import time
 
 import jsonschema
 
+from bed.processes import children_of, command_line
+
 from .world import BUCKET, PREFIX
 
 FOREIGN = {"foreign.txt": b"somebody else's\n"}  # in the prefix, and never ours
@@ -20,7 +22,8 @@ class Invariants:
     def __init__(self, world):
         self.world = world
         self.children = children_of(os.getpid())
-        self.schema = json.loads(subprocess.run([world.caisson, "schema", "result"], capture_output=True, check=True).stdout)
+        said = subprocess.run([world.caisson, "schema", "result"], capture_output=True, check=True).stdout
+        self.schema = json.loads(said)
         self.tree = {}          # of the newest job that succeeded
         self.incomplete = False # since a job that ended within phase 2
         self.descriptors = []
@@ -59,7 +62,7 @@ class Invariants:
         while (left := children_of(os.getpid()) - self.children) and time.monotonic() < deadline:
             time.sleep(0.02)
             reap(left)
-        assert not left, f"processes are left: {[describe(pid) for pid in left]}"
+        assert not left, f"processes are left: {[command_line(pid) for pid in left]}"
         assert os.listdir(self.world.workspaces) == [], "a workspace is left"
 
     def _published(self, job):
@@ -119,33 +122,9 @@ def difference(there, wanted):
             f"other bytes: {sorted(p for p in wanted.keys() & there.keys() if wanted[p] != there[p])}")
 
 
-def children_of(parent):
-    """Orphans of a job come to us, its subreaper, so a process that outlives it is a child of ours."""
-    found = set()
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent:
-            found.add(int(name))
-    return found
-
-
 def reap(pids):
     for pid in pids:
         try:
             os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
             pass
-
-
-def describe(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return f"{pid}: {file.read().replace(bytes(1), b' ').decode(errors='replace')}"
-    except OSError:
-        return str(pid)

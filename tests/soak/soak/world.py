@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from bed import git_server, http1, repositories, s3
+from bed.processes import peak_kib
 
 from . import site
 
@@ -62,7 +63,8 @@ class Job:
     def _spec(self):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.created_at))
         return {
-            "version": 1, "id": self.id, "project": "soak", "created_at": f"{stamp}.{int(self.created_at % 1 * 1000):03d}Z",
+            "version": 1, "id": self.id, "project": "soak",
+            "created_at": f"{stamp}.{int(self.created_at % 1 * 1000):03d}Z",
             "source": {"repository": f"{self.world.git_url}/flaky/{self.world.repository.name}", "commit": self.commit},
             "build": {"builder": "commands", "commands": ["sh -e build.sh"], "output": "dist"},
             "artifacts": [{"to": f"s3://{BUCKET}/{PREFIX}", "mode": "mirror",
@@ -107,14 +109,3 @@ class Job:
         for path in (self.result_path, self.log_path):
             if os.path.exists(path):
                 os.unlink(path)
-
-
-def peak_kib(pid):
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
