@@ -119,6 +119,8 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     if (format_name)
         log_format_parse(format_name, &format);
     run->redactor = redactor_new();
+    /* Where it cannot be made the job says so; until then the log is kept in memory. */
+    (void)workspace_parent_make(workspace_parent(run, call));
     run->spool = spool_new(workspace_parent(run, call), DEFAULT_LOG_BYTES);
     run->log = log_new(run->spool, run->redactor);
     log_on_warning(run->log, on_warning, run);

@@ -96,6 +96,8 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
                 int64_t timeout_ms, struct error *err);
 /* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
 int job_secrets(struct job *job, struct error *err);
+/* The folder that holds workspaces, and the spool too; 0 or -errno. */
+int workspace_parent_make(const char *parent);
 /* Folders of the workspace, owned by the build's uid; from now on its disk use is watched. */
 int job_workspace_make(struct job *job, struct error *err);
 void job_disk_watch_stop(struct job *job);

@@ -53,14 +53,21 @@ static int make_folder(const struct job *job, char **path, const char *name, str
     return 0;
 }
 
-int job_workspace_make(struct job *job, struct error *err)
+int workspace_parent_make(const char *parent)
 {
-    const char *parent = job->options->workspace_parent;
     /* The build's user must get through folders that we make, whatever our own umask is. */
     mode_t old_umask = umask(022);
     int code = fs_make_folders(parent, 0755);
 
     umask(old_umask);
+    return code;
+}
+
+int job_workspace_make(struct job *job, struct error *err)
+{
+    const char *parent = job->options->workspace_parent;
+    int code = workspace_parent_make(parent);
+
     if (code == 0)
         code = fs_make_temp(parent, "caisson-", &job->workspace);
     if (code) {

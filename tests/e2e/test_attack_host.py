@@ -145,3 +145,15 @@ def test_the_password_of_a_proxy_stays_out_of_the_log(program, local, open_path)
     assert "HTTPS_PROXY=http://me:" in ran.stdout and "all_proxy=me:" in ran.stdout
     for place in (ran.stdout, (open_path / "log.txt").read_text(), (open_path / "result.json").read_text()):
         assert "proxy-pass" not in place and "another-password" not in place
+
+
+def test_the_log_is_whole_where_the_workspace_is_still_to_be_made(program, local, open_path):
+    """The spool lies there too: kept in memory alone it would lose its beginning."""
+    spec = local({"a": "a\n"}, log=f"file:{open_path}/log.txt", build={
+        "builder": "commands", "output": "dist", "commands": ["mkdir dist; echo x >dist/index.html", "seq 1000000"]})
+    (open_path / "job.json").write_text(json.dumps(spec))
+    ran = subprocess.run([program, "run", "--workspace", str(open_path / "new/work"), str(open_path / "job.json")],
+                         stdout=subprocess.DEVNULL, timeout=60, env={"PATH": os.environ["PATH"]}, check=False)
+    assert ran.returncode == 0
+    log = (open_path / "log.txt").read_text()
+    assert "| 1\n" in log and "| 1000000\n" in log and "lost" not in log
