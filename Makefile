@@ -21,10 +21,12 @@ demo: release ## the main job on an example that ships with the project
 	@tests/demo/run
 
 test: release dev ## everything that is quick; installs what it needs
+	@cmake --build --preset $(release_preset)
 	@tests/run
 
 test-all: release dev ## test, and all that is slow or rare; STRICT=1: a skip is a failure
 	@cmake/bootstrap.sh build rare
+	@cmake --build --preset $(release_preset)
 	@tests/run --all
 
 soak: release ## hours of jobs one after another
