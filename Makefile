@@ -21,12 +21,12 @@ demo: release ## the main job on an example that ships with the project
 	@tests/demo/run
 
 test: release dev ## everything that is quick; installs what it needs
-	@cmake --build --preset $(release_preset)
+	@cmake --build $(release_dir)
 	@tests/run
 
 test-all: release dev ## test, and all that is slow or rare; STRICT=1: a skip is a failure
 	@cmake/bootstrap.sh build rare
-	@cmake --build --preset $(release_preset)
+	@cmake --build $(release_dir)
 	@tests/run --all
 
 soak: release ## hours of jobs one after another
@@ -40,7 +40,7 @@ dev: ## build/dev: glibc, sanitizers
 release: ## build/release/caisson, static; ARCH=aarch64 cross-builds into build/release-aarch64
 	@cmake/bootstrap.sh build
 	@cmake --preset release -B $(release_dir) -DCAISSON_ARCH=$(ARCH)
-	@cmake --build $(release_dir)
+	@cmake --build $(release_dir) --target caisson
 	@ls -l $(release_dir)/caisson
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
