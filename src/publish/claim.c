@@ -338,6 +338,7 @@ int claim_finish(struct publication *pub, bool *lost, struct error *err)
     document.job_id = pub->request->job_id;
     document.created_at_ms = pub->request->created_at_ms;
     document.claimed_at_ms = pub->now_ms;
+    document.whole = pub->base.whole || pub->request->mode == PUBLISH_MIRROR;
     for (i = 0; i < pub->plan.len; i++) {
         const struct plan_item *item = &pub->plan.items[i];
 

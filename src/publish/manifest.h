@@ -60,6 +60,7 @@ struct manifest {
     char *job_id;
     int64_t created_at_ms, claimed_at_ms;
     char nonce[MANIFEST_NONCE_SIZE]; /* makes every version of the document differ from all others */
+    bool whole;                      /* a mirror has ended here: `files` names all that is to be there */
     struct manifest_file *files;     /* sorted by path */
     size_t files_len;
     struct pending *pending; /* the oldest first; the claim's own is the last */
@@ -76,6 +77,9 @@ int manifest_format(const struct manifest *manifest, struct buf *out, struct err
 /* A copy of a file's entry at the end; etag may be NULL. Sort when all are there. */
 void manifest_add_file(struct manifest *manifest, const char *path, const struct content *content, const char *etag);
 void manifest_sort_files(struct manifest *manifest);
+/* What may stand in a document as a path or an ETag. */
+bool manifest_is_path(const char *path);
+bool manifest_is_etag(const char *etag);
 const struct manifest_file *manifest_find(const struct manifest *manifest, const char *path);
 const struct intent *pending_find(const struct pending *pending, const char *path);
 /* Deep copy, added at the end. Borrowed until the next one is added. */

@@ -43,7 +43,7 @@ static bool get_content(const json_t *object, struct content *content)
 }
 
 /* Paths go into requests and, for folders, into opens: whoever wrote the document gains nothing by an odd one. */
-static bool is_path(const char *path)
+bool manifest_is_path(const char *path)
 {
     const unsigned char *p;
 
@@ -53,7 +53,7 @@ static bool is_path(const char *path)
     return fs_is_confined(path, false) && strlen(path) <= 1024;
 }
 
-static bool is_etag(const char *etag)
+bool manifest_is_etag(const char *etag)
 {
     const unsigned char *p;
 
@@ -74,7 +74,7 @@ static const char *read_files(struct manifest *manifest, json_t *files)
     json_object_foreach(files, path, item)
     {
         etag = json_text(item, "etag", NULL);
-        if (!is_path(path) || !get_content(item, &content) || (etag && !is_etag(etag)))
+        if (!manifest_is_path(path) || !get_content(item, &content) || (etag && !manifest_is_etag(etag)))
             return "a file's entry is malformed";
         manifest_add_file(manifest, path, &content, etag);
     }
@@ -97,7 +97,7 @@ static const char *read_intents(struct pending *pending, json_t *intents)
         intent->remove = json_flag(item, "remove", false);
         expected = json_object_get(item, "expected");
         intent->expects = expected != NULL;
-        if (!is_path(path) || (!intent->remove && !get_content(item, &intent->content)) ||
+        if (!manifest_is_path(path) || (!intent->remove && !get_content(item, &intent->content)) ||
             (expected && !get_content(expected, &intent->expected)))
             return "an intent is malformed";
         intent->path = xstrdup(path);
@@ -164,6 +164,7 @@ int manifest_parse(struct manifest *manifest, struct view text, const char *what
         problem = "its schema is not " MANIFEST_SCHEMA;
     else if (root) {
         manifest->target = xstrdup(json_text(root, "target", ""));
+        manifest->whole = json_flag(root, "whole", false);
         problem = read_claim(manifest, json_object_get(root, "claim"));
         if (!problem)
             problem = read_files(manifest, json_object_get(root, "files"));
@@ -241,6 +242,8 @@ int manifest_format(const struct manifest *manifest, struct buf *out, struct err
         json_array_append_new(pending, pending_json(&manifest->pending[i]));
     json_put_text(root, "schema", MANIFEST_SCHEMA);
     json_put_text(root, "target", manifest->target);
+    if (manifest->whole)
+        json_object_set_new(root, "whole", json_true());
     json_object_set_new(root, "claim", claim);
     json_object_set_new(root, "files", files_json(manifest));
     json_object_set_new(root, "pending", pending);

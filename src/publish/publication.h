@@ -1,6 +1,6 @@
 /*
  * One publish under way: what the steps of docs/publishing.md hand to each other. claim.c has the state document,
- * phases.c the two phases, resolve.c what to make of a path that is not as we thought, callback.c the way back.
+ * adopt.c what others have left there, phases.c the two phases, resolve.c what to make of a path that is not as we thought, callback.c the way back.
  */
 #ifndef CAISSON_PUBLISH_PUBLICATION_H
 #define CAISSON_PUBLISH_PUBLICATION_H
@@ -18,6 +18,8 @@ struct publication {
     struct batch batch;
 
     struct manifest base;            /* the state as we found it */
+    struct manifest adopted;         /* files of others that are taken over; nothing but `files` */
+    struct manifest_file *known;     /* base's and adopted's in one, their strings borrowed: the plan is made of it */
     char *version;                   /* ETag of the state as it is now, as far as we know; NULL: there is none */
     char nonce[MANIFEST_NONCE_SIZE]; /* of the version that we wrote last */
     struct plan plan;
@@ -42,6 +44,13 @@ int claim_is_ours(struct publication *pub, const bool *stop, bool *ours, struct 
 int claim_release(struct publication *pub, const bool *stop, struct error *err);
 /* Fills *err for a publish that lost against what `winner` says. */
 int claim_superseded(const struct publication *pub, const struct manifest *winner, struct error *err);
+
+/* ---- adopt.c ---- */
+
+/* Lists what others have put there, when the request says so and no mirror of ours has ended here yet. */
+int adopt_list(struct publication *pub, struct error *err);
+/* The base with what is adopted. Its files stay as long as pub->known; the rest is borrowed from the base. */
+struct manifest adopt_merge(struct publication *pub);
 
 /* ---- phases.c ---- */
 

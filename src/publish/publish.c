@@ -53,10 +53,12 @@ static int read_tree(struct publication *pub, struct error *err)
 
 static void make_plan(struct publication *pub)
 {
+    struct manifest known;
     size_t i;
 
     plan_dispose(&pub->plan);
-    plan_make(&pub->plan, &pub->tree, &pub->base, pub->request->mode, pub->now_ms);
+    known = adopt_merge(pub);
+    plan_make(&pub->plan, &pub->tree, &known, pub->request->mode, pub->now_ms);
     batch_init(&pub->batch, pub->target, &pub->tree, pub->reporter);
     pub->batch.stop = pub->stop;
     for (i = 0; i < pub->plan.len; i++)
@@ -107,7 +109,7 @@ static int take_claim(struct publication *pub, bool *ended, struct error *err)
 
     *ended = false;
     for (i = 0; i < CLAIM_TRIES; i++) {
-        if (claim_read(pub, err))
+        if (claim_read(pub, err) || adopt_list(pub, err))
             return -1;
         make_plan(pub);
         lost = false;
@@ -226,6 +228,8 @@ int publish(struct loop *loop, const struct publish_request *request, const stru
     }
     plan_dispose(&pub.plan);
     manifest_dispose(&pub.base);
+    manifest_dispose(&pub.adopted);
+    free(pub.known);
     free(pub.version);
     tree_dispose(&pub.tree);
     target_free(pub.target);

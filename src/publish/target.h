@@ -69,6 +69,11 @@ struct target_type {
     int64_t (*bytes_sent)(struct target *target, const struct target_call *call);
     /* Ends a call that has not called `done`. */
     void (*cancel)(struct target *target, struct target_call *call);
+    /* Everything that is there, our own state and targets within this one apart. `path` and `etag` (NULL: not known)
+     * are borrowed; paths may be odd. */
+    int (*list)(struct target *target, const bool *stop,
+                void (*found)(void *context, const char *path, const char *etag, int64_t size), void *context,
+                struct error *err);
     /* Nothing at all is there. False when it cannot be told. */
     bool (*is_empty)(struct target *target, const bool *stop);
     void (*set_concurrency)(struct target *target, int concurrency);

@@ -14,9 +14,8 @@
 
 #include "core/fs.h"
 #include "core/mem.h"
-#include "publish/target.h"
+#include "publish/target_folder.h"
 
-#define NEW_NAME ".caisson-new" /* what is being written; in the folder itself, so that a rename suffices */
 #define COPY_SIZE ((size_t)64 << 10)
 
 struct folder {
@@ -34,7 +33,7 @@ static int fail(struct error *err, int error_number, const char *what, const cha
     return error_set_errno(err, CLASS_UPLOAD_FAILED, "write-failed", error_number, "%s %s", what, path);
 }
 
-static char *tag_of(const struct stat *st)
+char *folder_tag(const struct stat *st)
 {
     return xasprintf("%ju-%jd-%jd.%09ld-%jd.%09ld", (uintmax_t)st->st_ino, (intmax_t)st->st_size,
                      (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (intmax_t)st->st_ctim.tv_sec,
@@ -59,7 +58,7 @@ static int read_state(struct target *target, const bool *stop, struct buf *text,
         return fail(err, -result, "cannot read the state of", target->uri);
     if (fstat(fd, &st))
         return fail(err, errno, "cannot read the state of", target->uri);
-    *version = tag_of(&st);
+    *version = folder_tag(&st);
     return 0;
 }
 
@@ -85,7 +84,7 @@ static int write_state(struct target *target, const bool *stop, struct view text
         unlinkat(folder->state_fd, beside, 0);
         return fail(err, -result, "cannot write the state of", target->uri);
     }
-    *new_version = tag_of(&st);
+    *new_version = folder_tag(&st);
     return 0;
 }
 
@@ -146,7 +145,7 @@ static bool condition_holds(const struct target_call *call, int parent_fd, const
 {
     struct stat st;
     bool exists = fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    CLEANUP_FREE char *tag = exists ? tag_of(&st) : NULL;
+    CLEANUP_FREE char *tag = exists ? folder_tag(&st) : NULL;
 
     if (call->if_absent)
         return !exists;
@@ -166,19 +165,19 @@ static int put(struct folder *folder, struct target_call *call, struct error *er
     }
     if (parent < 0)
         return fail(err, -parent, "cannot make the folder of", call->path);
-    if (unlinkat(folder->fd, NEW_NAME, 0) && errno != ENOENT)
+    if (unlinkat(folder->fd, FOLDER_NEW_NAME, 0) && errno != ENOENT)
         return fail(err, errno, "cannot write", call->path);
-    fd = fs_open_beneath(folder->fd, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    fd = fs_open_beneath(folder->fd, FOLDER_NEW_NAME, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd < 0)
         return fail(err, -fd, "cannot write", call->path);
     if (copy_to(call, fd, err) == 0) {
-        if (renameat(folder->fd, NEW_NAME, parent, name) == 0 && fstat(fd, &st) == 0) {
-            call->etag = tag_of(&st);
+        if (renameat(folder->fd, FOLDER_NEW_NAME, parent, name) == 0 && fstat(fd, &st) == 0) {
+            call->etag = folder_tag(&st);
             return 0;
         }
         fail(err, errno, "cannot write", call->path);
     }
-    unlinkat(folder->fd, NEW_NAME, 0);
+    unlinkat(folder->fd, FOLDER_NEW_NAME, 0);
     return -1;
 }
 
@@ -198,7 +197,7 @@ static int probe(struct folder *folder, struct target_call *call, struct error *
     call->exists = true;
     if (!S_ISREG(st.st_mode))
         return 0;
-    call->etag = tag_of(&st);
+    call->etag = folder_tag(&st);
     fd = fs_open_beneath(parent, name, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fail(err, -fd, "cannot open", call->path);
@@ -268,6 +267,13 @@ static void cancel(struct target *target, struct target_call *call)
     (void)call; /* none is ever under way */
 }
 
+static int list(struct target *target, const bool *stop,
+                void (*found)(void *context, const char *path, const char *etag, int64_t size), void *context,
+                struct error *err)
+{
+    return folder_list(((struct folder *)target)->fd, target->uri, stop, found, context, err);
+}
+
 static bool is_empty(struct target *target, const bool *stop)
 {
     (void)target;
@@ -308,6 +314,7 @@ static const struct target_type folder_type = {
     .start = start,
     .bytes_sent = bytes_sent,
     .cancel = cancel,
+    .list = list,
     .is_empty = is_empty,
     .set_concurrency = set_concurrency,
     .stats = stats,
@@ -349,9 +356,9 @@ static int open_places(struct folder *folder, const char *path, const char *pare
     folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder->fd < 0)
         return fail(err, errno, "cannot open the folder", path);
-    if (mkdirat(parent_fd, ".caisson", 0755) && errno != EEXIST)
+    if (mkdirat(parent_fd, FOLDER_STATES, 0755) && errno != EEXIST)
         return fail(err, errno, "cannot make the folder .caisson in", parent);
-    folder->state_fd = fs_open_beneath(parent_fd, ".caisson", O_RDONLY | O_DIRECTORY, 0);
+    folder->state_fd = fs_open_beneath(parent_fd, FOLDER_STATES, O_RDONLY | O_DIRECTORY, 0);
     if (folder->state_fd < 0)
         return fail(err, -folder->state_fd, "cannot open the folder .caisson in", parent);
     return 0;
@@ -411,7 +418,7 @@ int target_folder_open(struct target **target, struct loop *loop, const struct p
         folder_free(&folder->base);
         return -1;
     }
-    unlinkat(folder->fd, NEW_NAME, 0); /* of a publish that was killed */
+    unlinkat(folder->fd, FOLDER_NEW_NAME, 0); /* of a publish that was killed */
     *target = &folder->base;
     return 0;
 }

@@ -271,6 +271,7 @@ static const struct target_type s3_type = {
     .start = start,
     .bytes_sent = bytes_sent,
     .cancel = cancel,
+    .list = s3_target_list,
     .is_empty = s3_target_is_empty,
     .set_concurrency = set_concurrency,
     .stats = stats,

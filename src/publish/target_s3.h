@@ -1,4 +1,5 @@
-/* What the two files of the S3 target share: target_s3.c has objects, target_s3_state.c the state document. */
+/* What the files of the S3 target share: target_s3.c has objects, target_s3_state.c the state document, target_s3_list.c lists
+ * what is there. */
 #ifndef CAISSON_PUBLISH_TARGET_S3_H
 #define CAISSON_PUBLISH_TARGET_S3_H
 
@@ -26,6 +27,11 @@ int s3_target_read_state(struct target *target, const bool *stop, struct buf *te
 int s3_target_write_state(struct target *target, const bool *stop, struct view text, const char *version,
                           char **new_version, struct error *err);
 bool s3_target_is_empty(struct target *target, const bool *stop);
+int s3_target_list(struct target *target, const bool *stop,
+                   void (*found)(void *context, const char *path, const char *etag, int64_t size), void *context,
+                   struct error *err);
+/* Pumps until the call is done, or until *stop (NULL: never). */
+int s3_target_perform(struct s3_target *target, struct s3_call *call, const bool *stop, struct error *err);
 /* Ends what prepare began. */
 void s3_target_forget(struct s3_target *target);
 

@@ -44,7 +44,7 @@ static int wait_for(struct s3_target *target, struct wait *wait, struct s3_opera
     return -1;
 }
 
-static int perform(struct s3_target *target, struct s3_call *call, const bool *stop, struct error *err)
+int s3_target_perform(struct s3_target *target, struct s3_call *call, const bool *stop, struct error *err)
 {
     struct wait wait = {0};
 
@@ -124,7 +124,7 @@ int s3_target_write_state(struct target *base, const bool *stop, struct view tex
     else
         strings_add(&call.headers, "If-None-Match: *");
     call.body = text;
-    result = perform(target, &call, stop, &error);
+    result = s3_target_perform(target, &call, stop, &error);
     if (result) {
         if (s3_target_is_conflict(&error))
             error_set(&error, CLASS_UPLOAD_FAILED, "precondition-failed", "the state of %s was changed meanwhile",
@@ -157,7 +157,7 @@ bool s3_target_is_empty(struct target *base, const bool *stop)
     buf_dispose(&text);
     s3_call_init(&call, "GET", NULL);
     call.query = query;
-    empty = perform(target, &call, stop, &error) == 0 &&
+    empty = s3_target_perform(target, &call, stop, &error) == 0 &&
             s3_xml_text((struct view){buf_text(&call.response.body), call.response.body.len}, "KeyCount", count,
                         sizeof count) &&
             strcmp(count, "0") == 0;

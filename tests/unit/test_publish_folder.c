@@ -177,20 +177,6 @@ static void test_mirror_leaves_removal_changed_by_others(void **state)
     assert_int_equal(bed->said.len, 0);
 }
 
-static void test_adopt_takes_over(void **state)
-{
-    struct publish_bed *bed = *state;
-    struct publish_request request;
-
-    bed_write(bed, "www/site/robots.txt", "theirs");
-    bed_write(bed, "www/site/index.html", "theirs");
-    bed_write(bed, "www/site/other.html", "theirs");
-    bed_request(bed, &request, "a", BED_TIME, PUBLISH_MIRROR);
-    request.adopt = true;
-    assert_string_equal(bed_publish(bed, &request), "");
-    expect_tree(bed, "\nassets/app-1.js=one()\nindex.html=<h1>one</h1>\nother.html=theirs\nrobots.txt=allow\n");
-}
-
 static void test_add_overwrites(void **state)
 {
     struct publish_bed *bed = *state;
@@ -429,7 +415,6 @@ int main(void)
         TEST(test_mirror_refuses_foreign_page),
         TEST(test_mirror_refuses_file_changed_by_others),
         TEST(test_mirror_leaves_removal_changed_by_others),
-        TEST(test_adopt_takes_over),
         TEST(test_add_overwrites),
         TEST(test_touched_file_stays_ours),
         TEST(test_order),

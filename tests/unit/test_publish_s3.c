@@ -235,6 +235,52 @@ static void test_mirror_refuses_foreign_objects(void **state)
     expect_objects(bed, "f", FIRST);
 }
 
+static void adopt(struct publish_bed *bed, const char *prefix, const char *job, int64_t at)
+{
+    struct publish_request request;
+
+    bed_request_s3(bed, &request, prefix, job, BED_TIME + at, PUBLISH_MIRROR);
+    request.adopt = true;
+    check(bed, &request, "");
+}
+
+/* What another builder left goes, page by page of the list; targets within this one stay, and so do neighbours. */
+static void test_adopt_removes_what_others_left(void **state)
+{
+    struct publish_bed *bed = begin(state);
+    char path[64];
+    int i;
+
+    for (i = 0; i < 1005; i++) {
+        snprintf(path, sizeof path, "site/%d.txt", i);
+        bed_write(bed, path, "theirs");
+    }
+    expect(bed, "adopt/old/", "x", 0, PUBLISH_ADD, "");
+    remove_object(bed, ".caisson/adopt~1old/manifest.json"); /* so that nobody knows whose they are */
+    begin(state);
+    write_object(bed, "adopt", "old/a b+c&d\xc3\xbc<e>.html", "theirs");
+    write_object(bed, "adopt", "robots.txt", "theirs");
+    write_object(bed, "adopt2", "index.html", "a neighbour's");
+    expect(bed, "adopt/docs/", "x", 0, PUBLISH_MIRROR, "");
+    adopt(bed, "adopt/", "a", 0);
+    assert_int_equal(bed->result.removed, 1009);
+    assert_int_equal(bed->result.files, 3);
+    expect_objects(bed, "adopt",
+                   "\nassets/app-1.js=one()\ndocs/assets/app-1.js=one()\ndocs/index.html=<h1>one</h1>\n"
+                   "docs/robots.txt=allow\nindex.html=<h1>one</h1>\nrobots.txt=allow\n");
+    expect_objects(bed, "adopt2", "\nindex.html=a neighbour's\n");
+    /* once: what is put there by hand later stays, and an unchanged publish costs what it always does */
+    write_object(bed, "adopt", "proof.html", "by hand");
+    adopt(bed, "adopt/", "b", 1);
+    assert_int_equal(bed->result.removed, 0);
+    assert_true(bed->result.requests <= 4);
+    bed_remove(bed, "site/robots.txt");
+    adopt(bed, "adopt/", "c", 2);
+    assert_int_equal(bed->result.removed, 1);
+    CLEANUP_FREE char *etag = other_program(bed, "HEAD", "adopt/proof.html", "", "etag");
+    assert_non_null(etag);
+}
+
 static void test_changed_by_others(void **state)
 {
     struct publish_bed *bed = begin(state);
@@ -385,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_changed_headers_are_a_change),
         cmocka_unit_test(test_large_files),
         cmocka_unit_test(test_mirror_refuses_foreign_objects),
+        cmocka_unit_test(test_adopt_removes_what_others_left),
         cmocka_unit_test(test_changed_by_others),
         cmocka_unit_test(test_prefixless_bucket),
         cmocka_unit_test(test_odd_names),
