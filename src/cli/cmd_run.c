@@ -218,7 +218,6 @@ static void run_job(struct run *run, const struct cli_call *call)
         .client = run->setup.client,
         .credentials = run->setup.credentials,
         .platform = &run->setup.platform,
-        .operator_file = run->setup.has_operator_file ? &run->setup.operator_file : NULL,
         .env = &run->setup.env,
         .workspace_parent = workspace_parent(run, call),
         .build_uid = run->build_uid,

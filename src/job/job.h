@@ -27,7 +27,6 @@ struct job_options {
     struct http_client *client;
     struct credentials_provider *credentials;
     const struct platform *platform;
-    const struct operator_file *operator_file; /* NULL: none */
     const struct strings *env;                 /* our environment as captured: for {env: NAME} values */
     const char *workspace_parent;
     uid_t build_uid;

@@ -84,38 +84,6 @@ static int load_stdin(struct loop *loop, const bool *stop, struct buf *text, str
     }
 }
 
-struct answer {
-    bool done, failed;
-    struct error error;
-};
-
-static void on_answer(void *context, const struct error *error)
-{
-    struct answer *answer = context;
-
-    answer->done = true;
-    answer->failed = error != NULL;
-    if (error)
-        answer->error = *error;
-}
-
-static int perform(struct http_client *client, const struct http_request *request, const bool *stop,
-                   struct http_response *response, struct error *err)
-{
-    struct answer answer = {0};
-    struct http_transfer *transfer = http_start(client, request, response, on_answer, &answer);
-
-    while (!answer.done && !is_stopped(stop))
-        loop_run_once(http_client_loop(client), -1);
-    if (!answer.done) {
-        http_cancel(transfer);
-        return stopped(err);
-    }
-    if (answer.failed)
-        *err = answer.error;
-    return answer.failed ? -1 : 0;
-}
-
 static int get_https(const char *url, const char *name, struct http_client *client, const bool *stop, struct buf *text,
                      struct error *err)
 {
@@ -127,7 +95,7 @@ static int get_https(const char *url, const char *name, struct http_client *clie
     http_response_init(&response);
     request.max_response = SPEC_TEXT_MAX;
     request.timeout_ms = 30 * 1000;
-    status = perform(client, &request, stop, &response, err);
+    status = http_perform_unless(client, &request, &response, stop, err);
     if (status && strcmp(err->reason, "response-too-large") == 0) {
         too_large(name, err);
     } else if (status) {

@@ -330,10 +330,22 @@ static void on_performed(void *context, const struct error *error)
 int http_perform(struct http_client *client, const struct http_request *request, struct http_response *response,
                  struct error *err)
 {
-    struct perform perform = {0};
+    return http_perform_unless(client, request, response, NULL, err);
+}
 
-    http_start(client, request, response, on_performed, &perform);
-    loop_run_until(client->loop, &perform.done);
+int http_perform_unless(struct http_client *client, const struct http_request *request, struct http_response *response,
+                        const bool *stop, struct error *err)
+{
+    struct perform perform = {0};
+    struct http_transfer *transfer = http_start(client, request, response, on_performed, &perform);
+
+    while (!perform.done && !(stop && *stop))
+        loop_run_once(client->loop, -1);
+    if (!perform.done) {
+        http_cancel(transfer);
+        error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped before an answer came");
+        return error_retryable(err, 0);
+    }
     if (!perform.failed)
         return 0;
     if (err)

@@ -82,6 +82,9 @@ void http_cancel(struct http_transfer *transfer);
  * and queries may hold bearer secrets; callers add what they were doing. The caller re-classes. */
 int http_perform(struct http_client *client, const struct http_request *request, struct http_response *response,
                  struct error *err);
+/* The same, given up with CLASS_INTERRUPTED when *stop turns true (a signal, from the loop). NULL: never. */
+int http_perform_unless(struct http_client *client, const struct http_request *request, struct http_response *response,
+                        const bool *stop, struct error *err);
 
 /* Takes a URL apart with curl's own parser. */
 struct url {

@@ -5,31 +5,10 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "spec/resolve.h"
+#include "spec/values.h"
 
 #define OUTPUT_BYTES_DEFAULT ((int64_t)5 << 30)
 #define LOG_BYTES_DEFAULT ((int64_t)64 << 20)
-
-static char *text_of(const json_t *object, const char *key)
-{
-    return xstrdup(json_string_value(json_object_get(object, key)));
-}
-
-static int64_t duration_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    int64_t ms = 0;
-
-    return text && duration_parse(text, &ms) == 0 ? ms : 0;
-}
-
-static void list_of(struct strings *list, const json_t *object, const char *key)
-{
-    const json_t *array = json_object_get(object, key);
-    size_t i;
-
-    for (i = 0; i < json_array_size(array); i++)
-        strings_add(list, json_string_value(json_array_get(array, i)));
-}
 
 static void pairs_of(struct spec_pairs *pairs, const json_t *object)
 {
@@ -69,9 +48,9 @@ static void fill_source(struct spec *spec, const struct resolution *resolution, 
     const json_t *auth = json_object_get(source, "auth");
     const char *directory = json_string_value(json_object_get(source, "directory"));
 
-    spec->source.repository = text_of(source, "repository");
-    spec->source.ref = text_of(source, "ref");
-    spec->source.commit = text_of(source, "commit");
+    spec->source.repository = value_text(source, "repository");
+    spec->source.ref = value_text(source, "ref");
+    spec->source.commit = value_text(source, "commit");
     directory += *directory == '/';
     spec->source.directory = xstrdup(*directory ? directory : ".");
     spec->source.auth.token =
@@ -95,7 +74,7 @@ static void fill_secrets(struct spec *spec, const struct resolution *resolution,
 
         secret->name = xstrdup(name);
         secret->source = source_of(value, layer_position(resolution->layer, path));
-        list_of(&secret->steps, value, "steps");
+        value_list(&secret->steps, json_object_get(value, "steps"));
     }
 }
 
@@ -107,13 +86,13 @@ static void fill_build(struct spec *spec, const json_t *build)
     for (i = BUILDER_AUTO; i <= BUILDER_NONE; i++)
         if (strcmp(builder, builder_name((enum builder)i)) == 0)
             spec->build.builder = (enum builder)i;
-    spec->build.node = text_of(build, "node");
-    spec->build.framework = text_of(build, "framework");
-    spec->build.output = text_of(build, "output");
+    spec->build.node = value_text(build, "node");
+    spec->build.framework = value_text(build, "framework");
+    spec->build.output = value_text(build, "output");
     spec->build.install = command_of(build, "install");
     spec->build.command = command_of(build, "command");
-    spec->build.test = text_of(build, "test");
-    list_of(&spec->build.commands, build, "commands");
+    spec->build.test = value_text(build, "test");
+    value_list(&spec->build.commands, json_object_get(build, "commands"));
 }
 
 static void fill_headers(struct spec_artifact *artifact, const json_t *headers)
@@ -126,11 +105,11 @@ static void fill_headers(struct spec_artifact *artifact, const json_t *headers)
         const json_t *rule = json_array_get(headers, i);
 
         artifact->headers[i] = (struct spec_header_rule){
-            .match = text_of(rule, "match"),
-            .cache_control = text_of(rule, "cache_control"),
-            .content_type = text_of(rule, "content_type"),
-            .content_disposition = text_of(rule, "content_disposition"),
-            .content_language = text_of(rule, "content_language"),
+            .match = value_text(rule, "match"),
+            .cache_control = value_text(rule, "cache_control"),
+            .content_type = value_text(rule, "content_type"),
+            .content_disposition = value_text(rule, "content_disposition"),
+            .content_language = value_text(rule, "content_language"),
         };
     }
 }
@@ -142,17 +121,17 @@ static void fill_artifact(struct spec_artifact *artifact, const struct resolutio
     const json_t *path_style;
     CLEANUP_FREE char *path = xasprintf("artifacts[%zu].to", index);
 
-    artifact->from = text_of(json, "from");
-    artifact->to = text_of(json, "to");
+    artifact->from = value_text(json, "from");
+    artifact->to = value_text(json, "to");
     artifact->mode =
         strcmp(json_string_value(json_object_get(json, "mode")), "add") == 0 ? ARTIFACT_ADD : ARTIFACT_MIRROR;
     artifact->adopt = json_is_true(json_object_get(json, "adopt"));
     artifact->at = layer_position(resolution->layer, path);
-    list_of(&artifact->include, json, "include");
-    list_of(&artifact->exclude, json, "exclude");
+    value_list(&artifact->include, json_object_get(json, "include"));
+    value_list(&artifact->exclude, json_object_get(json, "exclude"));
     fill_headers(artifact, json_object_get(json, "headers"));
-    artifact->s3.endpoint = text_of(s3, "endpoint");
-    artifact->s3.region = text_of(s3, "region");
+    artifact->s3.endpoint = value_text(s3, "endpoint");
+    artifact->s3.region = value_text(s3, "region");
     path_style = json_object_get(s3, "path_style");
     /* Names of buckets below a server of one's own seldom resolve. */
     artifact->s3.path_style = path_style ? json_is_true(path_style) : artifact->s3.endpoint != NULL;
@@ -180,15 +159,15 @@ static void fill_times(struct spec *spec, const json_t *values)
 
     if (created_at)
         clock_parse(created_at, &spec->created_at_ms);
-    spec->timeout_ms = duration_of(values, "timeout");
-    spec->timeouts.checkout_ms = duration_of(timeouts, "checkout");
-    spec->timeouts.install_ms = duration_of(timeouts, "install");
-    spec->timeouts.build_ms = duration_of(timeouts, "build");
-    spec->timeouts.test_ms = duration_of(timeouts, "test");
-    spec->timeouts.publish_ms = duration_of(timeouts, "publish");
-    spec->timeouts.idle_ms = duration_of(timeouts, "idle");
+    spec->timeout_ms = value_duration_ms(values, "timeout");
+    spec->timeouts.checkout_ms = value_duration_ms(timeouts, "checkout");
+    spec->timeouts.install_ms = value_duration_ms(timeouts, "install");
+    spec->timeouts.build_ms = value_duration_ms(timeouts, "build");
+    spec->timeouts.test_ms = value_duration_ms(timeouts, "test");
+    spec->timeouts.publish_ms = value_duration_ms(timeouts, "publish");
+    spec->timeouts.idle_ms = value_duration_ms(timeouts, "idle");
     spec->retry.max_attempts = (int)json_integer_value(json_object_get(retry, "max_attempts"));
-    spec->retry.backoff_ms = duration_of(retry, "backoff");
+    spec->retry.backoff_ms = value_duration_ms(retry, "backoff");
 }
 
 void fill_spec(struct spec *spec, const struct resolution *resolution)
@@ -198,8 +177,8 @@ void fill_spec(struct spec *spec, const struct resolution *resolution)
     size_t i;
 
     spec->type = strcmp(json_string_value(json_object_get(values, "type")), "test") == 0 ? JOB_TEST : JOB_BUILD;
-    spec->id = text_of(values, "id");
-    spec->project = text_of(values, "project");
+    spec->id = value_text(values, "id");
+    spec->project = value_text(values, "project");
     pairs_of(&spec->labels, json_object_get(values, "labels"));
     pairs_of(&spec->env, json_object_get(values, "env"));
     fill_source(spec, resolution, json_object_get(values, "source"));
@@ -210,6 +189,6 @@ void fill_spec(struct spec *spec, const struct resolution *resolution)
         fill_artifact(&spec->artifacts[spec->artifacts_len++], resolution, json_array_get(artifacts, i), i);
     fill_times(spec, values);
     fill_limits(spec, resolution);
-    spec->result = text_of(values, "result");
-    spec->log = text_of(values, "log");
+    spec->result = value_text(values, "result");
+    spec->log = value_text(values, "log");
 }

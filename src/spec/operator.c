@@ -6,35 +6,7 @@
 #include "spec/document.h"
 #include "spec/parse.h"
 #include "spec/problems.h"
-
-static char *text_of(const json_t *object, const char *key)
-{
-    return xstrdup(json_string_value(json_object_get(object, key)));
-}
-
-static int64_t duration_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    int64_t ms = 0;
-
-    return text && duration_parse(text, &ms) == 0 ? ms : 0;
-}
-
-static int64_t size_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    int64_t bytes = 0;
-
-    return text && size_parse(text, &bytes) == 0 ? bytes : 0;
-}
-
-static void list_of(struct strings *list, const json_t *array)
-{
-    size_t i;
-
-    for (i = 0; i < json_array_size(array); i++)
-        strings_add(list, json_string_value(json_array_get(array, i)));
-}
+#include "spec/values.h"
 
 static void fill_pins(struct operator_file *file, const json_t *pins)
 {
@@ -42,15 +14,15 @@ static void fill_pins(struct operator_file *file, const json_t *pins)
                                       "proxy",  "no_proxy", "ca_bundle", "topics"};
     size_t i;
 
-    file->pin_bucket = text_of(pins, "bucket");
-    file->pin_prefix = text_of(pins, "prefix");
-    file->pin_registry = text_of(pins, "registry");
-    file->pin_endpoint = text_of(pins, "endpoint");
-    file->pin_region = text_of(pins, "region");
-    file->pin_proxy = text_of(pins, "proxy");
-    file->pin_no_proxy = text_of(pins, "no_proxy");
-    file->pin_ca_bundle = text_of(pins, "ca_bundle");
-    list_of(&file->pin_topics, json_object_get(pins, "topics"));
+    file->pin_bucket = value_text(pins, "bucket");
+    file->pin_prefix = value_text(pins, "prefix");
+    file->pin_registry = value_text(pins, "registry");
+    file->pin_endpoint = value_text(pins, "endpoint");
+    file->pin_region = value_text(pins, "region");
+    file->pin_proxy = value_text(pins, "proxy");
+    file->pin_no_proxy = value_text(pins, "no_proxy");
+    file->pin_ca_bundle = value_text(pins, "ca_bundle");
+    value_list(&file->pin_topics, json_object_get(pins, "topics"));
     file->pins = json_deep_copy(pins);
     for (i = 0; i < ARRAY_LEN(own); i++)
         json_object_del(file->pins, own[i]);
@@ -61,22 +33,22 @@ static void fill_max(struct operator_file *file, const json_t *max)
     const json_t *timeouts = json_object_get(max, "timeouts");
     const json_t *limits = json_object_get(max, "limits");
 
-    file->max.timeout_ms = duration_of(max, "timeout");
-    file->max.checkout_ms = duration_of(timeouts, "checkout");
-    file->max.install_ms = duration_of(timeouts, "install");
-    file->max.build_ms = duration_of(timeouts, "build");
-    file->max.test_ms = duration_of(timeouts, "test");
-    file->max.publish_ms = duration_of(timeouts, "publish");
-    file->max.idle_ms = duration_of(timeouts, "idle");
-    file->max.output_bytes = size_of(limits, "output");
-    file->max.log_bytes = size_of(limits, "log");
+    file->max.timeout_ms = value_duration_ms(max, "timeout");
+    file->max.checkout_ms = value_duration_ms(timeouts, "checkout");
+    file->max.install_ms = value_duration_ms(timeouts, "install");
+    file->max.build_ms = value_duration_ms(timeouts, "build");
+    file->max.test_ms = value_duration_ms(timeouts, "test");
+    file->max.publish_ms = value_duration_ms(timeouts, "publish");
+    file->max.idle_ms = value_duration_ms(timeouts, "idle");
+    file->max.output_bytes = value_bytes(limits, "output");
+    file->max.log_bytes = value_bytes(limits, "log");
 }
 
 static void fill_allow(struct operator_file *file, const json_t *allow)
 {
     struct strings words = {0};
 
-    list_of(&words, allow);
+    value_list(&words, allow);
     file->allow.plain_brokers = strings_has(&words, "plain-brokers");
     file->allow.private_http = strings_has(&words, "private-http");
     file->allow.file_targets = strings_has(&words, "file-targets");
@@ -90,7 +62,7 @@ static void fill(struct operator_file *file, const json_t *values)
     fill_pins(file, json_object_get(values, "pins"));
     fill_max(file, json_object_get(values, "max"));
     fill_allow(file, json_object_get(values, "allow"));
-    list_of(&file->secret_folders, json_object_get(values, "secret_folders"));
+    value_list(&file->secret_folders, json_object_get(values, "secret_folders"));
 }
 
 static int fail(struct problems *problems, const char *name, struct error *err)

@@ -1,0 +1,33 @@
+#include "spec/values.h"
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+char *value_text(const json_t *object, const char *key)
+{
+    return xstrdup(json_string_value(json_object_get(object, key)));
+}
+
+int64_t value_duration_ms(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    int64_t ms = 0;
+
+    return text && duration_parse(text, &ms) == 0 ? ms : 0;
+}
+
+int64_t value_bytes(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    int64_t bytes = 0;
+
+    return text && size_parse(text, &bytes) == 0 ? bytes : 0;
+}
+
+void value_list(struct strings *list, const json_t *array)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(array); i++)
+        strings_add(list, json_string_value(json_array_get(array, i)));
+}
