@@ -179,4 +179,4 @@ def test_start_is_quick(bed):
     began = time.monotonic()
     ended = bed.run(spec)
     assert ended.code == 0, ended
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
