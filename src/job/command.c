@@ -132,6 +132,8 @@ static void note_usage(struct job *job, const struct outcome *outcome)
 {
     if (outcome->peak_rss_bytes > job->result->peak_rss_bytes)
         job->result->peak_rss_bytes = outcome->peak_rss_bytes;
+    if (outcome->out_of_memory && outcome_ok(outcome))
+        log_warning(job->options->log, "memory ran out and the kernel killed a process, though the command ended well");
     if (outcome->left_over)
         log_warning(job->options->log, "ended %d left-over %s of the command", outcome->left_over,
                     outcome->left_over == 1 ? "process" : "processes");
