@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -246,3 +247,27 @@ def test_colours_of_a_build_do_not_reach_the_result(caisson, local):
     spec["build"]["commands"] = ["printf 'sh: 1: a\\033[31mb: not found\\n'; exit 127"]
     assert caisson("run", "--workspace", str(path / "work"), "-", input=json.dumps(spec)).returncode == 31
     assert "\033" not in json.loads((path / "result.json").read_text())["message"]
+
+
+def test_terminal_has_groups_and_a_live_line(program, local):
+    spec, path = local
+    spec["build"]["commands"] = ["printf '\\033[32mgreen\\033[0m\\n\\033]0;title\\007\\033[2J'; sleep 1; " + BUILDS[0], BUILDS[1]]
+    (path / "job.json").write_text(json.dumps(spec))
+    process, master = pty.fork()
+    if process == 0:
+        os.execve(program, [program, "run", "--workspace", str(path / "work"), str(path / "job.json")],
+                  {"PATH": os.environ["PATH"], "TERM": "xterm"})
+    output = b""
+    try:
+        while data := os.read(master, 65536):
+            output += data
+    except OSError:  # the other side is gone
+        pass
+    os.close(master)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, output.decode()
+    text = output.decode()
+    assert "==> build" in text and "\033[32mgreen" in text and "build done in" in text, text
+    assert re.search("\r\033\\[K.*… build 0s", text), text  # the live line …
+    assert text.rstrip().split("\r\n")[-1].count("…") == 0, text  # … which is gone at the end
+    assert "\033]0;" not in text and "\033[2J" not in text, text  # a build may colour, not steer the terminal
+    assert "caisson.result/1" not in text, text
