@@ -70,7 +70,7 @@ def hang():
 
 
 def npm_spec(bed, registry=REGISTRY, dependency="pad", **changes):
-    npmrc = f"registry={registry}/\nnoproxy=127.0.0.1\nfetch-retries=0\nfetch-timeout=2000\n"
+    npmrc = f"registry={registry}/\nnoproxy=127.0.0.1,registry.invalid\nfetch-retries=0\nfetch-timeout=2000\n"
     repository = bed.repository({"package.json": json.dumps({**PACKAGE, "dependencies": {dependency: "1.0.0"}}),
                                  ".npmrc": npmrc})
     return bed.spec(repository, build={"output": "dist"}, **{"retry": {"max_attempts": 3, "backoff": "50ms"}, **changes})
@@ -100,7 +100,8 @@ def test_registry_that_stays_away(bed):
 
 def test_registry_whose_name_is_unknown(bed):
     ended = bed.run(npm_spec(bed, "http://registry.invalid", retry={"max_attempts": 2, "backoff": "50ms"}))
-    assert ended.code == 30, ended
+    assert ended.code == 30 and step(ended, "install")["attempts"] == 2, ended
+    assert ended.result["reason"] == "registry-unreachable", ended
 
 
 def test_package_that_is_not_there(bed):
