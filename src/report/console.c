@@ -1,5 +1,6 @@
 #include "report/console.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static void write_some(struct console *console)
 
     if (written > 0)
         buf_consume(&console->out, (size_t)written);
-    else if (written < 0)
+    else if (written < 0 && errno != EAGAIN && errno != EINTR) /* someone else may write to it too, and be quicker */
         console->broken = true;
 }
 
