@@ -98,6 +98,8 @@ def main():
         shutil.rmtree(work)
     print("\n" + ", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
     print(table.text(rows))
+    if machine["load"] > machine["cpus"]:
+        print("\nThe machine was busy with other things: times tell little, CPU, memory and counts are as they are.")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             file.write(table.document(rows, machine))

@@ -15,6 +15,9 @@ from bed.processes import children_of, command_line
 from .world import BUCKET, PREFIX
 
 FOREIGN = {"foreign.txt": b"somebody else's\n"}  # in the prefix, and never ours
+# What unfinished publishes meant to do is kept until no request of theirs can still come: 20 minutes (publish/plan.h).
+SETTLED_S = 25 * 60
+STATE_BYTES_A_PATH = 600
 STATUS = {0: "succeeded", 20: "failed", 40: "failed", 43: "superseded", 143: "interrupted"}
 
 
@@ -28,7 +31,9 @@ class Invariants:
         self.incomplete = False # since a job that ended within phase 2
         self.descriptors = []
         self.peaks = []
-        self.states = []        # sizes of the state object
+        self.states = []        # sizes of the state object, once it may hold no more than before
+        self.paths = set()      # of all jobs
+        self.started = time.monotonic()
         for path, data in FOREIGN.items():
             world.client.put(BUCKET, PREFIX + path, data)
 
@@ -87,7 +92,12 @@ class Invariants:
             self.peaks.append(job.peak_kib)
         states = self.world.client.keys_under(BUCKET, ".caisson/")
         assert len(states) <= 1, states
-        self.states += [len(self.world.client.get(BUCKET, key)) for key in states]
+        self.paths |= job.files.keys()
+        for key in states:
+            size = len(self.world.client.get(BUCKET, key))
+            assert size <= 4096 + STATE_BYTES_A_PATH * len(self.paths), f"{key} has {size} bytes"
+            if time.monotonic() - self.started > SETTLED_S:
+                self.states.append(size)
         if job.code == 0:
             uploads = self.world.client.must("GET", f"/{BUCKET}", query=[("uploads", "")]).body
             assert not re.search(rb"<UploadId>", uploads), f"a multipart upload is left: {uploads!r}"
