@@ -180,3 +180,14 @@ def test_start_is_quick(bed):
     ended = bed.run(spec)
     assert ended.code == 0, ended
     assert time.monotonic() - began < 10
+
+
+def test_memory_of_the_task_runs_out(bed):
+    """The kernel ends the build; PID 1, whose score is lower, says so."""
+    spec = bed.commands("mkdir dist; echo x >dist/index.html", "head -c 900000000 /dev/zero | tail")
+    task = bed.start(spec, memory=256 << 20)
+    if task.group.folder is None:
+        pytest.skip("no group of processes can be limited in memory here")
+    ended = bed.finish(task)
+    assert ended.code == 33 and ended.result["class"] == "out-of-memory", ended
+    assert bed.published(spec) == {}

@@ -18,7 +18,7 @@ import threading
 import time
 import uuid
 
-from . import seccomp
+from . import memory_group, seccomp
 
 CAPABILITIES = """
     CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_MKNOD CAP_NET_RAW CAP_SETGID CAP_SETUID CAP_SETFCAP
@@ -27,17 +27,19 @@ CAPABILITIES = """
 CAPABILITY_MASK = 0xA80425FB  # the same fourteen, as /proc/PID/status shows them
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# $1: working folder, $2: the image's layers as overlayfs wants them, $3: size of the writable layer, then the command.
+# $1: working folder, $2: the image's layers as overlayfs wants them, $3: size of the writable layer, $4: the memory
+# group or nothing, then the command.
 # crun refuses hosts that have version 2 of cgroups beside version 1, so this namespace does not see it.
 START = r"""
 set -e
+[ -z "$4" ] || echo $$ >"$4/cgroup.procs"
 umount /sys/fs/cgroup/unified 2>/dev/null || true
 mount -t tmpfs -o "size=$3,mode=755" layer "$1/layer"
 cp -a "$1/seed" "$1/layer/upper"
 mkdir "$1/layer/work" "$1/layer/root"
 mount -t overlay -o "lowerdir=$2,upperdir=$1/layer/upper,workdir=$1/layer/work" root "$1/layer/root"
 ln -s "$1/layer/root" "$1/bundle/rootfs"
-shift 3
+shift 4
 exec "$@"
 """
 
@@ -46,10 +48,10 @@ class Container:
     """args: the command line, args[0] being the program's path in the container.
     layers: folders that make the image, the uppermost first.
     files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}.
-    refuse_calls: system calls that answer ENOSYS, as an older kernel would."""
+    memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
-                 size="2g", terminal=False, read_output=True, refuse_calls=()):
+                 size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
@@ -57,6 +59,7 @@ class Container:
         self.changed = threading.Condition()
         self.process = self.started = self.ended = None
         self.read_output = read_output
+        self.group = memory_group.MemoryGroup(self.id, memory)
         for part in ("layer", "seed", "bundle", "crun"):
             os.makedirs(os.path.join(self.folder, part), mode=0o755)
         for part in (".", "layer", "seed"):  # the umask may have taken what the build user needs
@@ -93,7 +96,7 @@ class Container:
             },
             "root": {"path": "rootfs"},
             "hostname": "ip-10-0-0-1",
-            "mounts": _mounts(volumes),
+            "mounts": _mounts(volumes) + self.group.mounts(),
             "linux": {
                 "namespaces": namespaces,
                 "seccomp": seccomp.profile(refuse_calls),
@@ -107,7 +110,7 @@ class Container:
 
     def start(self):
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh", self.folder,
-                   ":".join(self.layers), self.size,
+                   ":".join(self.layers), self.size, self.group.folder or "",
                    *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), self.id)]
         self.started = time.monotonic()
         if self.terminal:
@@ -217,6 +220,7 @@ class Container:
                 os.close(self.master)
             else:
                 self.process.stdout.close()
+        self.group.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
