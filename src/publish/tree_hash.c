@@ -181,6 +181,15 @@ int tree_hash_fd(int fd, char sha256[SHA256_HEX_SIZE], struct error *err)
     return result < 0 ? -1 : 0;
 }
 
+/* The path becomes a part of a URL. */
+static int check_path(const struct reader *reader, const struct tree_file *file, struct error *err)
+{
+    if (!redact_finds(reader->secrets, view_of(file->path)))
+        return 0;
+    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output", "a file's name holds the value of one of the job's secrets");
+    return error_hint(err, "the build named it so: keep secrets out of what browsers get, or exclude the file");
+}
+
 static int read_file(const struct tree *tree, struct reader *reader, struct tree_file *file, struct error *err)
 {
     CLEANUP_CLOSE int fd = tree_open_beneath(tree->request, tree->fd, file->path, O_RDONLY | O_NONBLOCK);
@@ -216,7 +225,9 @@ int tree_hash(struct tree *tree, int (*pause)(void *context, struct error *err),
 
     reader_init(&reader, tree->request);
     for (i = 0; i < tree->len && !result; i++) {
-        result = read_file(tree, &reader, &tree->files[i], err);
+        result = check_path(&reader, &tree->files[i], err);
+        if (!result)
+            result = read_file(tree, &reader, &tree->files[i], err);
         if (!result && pause && i % 16 == 0)
             result = pause(context, err);
     }

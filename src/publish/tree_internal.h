@@ -7,6 +7,8 @@
 
 /* fs_open_beneath with the build's fsuid and fsgid when we are root. */
 int tree_open_beneath(const struct publish_request *request, int folder_fd, const char *path, int flags);
+/* Ours and git's own files, at any depth: the one would be taken for state, the other often holds the whole history. */
+bool tree_is_never_published(struct view name);
 int tree_refuse_changed(const char *path, struct error *err);
 
 #endif

@@ -97,6 +97,24 @@ static int refuse_open(const char *from, int root_fd, int error_number, struct e
     return -1;
 }
 
+bool tree_is_never_published(struct view name)
+{
+    return view_is(name, ".git") || view_is(name, ".caisson");
+}
+
+/* Whether the path is such a folder, or lies in one. */
+static bool lies_in_reserved(const char *path)
+{
+    size_t len;
+
+    for (; *path; path += len + (path[len] == '/')) {
+        len = strcspn(path, "/");
+        if (tree_is_never_published((struct view){path, len}))
+            return true;
+    }
+    return false;
+}
+
 int tree_open(struct tree *tree, const struct publish_request *request, struct error *err)
 {
     size_t root_len = strlen(request->root);
@@ -115,6 +133,9 @@ int tree_open(struct tree *tree, const struct publish_request *request, struct e
         return refuse_open(request->from, root_fd, EXDEV, err);
     for (rest = request->from + root_len; *rest == '/'; rest++)
         ;
+    if (lies_in_reserved(rest))
+        return error_set(err, CLASS_OUTPUT_REFUSED, "output-reserved",
+                         "the output folder %s lies in .git or .caisson, which are never published", request->from);
     {
         CLEANUP_FREE char *path = xstrdup(*rest ? rest : ".");
         size_t len = strlen(path);

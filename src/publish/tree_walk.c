@@ -141,12 +141,9 @@ static int visit(struct walk *walk, int folder_fd, const char *folder, const cha
     return result;
 }
 
-/* Ours and git's own files are never published, at any depth: the one would be taken for state, the other often holds
- * the whole history. */
-static bool is_never_published(const char *name)
+static bool is_dots(const char *name)
 {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".git") == 0 ||
-           strcmp(name, ".caisson") == 0;
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 static int list_folder(struct walk *walk, const char *folder, struct error *err)
@@ -167,7 +164,7 @@ static int list_folder(struct walk *walk, const char *folder, struct error *err)
         return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", errno, "cannot list %s", folder);
     }
     while (!result && (entry = readdir(listing)))
-        if (!is_never_published(entry->d_name))
+        if (!is_dots(entry->d_name) && !tree_is_never_published(view_of(entry->d_name)))
             result = visit(walk, fd, folder, entry->d_name, err);
     closedir(listing);
     return result;

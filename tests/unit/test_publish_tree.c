@@ -177,6 +177,19 @@ static void test_output_outside(void **state)
     refused(bed, "link-in-output", "link");
 }
 
+static void test_output_that_is_never_published(void **state)
+{
+    struct bed *bed = *state;
+
+    bed_write(&bed->base, "site/.git/refs/x", "x");
+    free(bed->request.from);
+    bed->request.from = xasprintf("%s/site/.git", bed->base.folder);
+    refused(bed, "output-reserved", ".git");
+    free(bed->request.from);
+    bed->request.from = xasprintf("%s/site/.git/refs/", bed->base.folder);
+    refused(bed, "output-reserved", ".git");
+}
+
 static void test_links(void **state)
 {
     struct bed *bed = *state;
@@ -305,6 +318,10 @@ static void test_secrets(void **state)
     bed_remove(&bed->base, "site/app.js");
     bed_write(&bed->base, "site/coded.js", "token='UzNjcjN0LVZhbHVlLU9mLVRoZS1Kb2I='");
     refused(bed, "secret-in-output", "coded.js");
+    bed_remove(&bed->base, "site/coded.js");
+    bed_write(&bed->base, "site/a/S3cr3t-Value-Of-The-Job.txt", "x");
+    refused(bed, "secret-in-output", "name");
+    assert_null(strstr(bed->err.message, "S3cr3t"));
 }
 
 static void test_changes(void **state)
@@ -414,6 +431,7 @@ int main(void)
         TEST(test_include_and_exclude),
         TEST(test_missing_and_empty),
         TEST(test_output_outside),
+        TEST(test_output_that_is_never_published),
         TEST(test_links),
         TEST(test_hard_links),
         TEST(test_special_files),
