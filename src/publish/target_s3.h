@@ -27,6 +27,13 @@ int s3_target_read_state(struct target *target, const bool *stop, struct buf *te
 int s3_target_write_state(struct target *target, const bool *stop, struct view text, const char *version,
                           char **new_version, struct error *err);
 bool s3_target_is_empty(struct target *target, const bool *stop);
+/* Each entry of a ListObjectsV2 answer, which is hostile. One whose name cannot be read gets an odd one beneath prefix. */
+struct s3_entries {
+    const char *prefix; /* of what is listed */
+    void (*found)(void *context, const char *key, const char *etag, int64_t size);
+    void *context;
+};
+void s3_entries_read(struct view page, const struct s3_entries *entries);
 int s3_target_list(struct target *target, const bool *stop,
                    void (*found)(void *context, const char *path, const char *etag, int64_t size), void *context,
                    struct error *err);

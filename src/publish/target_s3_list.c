@@ -11,12 +11,6 @@
 #define STATE_FOLDER ".caisson/"
 #define STATE_NAME "/manifest.json"
 
-struct entries {
-    const char *prefix; /* of what is listed */
-    void (*found)(void *context, const char *key, const char *etag, int64_t size);
-    void *context;
-};
-
 /* An ETag stands in quotes wherever it is used; some servers leave them out here. */
 static void quote(char etag[260])
 {
@@ -29,7 +23,7 @@ static void quote(char etag[260])
     etag[len + 2] = '\0';
 }
 
-static void read_entry(struct view entry, const struct entries *entries)
+static void read_entry(struct view entry, const struct s3_entries *entries)
 {
     char key[KEY_TEXT_MAX], etag[260], size[24];
 
@@ -42,7 +36,7 @@ static void read_entry(struct view entry, const struct entries *entries)
     entries->found(entries->context, key, etag[0] ? etag : NULL, strtoll(size, NULL, 10));
 }
 
-static void read_page(struct view page, const struct entries *entries)
+void s3_entries_read(struct view page, const struct s3_entries *entries)
 {
     static const char open[] = "<Contents>", close[] = "</Contents>";
     const char *at = page.data, *end = page.data + page.len;
@@ -58,8 +52,8 @@ static void read_page(struct view page, const struct entries *entries)
 }
 
 /* One page; *token is replaced by the next one's, "" at the end. */
-static int list_page(struct s3_target *target, char token[TOKEN_MAX], const bool *stop, const struct entries *entries,
-                     struct error *err)
+static int list_page(struct s3_target *target, char token[TOKEN_MAX], const bool *stop,
+                     const struct s3_entries *entries, struct error *err)
 {
     CLEANUP_FREE char *query_text = NULL;
     struct s3_call call;
@@ -80,7 +74,7 @@ static int list_page(struct s3_target *target, char token[TOKEN_MAX], const bool
     result = s3_target_perform(target, &call, stop, err);
     page = (struct view){buf_text(&call.response.body), call.response.body.len};
     if (result == 0) {
-        read_page(page, entries);
+        s3_entries_read(page, entries);
         s3_xml_text(page, "IsTruncated", truncated, sizeof truncated);
         if (!s3_xml_text(page, "NextContinuationToken", token, TOKEN_MAX) || strcmp(truncated, "true") != 0)
             token[0] = '\0';
@@ -91,7 +85,7 @@ static int list_page(struct s3_target *target, char token[TOKEN_MAX], const bool
     return result;
 }
 
-static int list(struct s3_target *target, const bool *stop, const struct entries *entries, struct error *err)
+static int list(struct s3_target *target, const bool *stop, const struct s3_entries *entries, struct error *err)
 {
     char token[TOKEN_MAX] = "";
 
@@ -164,10 +158,10 @@ int s3_target_list(struct target *base, const bool *stop,
 {
     struct within within = {.target = (struct s3_target *)base, .found = found, .context = context};
     CLEANUP_FREE char *states = states_within(within.target);
-    int result = list(within.target, stop, &(struct entries){states, on_state, &within}, err);
+    int result = list(within.target, stop, &(struct s3_entries){states, on_state, &within}, err);
 
     if (result == 0)
-        result = list(within.target, stop, &(struct entries){within.target->prefix, on_object, &within}, err);
+        result = list(within.target, stop, &(struct s3_entries){within.target->prefix, on_object, &within}, err);
     strings_dispose(&within.prefixes);
     return result;
 }
