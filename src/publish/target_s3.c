@@ -154,7 +154,12 @@ static void start_upload(struct s3_handle *handle, const struct tree_file *file)
     options.size = file->content.size;
     options.part_size = part_size_of(file, form);
     options.concurrency = file->content.size < TREE_LARGE ? 1 : PARTS_AT_ONCE;
-    options.part_sha256 = form ? NULL : (const char(*)[SHA256_HEX_SIZE])file->part_sha256;
+    /* The hashes that the plan was made by, so that the server refuses what has changed since. In parts of the other
+     * size a large file has none. */
+    if (file->content.size < TREE_LARGE)
+        options.part_sha256 = &file->content.sha256;
+    else if (!form)
+        options.part_sha256 = (const char(*)[SHA256_HEX_SIZE])file->part_sha256;
     handle->upload = s3_upload_start(handle->target->s3, &options, on_upload_done, handle);
 }
 
