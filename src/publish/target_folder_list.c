@@ -20,9 +20,10 @@ struct walk {
 static bool is_anothers(int fd, const char *name)
 {
     CLEANUP_FREE char *state = xasprintf(FOLDER_STATES "/%s.json", name);
+    struct stat st;
 
     return strcmp(name, FOLDER_STATES) == 0 || strcmp(name, FOLDER_NEW_NAME) == 0 ||
-           faccessat(fd, state, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+           fstatat(fd, state, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void take(struct walk *walk, int fd, const char *folder, const char *name)
