@@ -19,8 +19,7 @@ static char *resolve(const struct job *job, const struct value_source *source, c
     if (source->kind == VALUE_ENV) {
         value = env_get(job->options->env, source->text);
         if (!value)
-            buf_addf(missing, "%s%s: the environment has no variable %s", missing->len ? "; " : "", name,
-                     source->text);
+            buf_addf(missing, "%s%s: the environment has no variable %s", missing->len ? "; " : "", name, source->text);
         return xstrdup(value);
     }
     buf_init(&text, SECRET_MAX);

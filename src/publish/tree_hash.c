@@ -186,7 +186,8 @@ static int check_path(const struct reader *reader, const struct tree_file *file,
 {
     if (!redact_finds(reader->secrets, view_of(file->path)))
         return 0;
-    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output", "a file's name holds the value of one of the job's secrets");
+    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output",
+              "a file's name holds the value of one of the job's secrets");
     return error_hint(err, "the build named it so: keep secrets out of what browsers get, or exclude the file");
 }
 
