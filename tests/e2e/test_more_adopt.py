@@ -1,5 +1,7 @@
 """A mirror that takes over what another builder has left, and what may come between."""
 
+import time
+
 import pytest
 
 from bed import s3
@@ -94,6 +96,8 @@ def test_stop_before_the_point_of_no_return_takes_nothing(bed, prefix):
     task = bed.start(site.spec("older"))
     assert puts.reached.wait(30), task.text()
     task.signal("TERM")
+    task.wait_for("received SIGTERM")
+    time.sleep(0.3)  # until the publisher has heard of it too
     puts.release()
     ended = bed.finish(task)
     assert ended.code == 143, ended
