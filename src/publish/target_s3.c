@@ -14,7 +14,7 @@
 #define STAMP_HEADER "x-amz-meta-caisson"
 #define PART_STEP ((int64_t)1 << 20)
 #define DRAIN_MS 3000
-#define PARTS_AT_ONCE 16 /* of one large file: as many as an upload of many files begins with */
+#define PARTS_AT_ONCE 32 /* of one large file: 1 GiB goes up in four waves of latency */
 
 /* What a call of ours has under way. */
 struct s3_handle {
@@ -239,7 +239,8 @@ static void cancel(struct target *base, struct target_call *call)
 
 static void set_concurrency(struct target *base, int concurrency)
 {
-    http_client_set_connections(((struct s3_target *)base)->client, concurrency);
+    http_client_set_connections(((struct s3_target *)base)->client,
+                                concurrency > PARTS_AT_ONCE ? concurrency : PARTS_AT_ONCE);
 }
 
 static struct target_stats stats(struct target *base)
@@ -333,7 +334,7 @@ static int open_clients(struct s3_target *target, const char *bucket, struct err
         .proxy = request->proxy,
         .http_proxy = request->proxy, /* whoever asks has chosen by the endpoint's scheme */
         .no_proxy = request->no_proxy,
-        .max_connections = 16,
+        .max_connections = PARTS_AT_ONCE,
     };
     struct s3_options options = {
         .bucket = bucket,

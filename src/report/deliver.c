@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -12,6 +13,8 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "report/console.h"
+
+#define TEMP_NEEDS ((uint64_t)128 << 20) /* free space for the copy: more than a log may have */
 
 static int open_s3(const struct deliver *deliver, const char *uri, struct s3 **s3, char **key, struct error *err)
 {
@@ -150,10 +153,23 @@ static void render_to(gzFile file, struct spool *spool)
     buf_dispose(&out);
 }
 
+/* On disk, for memory is the task's scarcer good; in memory where the disk is full or read-only. */
+static int open_unlinked(void)
+{
+    int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct statvfs status;
+
+    if (fd >= 0 && fstatvfs(fd, &status) == 0 && (uint64_t)status.f_bavail * status.f_frsize > TEMP_NEEDS)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return memfd_create("caisson-log", MFD_CLOEXEC);
+}
+
 /* An unlinked file with the rendered log; its descriptor, or −1. */
 static int render_file(struct spool *spool, bool compress, struct error *err)
 {
-    int fd = memfd_create("caisson-log", MFD_CLOEXEC);
+    int fd = open_unlinked();
     int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
     gzFile file;
 
@@ -176,13 +192,17 @@ static int render_file(struct spool *spool, bool compress, struct error *err)
     return fd;
 }
 
+/* A file of ours that nobody else can reach: mapping it cannot fault. */
 static int copy_to_file(int fd, int64_t len, const char *to, struct error *err)
 {
-    char *data = xmalloc((size_t)len);
-    ssize_t got = pread(fd, data, (size_t)len, 0);
-    int status = put_file(to, (struct view){data, got < 0 ? 0 : (size_t)got}, err);
+    void *data = len ? mmap(NULL, (size_t)len, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    int status;
 
-    free(data);
+    if (data == MAP_FAILED)
+        return error_set_errno(err, CLASS_PLATFORM, "log-copy-failed", errno, "reading the copy of the log");
+    status = put_file(to, (struct view){data, (size_t)len}, err);
+    if (data)
+        munmap(data, (size_t)len);
     return status;
 }
 
