@@ -142,7 +142,8 @@ def test_at_every_request_of_publishing(bed):
             assert bed.finish(task).code == 0
             break
         task.signal("TERM")
-        time.sleep(0.3)
+        task.wait_for("SIGTERM")
+        time.sleep(0.3)  # until the publisher has heard of it too
         hold.release()
         ended = bed.finish(task)
         seen_by_all = bed.published(spec)
