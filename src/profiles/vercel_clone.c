@@ -55,13 +55,22 @@ static const char *first(const struct profile_draft *draft, const char *a, const
     return value ? value : profile_variable(draft, b);
 }
 
-/* Keys of the storage by its own names; the credential chain knows AWS's only. */
+/*
+ * Keys of the storage by its own names; the credential chain knows AWS's only. A tenant can send an endpoint: requests
+ * to one that the operator does not pin are never signed by the task's role, whose session token would go there.
+ */
 static void put_credentials(struct profile_draft *draft, const char *id, const char *secret)
 {
-    if (!id || !secret)
-        return;
-    profile_system(draft, "AWS_ACCESS_KEY_ID", id);
-    profile_system(draft, "AWS_SECRET_ACCESS_KEY", secret);
+    const struct operator_file *file = profile_operator(draft);
+
+    if (id && secret) {
+        profile_system(draft, "AWS_ACCESS_KEY_ID", id);
+        profile_system(draft, "AWS_SECRET_ACCESS_KEY", secret);
+    } else if (!profile_variable(draft, "AWS_ACCESS_KEY_ID") && !(file && file->pin_endpoint)) {
+        profile_problem(draft, "profile-variable-missing",
+                        "R2_* or MINIO_* name an endpoint without keys of its own (R2_ACCESS_KEY_ID, MINIO_ACCESS_KEY): "
+                        "the task's role does not sign for it");
+    }
 }
 
 static char *r2_endpoint(const struct profile_draft *draft)
