@@ -27,7 +27,7 @@ struct cli_call {
     const char *values[CLI_OPTIONS_MAX]; /* beside command->options; "" for a flag that is set, NULL: not given */
     char **operands;
     int operands_len;
-    const struct strings *env;           /* our environment, captured; names that stand twice stand twice */
+    const struct strings *env; /* our environment, captured; names that stand twice stand twice */
 };
 
 struct cli_command {

@@ -9,8 +9,8 @@
 
 static void print_value(const char *path, const json_t *value, const json_t *origins)
 {
-    char *text = json_is_string(value) ? xstrdup(json_string_value(value))
-                                       : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text =
+        json_is_string(value) ? xstrdup(json_string_value(value)) : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
     printf("%-28s %-44s %s\n", path, text ? text : "", json_text(origins, path, ""));
     free(text);
@@ -24,13 +24,15 @@ static void print_tree(const char *path, const json_t *value, const json_t *orig
     size_t i;
 
     if (json_is_object(value) && json_object_size(value)) {
-        json_object_foreach((json_t *)value, key, member) {
+        json_object_foreach((json_t *)value, key, member)
+        {
             CLEANUP_FREE char *name = *path ? xasprintf("%s.%s", path, key) : xstrdup(key);
 
             print_tree(name, member, origins);
         }
     } else if (json_is_array(value) && json_array_size(value) && json_is_object(json_array_get(value, 0))) {
-        json_array_foreach((json_t *)value, i, member) {
+        json_array_foreach((json_t *)value, i, member)
+        {
             CLEANUP_FREE char *name = xasprintf("%s[%zu]", path, i);
 
             print_tree(name, member, origins);
@@ -137,8 +139,9 @@ const struct cli_command cmd_plan = {
     .name = "plan",
     .arguments = "[FILE|-]",
     .summary = "print what would be done and where each value comes from",
-    .description = "Prints the resolved spec, each value with its origin (a line of the spec, a default, the operator's file, a\n"
-                   "profile's variable, a detected file), and does nothing.",
+    .description =
+        "Prints the resolved spec, each value with its origin (a line of the spec, a default, the operator's file, a\n"
+        "profile's variable, a detected file), and does nothing.",
     .examples = examples,
     .options = options,
     .max_operands = 1,

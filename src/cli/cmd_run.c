@@ -127,8 +127,9 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     if (reaper_new(&run->reaper, run->setup.loop, err))
         return -1;
     reaper_on_stop(run->reaper, on_early_stop, run);
-    run->console = console_new(run->setup.loop, run->spool, STDOUT_FILENO, format,
-                               strcmp(cli_value(call, "log-level") ? cli_value(call, "log-level") : "info", "debug") == 0);
+    run->console =
+        console_new(run->setup.loop, run->spool, STDOUT_FILENO, format,
+                    strcmp(cli_value(call, "log-level") ? cli_value(call, "log-level") : "info", "debug") == 0);
     run->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (run->self_fd < 0)
         return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
@@ -321,8 +322,9 @@ const struct cli_command cmd_run = {
     .name = "run",
     .arguments = "[FILE|-]",
     .summary = "run a job: clone, build, publish, report",
-    .description = "Runs one job from its spec to its result. Without FILE the spec comes from CAISSON_JOB: its text, or an\n"
-                   "s3:// or https:// address. The exit code says how it ended (caisson help).",
+    .description =
+        "Runs one job from its spec to its result. Without FILE the spec comes from CAISSON_JOB: its text, or an\n"
+        "s3:// or https:// address. The exit code says how it ended (caisson help).",
     .examples = examples,
     .options = options,
     .max_operands = 1,

@@ -31,16 +31,15 @@ static int run(const struct cli_call *call)
     json_t *version;
 
     if (cli_flag(call, "json")) {
-        CLEANUP_JSON json_t *document = json_pack("{s:s, s:s, s:O}", "caisson", CAISSON_VERSION, "commit",
-                                                  CAISSON_COMMIT, "libraries", list);
+        CLEANUP_JSON json_t *document =
+            json_pack("{s:s, s:s, s:O}", "caisson", CAISSON_VERSION, "commit", CAISSON_COMMIT, "libraries", list);
 
         json_dumpf(document, stdout, JSON_INDENT(2));
         fputc('\n', stdout);
         return 0;
     }
     printf("caisson " CAISSON_VERSION "%s" CAISSON_COMMIT "\n", *CAISSON_COMMIT ? " " : "");
-    json_object_foreach(list, name, version)
-        printf("  %-10s %s\n", name, json_string_value(version));
+    json_object_foreach(list, name, version) printf("  %-10s %s\n", name, json_string_value(version));
     return 0;
 }
 

@@ -66,7 +66,8 @@ static void zsh(FILE *out)
     const struct cli_option *option;
     size_t i;
 
-    fprintf(out, "#compdef caisson\n# made by `caisson generate zsh`\n_caisson() {\n  local -a commands\n  commands=(\n");
+    fprintf(out,
+            "#compdef caisson\n# made by `caisson generate zsh`\n_caisson() {\n  local -a commands\n  commands=(\n");
     for (i = 0; cli_commands[i]; i++) {
         fprintf(out, "    '%s:", cli_commands[i]->name);
         zsh_help(cli_commands[i]->summary, out);
@@ -163,20 +164,23 @@ static void man(FILE *out)
     enum error_class class;
     size_t i;
 
-    fprintf(out, ".TH CAISSON 1 \"\" \"caisson " CAISSON_VERSION "\" \"User Commands\"\n.SH NAME\n"
-                 "caisson \\- container\\-native build\\-job runner for AWS ECS\n.SH SYNOPSIS\n"
-                 ".B caisson\n.I COMMAND\n[OPTIONS] [ARGUMENTS]\n.SH DESCRIPTION\n"
-                 "Clones a repository, builds it as an unprivileged user, publishes what came of it to a folder or to S3,\n"
-                 "reports, and exits with a code that means something. Made to be PID 1 of a builder image; runs by hand too.\n"
-                 ".SH COMMANDS\n");
+    fprintf(
+        out,
+        ".TH CAISSON 1 \"\" \"caisson " CAISSON_VERSION "\" \"User Commands\"\n.SH NAME\n"
+        "caisson \\- container\\-native build\\-job runner for AWS ECS\n.SH SYNOPSIS\n"
+        ".B caisson\n.I COMMAND\n[OPTIONS] [ARGUMENTS]\n.SH DESCRIPTION\n"
+        "Clones a repository, builds it as an unprivileged user, publishes what came of it to a folder or to S3,\n"
+        "reports, and exits with a code that means something. Made to be PID 1 of a builder image; runs by hand too.\n"
+        ".SH COMMANDS\n");
     for (i = 0; cli_commands[i]; i++)
         man_command(cli_commands[i], out);
     fprintf(out, ".SH EXIT STATUS\n");
     for (i = 0; error_class_at(i, &class); i++)
         fprintf(out, ".TP\n.B %d\n%s\n", (int)class, error_class_summary(class));
-    fprintf(out, ".SH ENVIRONMENT\n.TP\n.B CAISSON_JOB\nThe job spec: its text, or an s3:// or https:// address.\n"
-                 ".SH FILES\n.TP\n.I /etc/caisson/operator.yaml\nThe operator's file: defaults, pins, limits, permissions.\n"
-                 ".SH SEE ALSO\nThe job spec is described in docs/spec.md; ");
+    fprintf(out,
+            ".SH ENVIRONMENT\n.TP\n.B CAISSON_JOB\nThe job spec: its text, or an s3:// or https:// address.\n"
+            ".SH FILES\n.TP\n.I /etc/caisson/operator.yaml\nThe operator's file: defaults, pins, limits, permissions.\n"
+            ".SH SEE ALSO\nThe job spec is described in docs/spec.md; ");
     fprintf(out, "caisson schema prints its JSON Schema.\n");
 }
 

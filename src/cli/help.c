@@ -40,8 +40,9 @@ void cli_help(FILE *out)
     enum error_class class;
     size_t i;
 
-    fprintf(out, "caisson " CAISSON_VERSION ": clones, builds and publishes a job, as PID 1 of a container or by hand\n\n"
-                 "Usage: caisson COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
+    fprintf(out,
+            "caisson " CAISSON_VERSION ": clones, builds and publishes a job, as PID 1 of a container or by hand\n\n"
+            "Usage: caisson COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
     for (i = 0; cli_commands[i]; i++)
         fprintf(out, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     fprintf(out, "\nExamples:\n"

@@ -141,8 +141,8 @@ void setup_dispose(struct setup *setup)
     free(setup->default_id);
 }
 
-int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name,
-               struct strings *warnings, struct error *err)
+int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
+               struct error *err)
 {
     struct spec_context context = {
         .operator_file = setup->has_operator_file ? &setup->operator_file : NULL,

@@ -12,13 +12,13 @@
 #define OPERATOR_FILE "/etc/caisson/operator.yaml"
 
 struct setup {
-    const struct cli_call *call;  /* borrowed */
-    struct strings env;           /* ours, or that of --env-file */
+    const struct cli_call *call; /* borrowed */
+    struct strings env;          /* ours, or that of --env-file */
     struct operator_file operator_file;
     bool has_operator_file;
     bool pid1;
-    const char *profile;          /* NULL: none */
-    const bool *stop;             /* ends the wait for a spec; NULL: nothing does */
+    const char *profile; /* NULL: none */
+    const bool *stop;    /* ends the wait for a spec; NULL: nothing does */
     struct profile_job profile_job;
     struct platform platform;
     struct loop *loop;
@@ -28,9 +28,11 @@ struct setup {
 };
 
 /* Options that the three commands share, for their tables. */
-#define SETUP_OPTIONS                                                                                                 \
-    {"profile", "NAME", "Take the job from the environment that an existing system sends.", SETUP_PROFILES},          \
-        {"operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL}
+#define SETUP_OPTIONS                                                                                                  \
+    {"profile", "NAME", "Take the job from the environment that an existing system sends.", SETUP_PROFILES},           \
+    {                                                                                                                  \
+        "operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL                   \
+    }
 #define SETUP_PROFILES "vercel-clone veren-frontend"
 
 /* env_file: a captured environment to use instead of ours; NULL: none. */
@@ -39,7 +41,7 @@ void setup_dispose(struct setup *setup);
 
 /* The spec from the operand, CAISSON_JOB or the profile. On mistakes *problems holds them all and err a summary. Names
  * the source in *name (caller frees with free). Warnings are added. */
-int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name,
-               struct strings *warnings, struct error *err);
+int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
+               struct error *err);
 
 #endif

@@ -18,8 +18,8 @@ struct buf {
     char *data;
     size_t len;
     size_t cap;
-    size_t max;     /* ceiling in bytes of len */
-    bool overflow;  /* something did not fit; what fitted stays */
+    size_t max;    /* ceiling in bytes of len */
+    bool overflow; /* something did not fit; what fitted stays */
 };
 
 void buf_init(struct buf *buf, size_t max);

@@ -80,8 +80,8 @@ static bool take_number(const char **at, int digits, int *value)
 
 static bool take_clock(const char **at, struct moment *m)
 {
-    return take_number(at, 2, &m->hour) && take_char(at, ":") && take_number(at, 2, &m->minute) &&
-           take_char(at, ":") && take_number(at, 2, &m->second);
+    return take_number(at, 2, &m->hour) && take_char(at, ":") && take_number(at, 2, &m->minute) && take_char(at, ":") &&
+           take_number(at, 2, &m->second);
 }
 
 static int days_in_month(int year, int month)

@@ -43,13 +43,13 @@ enum error_class {
 
 struct error {
     enum error_class class;
-    bool retryable;       /* may pass by itself if tried again */
-    long retry_after_ms;  /* what the other side asked for; 0: nothing */
-    int child_exit;       /* exit code of the user's command; -1: none */
-    int child_signal;     /* signal that ended it; 0: none */
-    char reason[64];      /* stable kebab-case word for machines, e.g. "ref-not-found" */
-    char message[2048];   /* what was tried, on what, and what came of it */
-    char hint[768];       /* the next step for whoever reads it; may be empty */
+    bool retryable;      /* may pass by itself if tried again */
+    long retry_after_ms; /* what the other side asked for; 0: nothing */
+    int child_exit;      /* exit code of the user's command; -1: none */
+    int child_signal;    /* signal that ended it; 0: none */
+    char reason[64];     /* stable kebab-case word for machines, e.g. "ref-not-found" */
+    char message[2048];  /* what was tried, on what, and what came of it */
+    char hint[768];      /* the next step for whoever reads it; may be empty */
 };
 
 /* Fills *err (all of it) and returns -1, so that `return error_set(…)` ends a function. `err` may be NULL. */

@@ -22,11 +22,11 @@
 #define PASSES_MAX 8
 
 struct removal {
-    int top_fd;       /* borrowed from remove_folder at depth 0 */
+    int top_fd; /* borrowed from remove_folder at depth 0 */
     dev_t device;
-    uint64_t number;  /* of the next folder moved up */
-    int first_error;  /* 0 or -errno */
-    bool moved;       /* something new is in the top folder */
+    uint64_t number; /* of the next folder moved up */
+    int first_error; /* 0 or -errno */
+    bool moved;      /* something new is in the top folder */
 };
 
 static int remove_folder(struct removal *removal, int parent_fd, const char *name, int depth);

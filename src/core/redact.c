@@ -183,8 +183,8 @@ static size_t next_candidate(const struct redactor *redactor, struct view text, 
 struct run {
     const struct redactor *redactor;
     struct view text;
-    bool final;        /* no more text follows */
-    size_t covered;    /* the text up to here belongs to a marked secret, or is given out */
+    bool final;     /* no more text follows */
+    size_t covered; /* the text up to here belongs to a marked secret, or is given out */
     bool in_secret;
     struct buf *out;
 };

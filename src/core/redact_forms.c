@@ -77,8 +77,7 @@ static void give_base64(const struct sink *sink, struct view value, const char *
 
 static bool is_unreserved(char c, const char *also)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr(also, c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(also, c));
 }
 
 static void give_percent(const struct sink *sink, struct view value, const char *also, const char *hex, bool plus)

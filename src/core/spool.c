@@ -352,8 +352,8 @@ static size_t next_frame(struct spool_cursor *cursor, struct record *record, uin
         if (size)
             return size;
         /* The file cannot be read here: what is in memory still can. */
-        cursor->offset = cursor->offset < cursor->spool->memory_start ? cursor->spool->memory_start
-                                                                      : spool_end(cursor->spool);
+        cursor->offset =
+            cursor->offset < cursor->spool->memory_start ? cursor->spool->memory_start : spool_end(cursor->spool);
     }
     return 0;
 }
@@ -366,8 +366,7 @@ static void report_loss(struct spool_cursor *cursor, struct record *record)
     record->kind = RECORD_GAP;
     record->sequence = cursor->sequence;
     record->text_len = (size_t)snprintf(cursor->scratch, cursor->scratch_cap,
-                                        "%llu lines of the log were lost: the disk was full",
-                                        (unsigned long long)lost);
+                                        "%llu lines of the log were lost: the disk was full", (unsigned long long)lost);
     record->text = cursor->scratch;
     cursor->sequence += lost;
     cursor->scratch_len = 0;

@@ -24,8 +24,8 @@
 #define SPOOL_RESERVE (1 << 20)
 
 enum record_kind {
-    RECORD_OUTPUT,     /* a line of a command */
-    RECORD_INFO,       /* a line of ours */
+    RECORD_OUTPUT, /* a line of a command */
+    RECORD_INFO,   /* a line of ours */
     RECORD_WARNING,
     RECORD_ERROR,
     RECORD_DEBUG,
@@ -53,7 +53,7 @@ struct spool;
 struct spool_cursor {
     struct spool *spool; /* borrowed */
     uint64_t offset;
-    uint64_t sequence;   /* of the next record expected: a jump is a gap */
+    uint64_t sequence; /* of the next record expected: a jump is a gap */
     char *scratch;
     size_t scratch_cap;
     uint64_t scratch_offset; /* in the spool, of the first byte in scratch */

@@ -42,13 +42,14 @@ static bool tail_matches(const struct buf *tail, const char *pattern)
  * What package managers say when the network, not the project, failed: npm and pnpm print Node's error codes, yarn its
  * own words, all of them the status of a registry's answer.
  */
-#define NETWORK_FAILURE                                                                                               \
-    "ECONNRESET|ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|EPIPE|ERR_SOCKET_TIMEOUT|"                 \
-    "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                         \
+#define NETWORK_FAILURE                                                                                                \
+    "ECONNRESET|ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|EPIPE|ERR_SOCKET_TIMEOUT|"                  \
+    "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                          \
     "(npm (error|ERR!)|ERR_PNPM_FETCH_|Request failed|Response Code|code E)[^0-9]*(429|500|502|503|504)"
 
 /* "sh: 3: vite: not found", "bash: line 3: vite: command not found", "/bin/sh: ./x: Permission denied". */
-#define SHELL_WORDS "sh: (line )?([0-9]+: )?(exec: )?([^:\n]+: [^:\n]*(not found|denied|format error|no such file)[^:\n]*)$"
+#define SHELL_WORDS                                                                                                    \
+    "sh: (line )?([0-9]+: )?(exec: )?([^:\n]+: [^:\n]*(not found|denied|format error|no such file)[^:\n]*)$"
 
 /* Adds what the shell said last about a command that it could not run: the name stands in the middle of a script. */
 static void add_shell_words(const struct buf *tail, struct error *err)
@@ -90,8 +91,8 @@ static int fail_by_kind(const struct job *job, const struct outcome *outcome, co
     return error_hint(err, "raise `timeouts.idle`, or find out what the command waits for (a question on a terminal?)");
 }
 
-static int fail_by_exit(const struct job *job, const struct outcome *outcome, const char *step,
-                        const char *name, enum error_class failure, const struct capture *capture, struct error *err)
+static int fail_by_exit(const struct job *job, const struct outcome *outcome, const char *step, const char *name,
+                        enum error_class failure, const struct capture *capture, struct error *err)
 {
     struct buf words;
     char reason[48];

@@ -11,9 +11,8 @@
  * credential. Everything else is made here or comes from the spec.
  */
 static const char *const passed_on[] = {
-    "HTTP_PROXY",    "HTTPS_PROXY",   "NO_PROXY",       "ALL_PROXY",           "http_proxy",          "https_proxy",
-    "no_proxy",      "all_proxy",     "SSL_CERT_FILE",  "SSL_CERT_DIR",        "NODE_EXTRA_CA_CERTS", "LANG",
-    "LC_ALL",        "TZ",
+    "HTTP_PROXY", "HTTPS_PROXY",   "NO_PROXY",     "ALL_PROXY",           "http_proxy", "https_proxy", "no_proxy",
+    "all_proxy",  "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "LANG",       "LC_ALL",      "TZ",
 };
 
 static void pass_network(const struct job *job, struct strings *env)

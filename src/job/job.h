@@ -27,7 +27,7 @@ struct job_options {
     struct http_client *client;
     struct credentials_provider *credentials;
     const struct platform *platform;
-    const struct strings *env;                 /* our environment as captured: for {env: NAME} values */
+    const struct strings *env; /* our environment as captured: for {env: NAME} values */
     const char *workspace_parent;
     uid_t build_uid;
     gid_t build_gid;
@@ -43,19 +43,19 @@ struct job {
     struct spec spec;
     struct result *result;
     struct detection detection;
-    char *workspace;    /* holds the three below; removed at the end */
-    char *source;       /* the checkout */
-    char *project;      /* source + source.directory */
-    char *home, *temp;  /* HOME and TMPDIR of the build */
-    char *package_bin;  /* corepack's shims; NULL: none */
-    const char *found_output; /* static; where the spec and detection say nothing */
+    char *workspace;           /* holds the three below; removed at the end */
+    char *source;              /* the checkout */
+    char *project;             /* source + source.directory */
+    char *home, *temp;         /* HOME and TMPDIR of the build */
+    char *package_bin;         /* corepack's shims; NULL: none */
+    const char *found_output;  /* static; where the spec and detection say nothing */
     struct spec_pairs secrets; /* values, in the order of spec.secrets; wiped at the end */
     char *git_username, *git_password;
     enum stop_kind stop;
-    bool stopping;      /* stop != STOP_NONE: for waits */
-    int64_t stop_deadline_ms; /* monotonic: end of the stop budget; 0: not stopped */
-    int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
-    bool committing;    /* the publisher has passed the point of no return */
+    bool stopping;                          /* stop != STOP_NONE: for waits */
+    int64_t stop_deadline_ms;               /* monotonic: end of the stop budget; 0: not stopped */
+    int64_t deliver_deadline_ms;            /* monotonic: result and log are given up then */
+    bool committing;                        /* the publisher has passed the point of no return */
     int64_t free_at_start, peak_disk_bytes; /* of the workspace's file system */
     struct loop_timer *limit, *disk_watch;
 };

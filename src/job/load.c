@@ -116,8 +116,8 @@ static int get_https(const char *url, const char *name, struct http_client *clie
     return status;
 }
 
-static int load_https(const char *url, const char *name, struct http_client *client, const bool *stop,
-                      struct buf *text, struct error *err)
+static int load_https(const char *url, const char *name, struct http_client *client, const bool *stop, struct buf *text,
+                      struct error *err)
 {
     struct retry retry = {.max_attempts = 4, .base_ms = 500, .cap_ms = 5000};
     int64_t wait_ms;
@@ -168,7 +168,8 @@ int load_text(const struct load_source *source, const struct platform *platform,
         return load_file(source->path, text, err);
     }
     if (!job || !*job) {
-        error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found", "no job spec: no file was named, and CAISSON_JOB is not set");
+        error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found",
+                  "no job spec: no file was named, and CAISSON_JOB is not set");
         return error_hint(err, "caisson run FILE, caisson run - < FILE, or CAISSON_JOB=… caisson run");
     }
     if (strncmp(job, "s3://", 5) == 0) {
@@ -183,7 +184,8 @@ int load_text(const struct load_source *source, const struct platform *platform,
     }
     if (strncmp(job, "http://", 7) == 0) {
         *name = xstrdup("CAISSON_JOB");
-        error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found", "CAISSON_JOB is an http:// URL: a spec is fetched over https only");
+        error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found",
+                  "CAISSON_JOB is an http:// URL: a spec is fetched over https only");
         return error_hint(err, "use https://, s3://, or put the text itself into CAISSON_JOB");
     }
     *name = xstrdup("CAISSON_JOB");

@@ -8,9 +8,9 @@
 #define SPEC_TEXT_MAX (1024 * 1024)
 
 struct load_source {
-    const char *path;   /* file, or "-" for standard input; NULL: look at `job` */
-    const char *job;    /* value of CAISSON_JOB; NULL: not set */
-    const bool *stop;   /* when it turns true the wait ends: CLASS_INTERRUPTED; NULL: never */
+    const char *path; /* file, or "-" for standard input; NULL: look at `job` */
+    const char *job;  /* value of CAISSON_JOB; NULL: not set */
+    const bool *stop; /* when it turns true the wait ends: CLASS_INTERRUPTED; NULL: never */
 };
 
 /* Appends the text to `text` (ceiling SPEC_TEXT_MAX) and names it ("job.yaml", "standard input", "CAISSON_JOB", the

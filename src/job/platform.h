@@ -11,12 +11,12 @@
 #include "spec/spec.h"
 
 struct platform {
-    char *region;        /* NULL: not known */
-    char *endpoint;      /* S3 endpoint for everything that names none; NULL: AWS's own */
+    char *region;   /* NULL: not known */
+    char *endpoint; /* S3 endpoint for everything that names none; NULL: AWS's own */
     bool path_style;
-    char *ca_bundle;     /* each NULL: none */
+    char *ca_bundle;                     /* each NULL: none */
     char *proxy, *http_proxy, *no_proxy; /* for https:// and for http:// */
-    char *task_metadata; /* ECS_CONTAINER_METADATA_URI_V4 */
+    char *task_metadata;                 /* ECS_CONTAINER_METADATA_URI_V4 */
     struct credentials_source credentials;
 };
 

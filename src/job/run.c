@@ -17,8 +17,7 @@ static int stop_cause(const struct job *job, struct error *err)
         duration_format(job->spec.timeout_ms, limit);
         error_set(err, CLASS_TIME_LIMIT, "job-timeout", "the job reached its time limit of %s", limit);
         return error_hint(err, "raise `timeout`, or see in the log which step took the time");
-    case STOP_CANCELLED:
-        return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT");
+    case STOP_CANCELLED: return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT");
     default:
         error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped by SIGTERM from outside");
         return error_retryable(err, 0);
@@ -73,7 +72,9 @@ static void on_signal(void *context, int signal_number, bool genuine, pid_t send
         return;
     }
     log_warning(job->options->log, "received %s: stopping",
-                signal_number == SIGINT ? "SIGINT" : signal_number == SIGHUP ? "SIGHUP" : "SIGTERM");
+                signal_number == SIGINT   ? "SIGINT"
+                : signal_number == SIGHUP ? "SIGHUP"
+                                          : "SIGTERM");
     job_stop(job, signal_number == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
 }
 
@@ -89,9 +90,8 @@ static void on_time_limit(void *context)
 /* One attempt after another, until it works, may not be repeated, or the job is stopped. */
 static int run_attempts(struct job *job, const struct step *step, struct result_step *record, struct error *err)
 {
-    struct retry retry = {.max_attempts = job->spec.retry.max_attempts,
-                          .base_ms = job->spec.retry.backoff_ms,
-                          .cap_ms = 60 * 1000};
+    struct retry retry = {
+        .max_attempts = job->spec.retry.max_attempts, .base_ms = job->spec.retry.backoff_ms, .cap_ms = 60 * 1000};
     struct error attempt;
     char text[CLOCK_TEXT_SIZE];
     int64_t wait_ms;
@@ -166,8 +166,7 @@ static void describe_job(const struct job *job)
     if (spec->labels.len) {
         result->labels = json_object();
         for (i = 0; i < spec->labels.len; i++)
-            json_object_set_new(result->labels, spec->labels.items[i].name,
-                                json_string(spec->labels.items[i].value));
+            json_object_set_new(result->labels, spec->labels.items[i].name, json_string(spec->labels.items[i].value));
     }
 }
 

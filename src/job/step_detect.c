@@ -72,7 +72,8 @@ static int check_node(const struct job *job, struct error *err)
     if (probe(job, "node --version", &line))
         version = buf_text(&line) + (*buf_text(&line) == 'v');
     if (!*version) {
-        error_set(err, CLASS_BUILD_FAILED, "node-missing", "the project needs Node, and this image has none on its PATH");
+        error_set(err, CLASS_BUILD_FAILED, "node-missing",
+                  "the project needs Node, and this image has none on its PATH");
         status = error_hint(err, "run the job in the builder image node:%s",
                             detection->node_major.value ? detection->node_major.value : "20");
     } else {
@@ -81,14 +82,15 @@ static int check_node(const struct job *job, struct error *err)
             !node_major_satisfies(version, wanted)) {
             error_set(err, CLASS_BUILD_FAILED, "node-version-mismatch",
                       "the project wants Node %s (%s), and this image has %s", wanted, detection->node.from, version);
-            status = error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
-                                detection->node_major.value ? detection->node_major.value : wanted,
-                                detection->node.from);
+            status =
+                error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
+                           detection->node_major.value ? detection->node_major.value : wanted, detection->node.from);
         } else {
             log_info(job->options->log, "node %s is here", version);
             if (wanted && !node_version_satisfies(version, wanted))
-                log_warning(job->options->log, "the project wants exactly Node %s (%s); %s is of the same major version",
-                            wanted, detection->node.from, version);
+                log_warning(job->options->log,
+                            "the project wants exactly Node %s (%s); %s is of the same major version", wanted,
+                            detection->node.from, version);
         }
     }
     buf_dispose(&line);
@@ -102,8 +104,8 @@ static int provide_manager(struct job *job, struct error *err)
     const char *program = strcmp(manager, "yarn-berry") == 0 ? "yarn" : manager;
     CLEANUP_FREE char *look = xasprintf("command -v %s", program);
     CLEANUP_FREE char *shims = xasprintf("%s/bin", job->home);
-    CLEANUP_FREE char *enable = xasprintf("mkdir -p '%s' && corepack enable --install-directory '%s' %s", shims, shims,
-                                          program);
+    CLEANUP_FREE char *enable =
+        xasprintf("mkdir -p '%s' && corepack enable --install-directory '%s' %s", shims, shims, program);
     struct buf line;
     bool found;
 
@@ -133,8 +135,8 @@ static int find_project(struct job *job, struct error *err)
     struct stat status;
 
     free(job->project);
-    job->project = directory && strcmp(directory, ".") != 0 ? xasprintf("%s/%s", job->source, directory)
-                                                            : xstrdup(job->source);
+    job->project =
+        directory && strcmp(directory, ".") != 0 ? xasprintf("%s/%s", job->source, directory) : xstrdup(job->source);
     if (stat(job->project, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
     error_set(err, CLASS_REF_NOT_FOUND, "directory-not-found", "the repository has no folder %s at %.12s", directory,

@@ -63,8 +63,7 @@ struct task_metadata *task_metadata_start(struct loop *loop, const char *uri)
     metadata->request.timeout_ms = METADATA_TIMEOUT_MS;
     metadata->request.max_response = METADATA_MAX;
     http_response_init(&metadata->response);
-    metadata->transfer =
-        http_start(metadata->client, &metadata->request, &metadata->response, on_done, metadata);
+    metadata->transfer = http_start(metadata->client, &metadata->request, &metadata->response, on_done, metadata);
     return metadata;
 }
 

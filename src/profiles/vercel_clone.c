@@ -67,9 +67,10 @@ static void put_credentials(struct profile_draft *draft, const char *id, const c
         profile_system(draft, "AWS_ACCESS_KEY_ID", id);
         profile_system(draft, "AWS_SECRET_ACCESS_KEY", secret);
     } else if (!profile_variable(draft, "AWS_ACCESS_KEY_ID") && !(file && file->pin_endpoint)) {
-        profile_problem(draft, "profile-variable-missing",
-                        "R2_* or MINIO_* name an endpoint without keys of its own (R2_ACCESS_KEY_ID, MINIO_ACCESS_KEY): "
-                        "the task's role does not sign for it");
+        profile_problem(
+            draft, "profile-variable-missing",
+            "R2_* or MINIO_* name an endpoint without keys of its own (R2_ACCESS_KEY_ID, MINIO_ACCESS_KEY): "
+            "the task's role does not sign for it");
     }
 }
 

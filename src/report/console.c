@@ -22,10 +22,10 @@ struct console {
     struct render render;
     struct buf out;
     int fd;
-    bool broken;              /* the reader is gone: nothing more is written */
-    bool status_shown;        /* the live line stands on the screen */
+    bool broken;       /* the reader is gone: nothing more is written */
+    bool status_shown; /* the live line stands on the screen */
     char step[24];
-    int64_t step_started_ms;  /* monotonic */
+    int64_t step_started_ms; /* monotonic */
     char progress[200];
 };
 
@@ -70,8 +70,7 @@ static void draw_status(struct console *console)
     ioctl(console->fd, TIOCGWINSZ, &size);
     width = size.ws_col > 20 ? size.ws_col - 1 : 79;
     duration_format((clock_monotonic_ms() - console->step_started_ms) / 1000 * 1000, time);
-    snprintf(line, sizeof line, "… %s %s%s%s", console->step, time, *console->progress ? " · " : "",
-             console->progress);
+    snprintf(line, sizeof line, "… %s %s%s%s", console->step, time, *console->progress ? " · " : "", console->progress);
     buf_addf(&console->out, "\r\033[K\033[2m%.*s\033[0m", width, line);
     console->status_shown = true;
 }

@@ -6,14 +6,14 @@
 #include "core/spool.h"
 
 struct deliver {
-    struct http_client *client;                 /* borrowed */
-    struct credentials_provider *credentials;   /* borrowed */
-    const char *region, *endpoint;              /* borrowed; NULL: AWS's own */
+    struct http_client *client;               /* borrowed */
+    struct credentials_provider *credentials; /* borrowed */
+    const char *region, *endpoint;            /* borrowed; NULL: AWS's own */
     bool path_style;
-    int max_attempts;                           /* 0: 5 */
-    const int64_t *deadline_ms;                 /* clock_monotonic_ms; given up then, and a stop may bring it nearer;
+    int max_attempts;           /* 0: 5 */
+    const int64_t *deadline_ms; /* clock_monotonic_ms; given up then, and a stop may bring it nearer;
                                                  * NULL: none */
-    const bool *stop;                           /* given up when it turns true; NULL: never */
+    const bool *stop;           /* given up when it turns true; NULL: never */
 };
 
 /* 0 or the error (CLASS_PLATFORM, or CLASS_CREDENTIALS). */

@@ -15,7 +15,7 @@
 
 struct result_step {
     char name[24];
-    int64_t started_ms;  /* wall */
+    int64_t started_ms; /* wall */
     int64_t duration_ms;
     int attempts;
     bool ok;
@@ -31,10 +31,10 @@ struct result_artifact {
 
 struct result {
     char *id, *project, *type;
-    json_t *labels;                /* object or NULL */
+    json_t *labels;                                 /* object or NULL */
     int64_t created_at_ms, started_ms, finished_ms; /* wall; 0: not known */
-    char step_now[24];             /* the step that ran last */
-    char *repository;              /* without user info */
+    char step_now[24];                              /* the step that ran last */
+    char *repository;                               /* without user info */
     char commit[65];
     char *ref, *subject;
     struct result_step *steps;
@@ -42,11 +42,11 @@ struct result {
     struct result_artifact *artifacts;
     size_t artifacts_len;
     char *log_url;
-    int64_t peak_rss_bytes;        /* largest process of the build; 0: not known */
-    int64_t peak_disk_bytes;       /* of the workspace; 0: not known */
-    int64_t image_pull_ms;         /* from task metadata; 0: not known */
+    int64_t peak_rss_bytes;  /* largest process of the build; 0: not known */
+    int64_t peak_disk_bytes; /* of the workspace; 0: not known */
+    int64_t image_pull_ms;   /* from task metadata; 0: not known */
     struct strings warnings;
-    struct error error;            /* class CLASS_SUCCEEDED: none */
+    struct error error; /* class CLASS_SUCCEEDED: none */
 };
 
 void result_init(struct result *result);

@@ -30,7 +30,8 @@ static const struct {
     {"source", "object", "repository, commit, ref and the commit's subject", false},
     {"steps", "array", "each step: name, status, started_at, seconds, attempts", true},
     {"artifacts", "array",
-     "each published folder: from, url, mode, digest, files, bytes, written, unchanged, removed, seconds, ordered", true},
+     "each published folder: from, url, mode, digest, files, bytes, written, unchanged, removed, seconds, ordered",
+     true},
     {"log_url", "string", "where the whole log went", false},
     {"usage", "object", "peak_memory_bytes, peak_disk_bytes, image_pull_seconds, as far as known", true},
     {"warnings", "array", "what did not end the job but should be known", false},
@@ -62,7 +63,7 @@ static json_t *codes(void)
     size_t i;
 
     for (i = 0; error_class_at(i, &class); i++)
-        json_array_append_new(list, json_integer((json_int_t)class));
+        json_array_append_new(list, json_integer((json_int_t) class));
     return list;
 }
 
@@ -72,9 +73,9 @@ json_t *result_schema(void)
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(properties); i++) {
-        json_object_set_new(members, properties[i].name,
-                            json_pack("{s:s, s:s}", "type", properties[i].type, "description",
-                                      properties[i].description));
+        json_object_set_new(
+            members, properties[i].name,
+            json_pack("{s:s, s:s}", "type", properties[i].type, "description", properties[i].description));
         if (properties[i].required)
             json_array_append_new(required, json_string(properties[i].name));
     }
@@ -83,7 +84,7 @@ json_t *result_schema(void)
     json_object_set_new(json_object_get(members, "class"), "enum", names(true));
     json_object_set_new(json_object_get(members, "exit_code"), "enum", codes());
     /* More properties may come within version 1: readers ignore what they do not know. */
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema",
-                     "$id", "urn:caisson:result:1", "title", "caisson result", "type", "object", "properties", members,
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema", "$id",
+                     "urn:caisson:result:1", "title", "caisson result", "type", "object", "properties", members,
                      "required", required);
 }

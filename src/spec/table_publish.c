@@ -64,7 +64,8 @@ const struct rule artifact_rules[] = {
     {.name = "adopt",
      .type = TYPE_BOOL,
      .fallback = "false",
-     .doc = "`mirror` only: take over what another builder has left there: once, its files are overwritten or removed too."},
+     .doc = "`mirror` only: take over what another builder has left there: once, its files are overwritten or removed "
+            "too."},
     {.name = "include",
      .type = TYPE_LIST,
      .check = check_glob,

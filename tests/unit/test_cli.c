@@ -60,8 +60,9 @@ static void test_mistakes(void **state)
     static const struct {
         const char *line, *reason;
     } cases[] = {
-        {"--fil x", "unknown-option"},     {"-x", "unknown-option"},         {"--file", "option-needs-value"},
-        {"--json=1", "option-takes-no-value"}, {"--how medium", "bad-option-value"}, {"--how low", "bad-option-value"},
+        {"--fil x", "unknown-option"},        {"-x", "unknown-option"},
+        {"--file", "option-needs-value"},     {"--json=1", "option-takes-no-value"},
+        {"--how medium", "bad-option-value"}, {"--how low", "bad-option-value"},
         {"a b", "too-many-arguments"},
     };
     struct cli_call call;

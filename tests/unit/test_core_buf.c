@@ -114,10 +114,8 @@ static void test_views(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_adds),
-        cmocka_unit_test(test_ceiling),
-        cmocka_unit_test(test_consume_and_take),
+        cmocka_unit_test(test_empty),   cmocka_unit_test(test_adds),
+        cmocka_unit_test(test_ceiling), cmocka_unit_test(test_consume_and_take),
         cmocka_unit_test(test_views),
     };
 

@@ -69,8 +69,8 @@ static int teardown(void **state)
 static void test_is_confined(void **state)
 {
     static const char *const good[] = {"a", "a/b", "...", ".a", "..a", "a..", "a/..b/c", "-", " ", "\xff"};
-    static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "..", "../a", "a/..", "a/../b", "./a", "a/.",
-                                      "a/./b"};
+    static const char *const bad[] = {"",     "/",    "/a",     "a/",  "a//b", "..",
+                                      "../a", "a/..", "a/../b", "./a", "a/.",  "a/./b"};
     size_t i;
 
     (void)state;

@@ -48,8 +48,20 @@ static void test_lookups_never_fault(void **state)
 static void test_refuses(void **state)
 {
     static const char *const bad[] = {
-        "", "   ", "{", "{\"a\":1} x", "{\"a\":1,\"a\":2}", "{'a':1}", "[1,]", "\"\\u0000\"", "\"\xff\"", "nul",
-        "{\"a\":\"\\ud800\"}", "[1e999]", "[99999999999999999999]", "\xEF\xBB\xBF{}",
+        "",
+        "   ",
+        "{",
+        "{\"a\":1} x",
+        "{\"a\":1,\"a\":2}",
+        "{'a':1}",
+        "[1,]",
+        "\"\\u0000\"",
+        "\"\xff\"",
+        "nul",
+        "{\"a\":\"\\ud800\"}",
+        "[1e999]",
+        "[99999999999999999999]",
+        "\xEF\xBB\xBF{}",
     };
     struct error err;
     size_t i;
@@ -108,12 +120,9 @@ static void test_put_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parses),
-        cmocka_unit_test(test_lookups_never_fault),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_message_names_the_place_and_quotes_nothing),
-        cmocka_unit_test(test_depth_is_bounded),
-        cmocka_unit_test(test_put_text),
+        cmocka_unit_test(test_parses),           cmocka_unit_test(test_lookups_never_fault),
+        cmocka_unit_test(test_refuses),          cmocka_unit_test(test_message_names_the_place_and_quotes_nothing),
+        cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_put_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,10 +144,15 @@ static const struct {
     {"a\x1b[2Jb\x1b[10;20Hc\x1b[1Ad\n", "abcd"},
     {"a\x1b[?25lb\x1b[>4;2mc\x1b[ qd\n", "abcd"},
     {"a\x1b[!pb\x1b[38;5;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;1mc\n", "abc"},
-    {"a\x1b]0;title\x07" "b\x1b]52;c;c2VjcmV0\x1b\\c\n", "abc"},
+    {"a\x1b]0;title\x07"
+     "b\x1b]52;c;c2VjcmV0\x1b\\c\n",
+     "abc"},
     {"\x1b]8;;https://x.example\x1b\\link\x1b]8;;\x1b\\\n", "link"},
     {"a\x1bP1;2|dcs\x1b\\b\x1b_apc\x1b\\c\x1b^pm\x1b\\d\x1bXsos\x1b\\e\n", "abcde"},
-    {"a\x1b" "cb\x1b(Bc\x1b#8d\x1b" "7e\n", "abcde"},
+    {"a\x1b"
+     "cb\x1b(Bc\x1b#8d\x1b"
+     "7e\n",
+     "abcde"},
     {"a\x1b\x1b[31mb\n", "a\x1b[31mb\x1b[0m"},
     {"a\x1b[3\x1b[31mb\n", "a\x1b[31mb\x1b[0m"},
     {"a\x1b]x\x1b[31mb\n", "a\x1b[31mb\x1b[0m"},
@@ -158,8 +163,13 @@ static const struct {
     {"next\n", "next"},
     {"lost\x1b\n", "lost"},
     {"[31m\n", "[31m"},
-    {"c1 \xC2\x9B" "31m \xC2\x85.\n", "c1 31m ."},
-    {"\x9b" "31m\n", "\xEF\xBF\xBD" "31m"},
+    {"c1 \xC2\x9B"
+     "31m \xC2\x85.\n",
+     "c1 31m ."},
+    {"\x9b"
+     "31m\n",
+     "\xEF\xBF\xBD"
+     "31m"},
     {"::error::text like any other\n", "::error::text like any other"},
     {"gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80\n", "gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x98\x80"},
     {"\xff\xfe \xC3( \xE2\x82 \xED\xA0\x80 \xC0\x80 \xF4\x90\x80\x80\n",

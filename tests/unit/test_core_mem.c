@@ -134,11 +134,8 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_wipe),
-        cmocka_unit_test(test_owners),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_strings),       cmocka_unit_test(test_wipe),
+        cmocka_unit_test(test_owners), cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

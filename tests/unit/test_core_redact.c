@@ -68,7 +68,11 @@ static void test_forms(void **state)
         {"p@ss word/!x", "p%40ss%20word%2F%21x p%40ss%20word%2f%21x p%40ss%20word%2F!x p%40ss+word%2F%21x",
          "*** *** *** ***"},
         {"a\"b\\c\nd\te\001", "{\"x\":\"a\\\"b\\\\c\\nd\\te\\u0001\"}", "{\"x\":\"***\"}"},
-        {"gr\xC3\xBC\xC3\x9F" "e!", "gr\xC3\xBC\xC3\x9F" "e! gr%C3%BC%C3%9Fe!", "*** ***"},
+        {"gr\xC3\xBC\xC3\x9F"
+         "e!",
+         "gr\xC3\xBC\xC3\x9F"
+         "e! gr%C3%BC%C3%9Fe!",
+         "*** ***"},
     };
     size_t i;
 
@@ -89,7 +93,7 @@ static void test_base64_in_lines(void **state)
     (void)state;
     /* printf github_pat_… | base64, as coreutils breaks it. */
     assert_true(add(redactor, "github_pat_11ABCDEFG0aaaaaaaaaaaa_"
-                         "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
+                              "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"));
     expect(redactor,
            "Z2l0aHViX3BhdF8xMUFCQ0RFRkcwYWFhYWFhYWFhYWFhX2JiYmJiYmJiYmJiYmJiYmJiYmJiYmJi\n"
            "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYg==\n",
@@ -275,7 +279,11 @@ static void test_bytes_of_any_kind(void **state)
     (void)state;
     redactor_add(redactor, "\0\xff\0\xfe\0\xfd", 6);
     buf_init(&out, 100);
-    redact_text(redactor, (struct view){"a\0\xff\0\xfe\0\xfd" "b\0", 9}, &out);
+    redact_text(redactor,
+                (struct view){"a\0\xff\0\xfe\0\xfd"
+                              "b\0",
+                              9},
+                &out);
     assert_int_equal(out.len, 6);
     assert_memory_equal(out.data, "a***b\0", 6);
     buf_dispose(&out);

@@ -68,7 +68,12 @@ static void check_records_come_back(const char *directory)
 {
     struct spool *spool = spool_new(directory, 1 << 20);
     const struct record end = {
-        .kind = RECORD_STEP_END, .wall_ms = 123, .duration_ms = -5, .ok = true, .step = "install", .text = "install",
+        .kind = RECORD_STEP_END,
+        .wall_ms = 123,
+        .duration_ms = -5,
+        .ok = true,
+        .step = "install",
+        .text = "install",
         .text_len = 7,
     };
     struct spool_cursor cursor;

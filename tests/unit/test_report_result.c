@@ -148,8 +148,8 @@ static void test_summary_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_success),       cmocka_unit_test(test_every_class),
-        cmocka_unit_test(test_child_signal),  cmocka_unit_test(test_required_properties_are_there),
+        cmocka_unit_test(test_success),      cmocka_unit_test(test_every_class),
+        cmocka_unit_test(test_child_signal), cmocka_unit_test(test_required_properties_are_there),
         cmocka_unit_test(test_summary_fits),
     };
 
