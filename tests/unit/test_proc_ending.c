@@ -129,7 +129,7 @@ static void test_stop(void **state)
 
     /* Ends politely, with output on the way. */
     executor_shell(f, "trap 'echo bye; exit 3' TERM; while :; do sleep 0.02; done");
-    loop_timer_start(f->loop, 100, stop_now, f);
+    loop_timer_start(f->loop, 1000, stop_now, f); /* the shell has set its trap by then, on a busy machine too */
     executor_run_prepared(f);
     assert_int_equal(f->outcome.kind, OUTCOME_STOPPED);
     assert_int_equal(f->outcome.exit_code, 3);
@@ -143,7 +143,7 @@ static void test_stop(void **state)
     /* Does not: the deadline is before its grace. */
     executor_shell(f, "trap '' TERM; while :; do sleep 0.02; done");
     f->command.grace_ms = 60000;
-    loop_timer_start(f->loop, 100, stop_now, f);
+    loop_timer_start(f->loop, 1000, stop_now, f); /* the shell has set its trap by then, on a busy machine too */
     executor_run_prepared(f);
     assert_int_equal(f->outcome.kind, OUTCOME_STOPPED);
     assert_int_equal(f->outcome.signal, SIGKILL);

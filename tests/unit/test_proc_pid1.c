@@ -26,7 +26,7 @@
 #include "core/mem.h"
 #include "proc/executor.h"
 
-#define BUILD_UID 12345
+#define BUILD_UID_FIRST 300000 /* a uid of each test's own: the limits on processes count all that a uid has */
 
 struct fixture {
     struct loop *loop;
@@ -56,7 +56,8 @@ static void on_stop(void *context, int number, bool genuine, pid_t sender)
 static int setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
-    struct executor_options options = {.build_uid = BUILD_UID, .build_gid = BUILD_UID, .self_fd = -1, .pid1 = true};
+    uid_t uid = BUILD_UID_FIRST + (uid_t)(clock_monotonic_ms() % 100000);
+    struct executor_options options = {.build_uid = uid, .build_gid = uid, .self_fd = -1, .pid1 = true};
 
     f->loop = loop_new();
     assert_int_equal(reaper_new(&f->reaper, f->loop, &f->err), 0);
