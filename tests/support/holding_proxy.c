@@ -1,5 +1,7 @@
 #include "support/holding_proxy.h"
 
+#include "support/end_with.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -152,11 +153,12 @@ static int connect_to(int port)
     return fd;
 }
 
-static void accept_all(struct holding_shared *shared, int listener, int server_port)
+static void accept_all(struct holding_shared *shared, int listener, int server_port, pid_t parent)
 {
     int client, on = 1;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with(parent);
+    parent = getpid();
     signal(SIGCHLD, SIG_IGN);
     for (;;) {
         client = accept(listener, NULL, NULL);
@@ -165,7 +167,7 @@ static void accept_all(struct holding_shared *shared, int listener, int server_p
         setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (fork() == 0) {
             close(listener);
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            end_with(parent);
             serve(shared, client, connect_to(server_port));
         }
         close(client);
@@ -174,6 +176,7 @@ static void accept_all(struct holding_shared *shared, int listener, int server_p
 
 void holding_proxy_start(struct holding_proxy *proxy, int server_port)
 {
+    pid_t parent;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -186,9 +189,10 @@ void holding_proxy_start(struct holding_proxy *proxy, int server_port)
     proxy->shared = mmap(NULL, sizeof *proxy->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (proxy->shared == MAP_FAILED)
         abort();
+    parent = getpid();
     proxy->pid = fork();
     if (proxy->pid == 0)
-        accept_all(proxy->shared, fd, server_port);
+        accept_all(proxy->shared, fd, server_port, parent);
     close(fd);
 }
 

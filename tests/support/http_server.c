@@ -1,5 +1,7 @@
 #include "support/http_server.h"
 
+#include "support/end_with.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,6 +208,7 @@ static _Noreturn void hang_up(int fd)
 static void start(struct http_server *server, void (*serve_peer)(int fd))
 {
     int fd = listen_on_loopback(&server->port);
+    pid_t parent = getpid();
 
     server->pid = fork();
     if (server->pid < 0)
@@ -216,7 +218,8 @@ static void start(struct http_server *server, void (*serve_peer)(int fd))
         return;
     }
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with(parent);
+    parent = getpid();
     signal(SIGCHLD, SIG_IGN);
     for (;;) {
         int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
@@ -225,7 +228,7 @@ static void start(struct http_server *server, void (*serve_peer)(int fd))
             continue;
         if (fork() == 0) {
             close(fd);
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            end_with(parent);
             serve_peer(peer);
         }
         close(peer);
