@@ -28,11 +28,10 @@ struct command {
     struct strings env;    /* the whole environment of the child; nothing is inherited */
     const char *directory; /* working folder; NULL: "/" */
     enum command_user user;
-    struct view input;       /* given on standard input through a pipe; empty: /dev/null. Borrowed */
-    int64_t timeout_ms;      /* 0: none */
-    int64_t idle_ms;         /* without output; 0: none */
-    int64_t grace_ms;        /* between SIGTERM and SIGKILL; 0: 10 s */
-    bool own_terminal_group; /* reserved for interactive use: false */
+    struct view input;  /* given on standard input through a pipe; empty: /dev/null. Borrowed */
+    int64_t timeout_ms; /* 0: none */
+    int64_t idle_ms;    /* without output; 0: none */
+    int64_t grace_ms;   /* between SIGTERM and SIGKILL; 0: 10 s */
     /* Output as it comes. NULL: /dev/null. */
     void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
     void *context;
