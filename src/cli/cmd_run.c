@@ -213,6 +213,7 @@ static void run_job(struct run *run, const struct cli_call *call)
         .loop = run->setup.loop,
         .reaper = run->reaper,
         .executor = run->executor,
+        .workers = run->executor,
         .spool = run->spool,
         .log = run->log,
         .redactor = run->redactor,

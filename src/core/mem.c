@@ -7,6 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "core/protection.h"
+
 static void out_of_memory(void)
 {
     static const char text[] = "caisson: out of memory\n";
@@ -91,7 +93,8 @@ void wipe_free(char *text)
 
 void memory_hide(void)
 {
-    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    if (PROTECTED(MEMORY_HIDDEN))
+        prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
 
 void memory_show_to_leak_check(void)

@@ -20,7 +20,8 @@
 struct job_options {
     struct loop *loop;
     struct reaper *reaper;
-    struct executor *executor;
+    struct executor *executor; /* the user's commands */
+    struct executor *workers;  /* children of ours: always a local one, the same one where commands run locally too */
     struct spool *spool;
     struct log *log;
     struct redactor *redactor;

@@ -110,7 +110,7 @@ int publish_run(struct job *job, const struct publish_request *request, struct p
     };
     struct outcome outcome;
 
-    if (worker_run(job->options->executor, job->options->log, &call, &value, &outcome, err))
+    if (worker_run(job->options->workers, job->options->log, &call, &value, &outcome, err))
         return -1;
     return publish_result_from_json(result, value, err);
 }

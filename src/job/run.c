@@ -45,6 +45,13 @@ static int stop_error(const struct job *job, struct error *err)
     return -1;
 }
 
+static void stop_executors(const struct job *job, int64_t deadline_ms)
+{
+    executor_stop(job->options->executor, deadline_ms);
+    if (job->options->workers != job->options->executor)
+        executor_stop(job->options->workers, deadline_ms);
+}
+
 void job_stop(struct job *job, enum stop_kind kind)
 {
     int64_t now = clock_monotonic_ms();
@@ -52,7 +59,7 @@ void job_stop(struct job *job, enum stop_kind kind)
     if (job->stopping) {
         /* Asked twice: a person who presses Ctrl-C again means now. */
         if (kind == STOP_CANCELLED)
-            executor_stop(job->options->executor, now);
+            stop_executors(job, now);
         return;
     }
     job->stop = kind;
@@ -60,7 +67,7 @@ void job_stop(struct job *job, enum stop_kind kind)
     job->stop_deadline_ms = now + job->options->stop_budget_ms;
     /* A quarter of the budget is kept for the result and the log, and of that a quarter for the last lines. */
     job->deliver_deadline_ms = now + job->options->stop_budget_ms * 15 / 16;
-    executor_stop(job->options->executor, now + job->options->stop_budget_ms * 3 / 4);
+    stop_executors(job, now + job->options->stop_budget_ms * 3 / 4);
 }
 
 static void on_signal(void *context, int signal_number, bool genuine, pid_t sender)

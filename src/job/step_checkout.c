@@ -51,7 +51,7 @@ int step_checkout(struct job *job, struct error *err)
     log_info(job->options->log, "cloning %s%s%s", job->result->repository, spec->source.ref ? ", " : "",
              spec->source.ref ? spec->source.ref : "");
     status =
-        checkout_run(job->options->executor, job->options->log, &request, spec->timeouts.checkout_ms, &checkout, err);
+        checkout_run(job->options->workers, job->options->log, &request, spec->timeouts.checkout_ms, &checkout, err);
     if (status == 0) {
         keep(job, &checkout);
         tell(job, &checkout);

@@ -153,7 +153,7 @@ int step_detect(struct job *job, struct error *err)
         return -1;
     if (spec->build.builder == BUILDER_NONE || spec->build.builder == BUILDER_COMMANDS)
         return 0;
-    if (detect_run(job->options->executor, job->options->log, job->source,
+    if (detect_run(job->options->workers, job->options->log, job->source,
                    spec->source.directory ? spec->source.directory : ".", &hints, &job->detection, err))
         return -1;
     tell_all(job);

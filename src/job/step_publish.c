@@ -183,6 +183,8 @@ int step_publish(struct job *job, struct error *err)
 {
     size_t i;
 
+    if (executor_finish(job->options->executor, err))
+        return -1;
     find_output(job);
     /* A second attempt goes on where the first failed. */
     for (i = job->result->artifacts_len; i < job->spec.artifacts_len; i++) {

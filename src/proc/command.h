@@ -21,6 +21,13 @@ enum command_user {
     COMMAND_AS_SELF,  /* our own uid: the publishing child */
 };
 
+/* What the kernel enforces on the child and all that it starts. */
+struct command_limits {
+    int64_t processes;       /* of the build's user, at once (RLIMIT_NPROC; not for root); 0: none */
+    int64_t file_size_bytes; /* of any one file that it writes (RLIMIT_FSIZE); 0: none */
+    int64_t open_files;      /* RLIMIT_NOFILE; 0: as ours */
+};
+
 struct command {
     const char *name;      /* for messages: "npm ci"; borrowed */
     struct strings argv;   /* argv[0] is looked up in the PATH of `env` */
@@ -32,6 +39,7 @@ struct command {
     int64_t timeout_ms; /* 0: none */
     int64_t idle_ms;    /* without output; 0: none */
     int64_t grace_ms;   /* between SIGTERM and SIGKILL; 0: 10 s */
+    struct command_limits limits;
     /* Output as it comes. NULL: /dev/null. */
     void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
     void *context;

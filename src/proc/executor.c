@@ -69,6 +69,11 @@ void executor_resume(struct executor *executor)
     executor->stopping = false;
 }
 
+int executor_finish(struct executor *executor, struct error *err)
+{
+    return executor->kind->finish ? executor->kind->finish(executor, err) : 0;
+}
+
 void executor_kill(struct executor *executor)
 {
     if (executor->run)

@@ -39,6 +39,14 @@ void executor_resume(struct executor *executor);
 void executor_kill(struct executor *executor);
 bool executor_stopping(const struct executor *executor);
 
+/*
+ * The last thing before anything of ours is done with what the commands made: whatever they left running is ended, for
+ * good, with proof. After 0 nothing of the build is alive and no command can be started any more. -1: that could not be
+ * proved, and nothing may be published (CLASS_SANDBOX_LOST, or CLASS_INTERNAL "left-over-processes"). A second call
+ * says what the first one said. Obeys a stop: CLASS_INTERRUPTED.
+ */
+int executor_finish(struct executor *executor, struct error *err);
+
 /* A failed outcome in words: "npm ci: exited with code 1", "was killed by signal 9 (SIGKILL)", with 126/127 of a shell
  * explained. Appends to out; nothing when it exited with 0. */
 void outcome_describe(const struct outcome *outcome, const char *name, struct buf *out);

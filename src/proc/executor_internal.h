@@ -11,6 +11,8 @@ struct executor_kind {
     /* Asks what runs now to end: politely with `deadline_ms` (monotonic) as the latest end, or at once. */
     void (*stop)(struct executor *executor, int64_t deadline_ms);
     void (*kill)(struct executor *executor);
+    /* NULL: the end of each command has proved it already. */
+    int (*finish)(struct executor *executor, struct error *err);
     void (*describe)(const struct executor *executor, struct buf *out);
 };
 

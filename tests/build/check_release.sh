@@ -27,6 +27,9 @@ if grep -Eq '\.(symtab|debug_[a-z]+) ' <<<"$sections"; then fail "not stripped";
 [ "$size" -le 5000000 ] || fail "$size bytes is over 5 MB"
 echo "$binary: $size bytes"
 
+# the switches of the test-only binary (src/core/protection.h) are not in this one
+if grep -aqF protections-off "$binary"; then fail "its protections can be switched off"; fi
+
 # what the machine it was built on is called has no place in it
 if grep -aqF -- "${HOME:-/nonexistent}/" "$binary"; then fail "holds paths of the machine it was built on"; fi
 
