@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/build_user.h"
 #include "cli/commands.h"
 #include "cli/setup.h"
 #include "core/clock.h"
@@ -13,7 +13,6 @@
 #include "job/job.h"
 #include "report/console.h"
 
-#define DEFAULT_BUILD_UID 1000
 #define DEFAULT_STOP_BUDGET_MS (25 * 1000)
 #define DEFAULT_LOG_BYTES (64 * 1024 * 1024)
 #define DRAIN_MS (5 * 1000)
@@ -37,40 +36,6 @@ struct run {
     bool stopped;   /* before the job began */
     int stopped_by; /* by this signal */
 };
-
-static int parse_id(const char *text, unsigned *id)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (!*text || *end || value > 0x7fffffff)
-        return -1;
-    *id = (unsigned)value;
-    return 0;
-}
-
-/* Who builds: --build-uid, else the image's user `node`, else 1000. Only root can choose. */
-static int choose_user(struct run *run, const struct cli_call *call, struct error *err)
-{
-    const char *wanted = cli_value(call, "build-uid");
-    const struct passwd *entry;
-    unsigned id = DEFAULT_BUILD_UID;
-
-    run->build_uid = geteuid();
-    run->build_gid = getegid();
-    if (geteuid() != 0)
-        return 0;
-    if (wanted && (parse_id(wanted, &id) || id == 0)) {
-        error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number other than 0", wanted);
-        return error_hint(err, "caisson help run");
-    }
-    entry = wanted ? getpwuid(id) : getpwnam("node");
-    if (entry && entry->pw_uid == 0) /* an image may call root anything */
-        entry = NULL;
-    run->build_uid = entry ? entry->pw_uid : id;
-    run->build_gid = entry ? entry->pw_gid : id;
-    return 0;
-}
 
 static int parse_budget(struct run *run, const struct cli_call *call, struct error *err)
 {
@@ -280,7 +245,8 @@ static int run_command(const struct cli_call *call)
     result_init(&run.result);
     unfit = setup_init(&run.setup, call, NULL, &setup_err) != 0;
     run.setup.stop = &run.stopped;
-    if (choose_user(&run, call, &err) || parse_budget(&run, call, &err) || start(&run, call, &err)) {
+    if (build_user_choose(cli_value(call, "build-uid"), &run.build_uid, &run.build_gid, &err) ||
+        parse_budget(&run, call, &err) || start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
         /* What surrounds the job is wrong: that has a result too. */

@@ -1,0 +1,39 @@
+#include "cli/build_user.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_BUILD_UID 1000
+
+static int parse_id(const char *text, unsigned *id)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (!*text || *end || value > 0x7fffffff)
+        return -1;
+    *id = (unsigned)value;
+    return 0;
+}
+
+int build_user_choose(const char *wanted, uid_t *uid, gid_t *gid, struct error *err)
+{
+    const struct passwd *entry;
+    unsigned id = DEFAULT_BUILD_UID;
+
+    *uid = geteuid();
+    *gid = getegid();
+    if (geteuid() != 0)
+        return 0;
+    if (wanted && (parse_id(wanted, &id) || id == 0)) {
+        error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number other than 0", wanted);
+        return error_hint(err, "caisson help run");
+    }
+    entry = wanted ? getpwuid(id) : getpwnam("node");
+    if (entry && entry->pw_uid == 0) /* an image may call root anything */
+        entry = NULL;
+    *uid = entry ? entry->pw_uid : id;
+    *gid = entry ? entry->pw_gid : id;
+    return 0;
+}
