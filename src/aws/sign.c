@@ -1,8 +1,6 @@
 #include "aws/sign.h"
 
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,13 +10,29 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
+static void put_digits(char *at, int value, int digits)
+{
+    while (digits-- > 0) {
+        at[digits] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* Several times a request, where strftime would cost as much as a hash. */
 void sign_date(int64_t wall_ms, char date[SIGN_DATE_SIZE])
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
 
-    if (!gmtime_r(&seconds, &tm) || strftime(date, SIGN_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == 0)
-        snprintf(date, SIGN_DATE_SIZE, "19700101T000000Z");
+    memcpy(date, "19700101T000000Z", SIGN_DATE_SIZE);
+    if (!gmtime_r(&seconds, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
+        return;
+    put_digits(date, 1900 + tm.tm_year, 4);
+    put_digits(date + 4, tm.tm_mon + 1, 2);
+    put_digits(date + 6, tm.tm_mday, 2);
+    put_digits(date + 9, tm.tm_hour, 2);
+    put_digits(date + 11, tm.tm_min, 2);
+    put_digits(date + 13, tm.tm_sec, 2);
 }
 
 void sign_scope(const struct sign_request *request, struct buf *out)
@@ -92,23 +106,26 @@ static void derive_key(const struct sign_request *request, const struct credenti
 static void signing_key(const struct sign_request *request, const struct credentials *credentials,
                         unsigned char key[SHA256_SIZE])
 {
-    unsigned char identity[SHA256_SIZE];
+    struct sign_cache *cache = request->cache;
     struct buf text;
 
-    if (!request->cache) {
+    if (!cache) {
         derive_key(request, credentials, key);
         return;
     }
     buf_init(&text, SIGN_TEXT_MAX);
     sign_scope(request, &text);
     buf_addf(&text, "\n%s", credentials->secret_key);
-    SHA256((const unsigned char *)buf_text(&text), text.len, identity);
-    buf_wipe(&text);
-    if (memcmp(identity, request->cache->identity, SHA256_SIZE) != 0) {
-        derive_key(request, credentials, request->cache->key);
-        memcpy(request->cache->identity, identity, SHA256_SIZE);
+    if (strcmp(buf_text(&text), cache->from) == 0) {
+        memcpy(key, cache->key, SHA256_SIZE);
+    } else {
+        derive_key(request, credentials, key);
+        if (text.len < sizeof cache->from) {
+            memcpy(cache->from, buf_text(&text), text.len + 1);
+            memcpy(cache->key, key, SHA256_SIZE);
+        }
     }
-    memcpy(key, request->cache->key, SHA256_SIZE);
+    buf_wipe(&text);
 }
 
 static void signature(const struct sign_request *request, const struct credentials *credentials,

@@ -16,7 +16,7 @@
 /* The derived key of a day, region and service: four HMACs saved with each request. Caller's memory, all zero at the
  * start; wipe() it in the end. */
 struct sign_cache {
-    unsigned char identity[SHA256_SIZE]; /* hash of all that the key is derived from */
+    char from[512]; /* all that the key is derived from, the secret too; longer ones are not kept */
     unsigned char key[SHA256_SIZE];
 };
 

@@ -16,6 +16,7 @@
  * server nothing yet. */
 #define QUICK_FACTOR 4
 #define QUICK_MS 5
+#define STARTS_AT_ONCE 16
 #define GROWTH 7 /* more calls for each quick answer: eight times as many with each round trip */
 
 struct run {
@@ -53,17 +54,37 @@ void batch_init(struct batch *batch, struct target *target, const struct tree *t
 
 /* ---- how many at once ---- */
 
+static void choose(struct batch *batch, double concurrency)
+{
+    double before = batch->concurrency;
+
+    if (concurrency < BATCH_MIN_CONCURRENCY)
+        concurrency = BATCH_MIN_CONCURRENCY;
+    if (concurrency > batch->target->max_concurrency)
+        concurrency = batch->target->max_concurrency;
+    batch->concurrency = concurrency;
+    if ((int)concurrency != (int)before)
+        batch->target->type->set_concurrency(batch->target, (int)concurrency);
+}
+
+void batch_answered(struct batch *batch, int round_trips)
+{
+    struct target_stats stats = batch->target->type->stats(batch->target);
+
+    while (round_trips-- > 0 && stats.retries == 0 && stats.slow_downs == 0)
+        choose(batch, batch->concurrency * (1 + GROWTH));
+}
+
 static void adapt(struct batch *batch, int64_t duration_ms)
 {
     struct target_stats stats = batch->target->type->stats(batch->target);
-    double before = batch->concurrency;
     int64_t now;
 
     if (stats.slow_downs != batch->slow_downs) {
         batch->slow_downs = stats.slow_downs;
         now = clock_monotonic_ms();
         if (now >= batch->hold_until_ms - HOLD_MS / 2) /* those of one burst halve it once */
-            batch->concurrency /= 2;
+            choose(batch, batch->concurrency / 2);
         batch->hold_until_ms = now + HOLD_MS;
     } else {
         if (duration_ms < batch->quickest_ms)
@@ -72,14 +93,8 @@ static void adapt(struct batch *batch, int64_t duration_ms)
             return;
         if (batch->hold_until_ms && clock_monotonic_ms() < batch->hold_until_ms)
             return;
-        batch->concurrency += GROWTH;
+        choose(batch, batch->concurrency + GROWTH);
     }
-    if (batch->concurrency < BATCH_MIN_CONCURRENCY)
-        batch->concurrency = BATCH_MIN_CONCURRENCY;
-    if (batch->concurrency > batch->target->max_concurrency)
-        batch->concurrency = batch->target->max_concurrency;
-    if ((int)batch->concurrency != (int)before)
-        batch->target->type->set_concurrency(batch->target, (int)batch->concurrency);
 }
 
 static int64_t memory_of(const struct run *run, const struct plan_item *item)
@@ -202,6 +217,24 @@ static void start_next(struct run *run)
     run->batch->target->type->start(run->batch->target, &slot->call);
 }
 
+static bool can_start(const struct run *run)
+{
+    return !run->failed && run->next < run->len && has_room(run) && !(run->batch->stop && *run->batch->stop);
+}
+
+/* A few: the first are to be on their way while the next are being read and signed. One that is done at once, as folders
+ * do, is enough: the rest of the process wants to live too. */
+static void start_some(struct run *run)
+{
+    int i;
+
+    for (i = 0; i < STARTS_AT_ONCE && can_start(run); i++) {
+        start_next(run);
+        if (!run->under_way)
+            return;
+    }
+}
+
 static void cancel_all(struct run *run)
 {
     size_t i;
@@ -243,14 +276,8 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
             result = target_stopped(err);
             break;
         }
-        while (!run.failed && run.next < run.len && has_room(&run) && !(batch->stop && *batch->stop)) {
-            start_next(&run);
-            if (!run.under_way) /* done at once, as folders do: the rest of the process wants to live too */
-                loop_run_once(batch->target->loop, 0);
-            report(&run);
-        }
-        if (run.under_way)
-            loop_run_once(batch->target->loop, 200);
+        start_some(&run);
+        loop_run_once(batch->target->loop, run.under_way && !can_start(&run) ? 200 : 0);
         report(&run);
     }
     if (run.failed || result)

@@ -29,6 +29,9 @@ struct batch {
 };
 void batch_init(struct batch *batch, struct target *target, const struct tree *tree,
                 const struct publish_reporter *reporter);
+/* So many round trips were made before the first file. They count as those of files do, unless something had to be tried
+ * again. */
+void batch_answered(struct batch *batch, int round_trips);
 
 enum batch_condition { BATCH_CONDITIONAL, BATCH_UNCONDITIONAL };
 

@@ -10,6 +10,7 @@
 
 #define FUTURE_MS ((int64_t)5 * 60 * 1000) /* how far the clocks of a fleet may lie apart */
 #define CLAIM_TRIES 10
+#define STATE_ROUND_TRIPS 2 /* before the first file: the state was read, the claim written */
 
 static int check_request(const struct publish_request *request, struct error *err)
 {
@@ -136,6 +137,7 @@ static int publish_claimed(struct publication *pub, struct error *err)
 {
     bool lost = false;
 
+    batch_answered(&pub->batch, STATE_ROUND_TRIPS);
     if (phase_one(pub, err) || (pub->stop && *pub->stop && target_stopped(err)) || claim_commit(pub, &lost, err)) {
         call_back(pub);
         return -1;

@@ -129,7 +129,7 @@ static int read_once(struct reader *reader, struct tree_file *file, int fd, stru
     ssize_t got;
 
     hash_begin(reader->hash);
-    for (;;) {
+    while (at < file->content.size) { /* growth shows in the size, below */
         got = pread(fd, reader->window + kept, READ_SIZE, at);
         if (got < 0 && errno == EINTR)
             continue;

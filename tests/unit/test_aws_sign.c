@@ -213,6 +213,22 @@ static void test_cache_follows_secret_and_day(void **state)
     assert_string_equal(cached, fresh);
 }
 
+static void test_long_secret_is_not_mixed_up(void **state)
+{
+    struct sign_cache cache = {0};
+    char secret[1000], cached[65], fresh[65], first[65];
+
+    (void)state;
+    memset(secret, 's', sizeof secret - 1);
+    secret[sizeof secret - 1] = '\0';
+    sign_with(&cache, secret, 0, first);
+    secret[sizeof secret - 2] = 't';
+    sign_with(&cache, secret, 0, cached);
+    sign_with(NULL, secret, 0, fresh);
+    assert_string_equal(cached, fresh);
+    assert_string_not_equal(cached, first);
+}
+
 static void test_file_hash(void **state)
 {
     char path[] = "/tmp/caisson-sign-XXXXXX";
@@ -236,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_cache_follows_secret_and_day),
+        cmocka_unit_test(test_long_secret_is_not_mixed_up),
         cmocka_unit_test(test_file_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
