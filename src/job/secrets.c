@@ -22,6 +22,10 @@ static char *resolve(const struct job *job, const struct value_source *source, c
             buf_addf(missing, "%s%s: the environment has no variable %s", missing->len ? "; " : "", name, source->text);
         return xstrdup(value);
     }
+    if (source->kind != VALUE_FILE) {
+        buf_addf(missing, "%s%s: cannot be fetched", missing->len ? "; " : "", name);
+        return NULL;
+    }
     buf_init(&text, SECRET_MAX);
     code = fs_read_file(source->text, SECRET_MAX, &text);
     if (code) {

@@ -1,5 +1,6 @@
 /* Rules between keys. */
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -80,6 +81,40 @@ static void check_env(struct resolution *resolution)
 
         if (json_object_get(env, name))
             resolution_problem(resolution, path, "take it out of one of them", "the name stands in env too");
+    }
+}
+
+static bool gets_npmrc(const json_t *secret)
+{
+    const char *as = json_string_value(json_object_get(secret, "as"));
+
+    return as && strcmp(as, "npmrc") == 0;
+}
+
+/* npm has one user configuration, and reads its variable in either case. */
+static void check_npmrc(struct resolution *resolution)
+{
+    const json_t *secrets = resolved_at(resolution, "", "secrets");
+    const char *first = NULL, *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)secrets, name, value)
+    {
+        CLEANUP_FREE char *path = path_join("secrets", name);
+
+        if (!gets_npmrc(value))
+            continue;
+        if (first)
+            resolution_problem(resolution, path, "put all registries into one", "%s is as: npmrc already", first);
+        first = first ? first : name;
+    }
+    json_object_foreach(resolved_at(resolution, "", "env"), name, value)
+    {
+        CLEANUP_FREE char *path = path_join("env", name);
+
+        if (first && strcasecmp(name, "npm_config_userconfig") == 0)
+            resolution_problem(resolution, path, "take it out of one of them", "secrets.%s is npm's configuration",
+                               first);
     }
 }
 
@@ -177,6 +212,7 @@ void crosscheck(struct resolution *resolution)
     check_build(resolution);
     check_auth(resolution);
     check_env(resolution);
+    check_npmrc(resolution);
     check_created_at(resolution);
     check_file_target(resolution, "result", result);
     check_file_target(resolution, "log", log);

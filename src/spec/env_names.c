@@ -1,12 +1,17 @@
 /*
- * Names that a job's env, its secrets and its value sources may not use: those that hold the platform's credentials,
- * steer a program of ours, its libraries or the loader, or that we set ourselves for each command.
+ * Names that a job's env, its secrets and its value sources may not use: those that hold the platform's credentials or
+ * are what we go by, those of the loader and of our libraries, and those that we set ourselves for each command.
+ *
+ * None of them would reach a process of ours through `env`: workers start with an empty environment. What steers only
+ * the build's own tools (GIT_*, npm_config_*, NODE_OPTIONS, PYTHONPATH, ENV) is therefore the build's affair and free;
+ * a heap limit in NODE_OPTIONS defeats nothing, because limits.memory is watched from outside.
  */
 #include <string.h>
 #include <strings.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
+#include "core/protection.h"
 #include "spec/names.h"
 #include "spec/spec.h"
 
@@ -14,7 +19,7 @@
 #define VALUE_MAX_BYTES ((size_t)100 << 10) /* the kernel takes 128 KiB with the name (MAX_ARG_STRLEN) */
 
 static const char *const reserved_prefixes[] = {
-    "AWS_", "CAISSON_", "ECS_", "LD_", "DYLD_", "GIT_", "OPENSSL_", "MIMALLOC_", "BASH_FUNC_", "SSL_CERT_", "CURL_",
+    "AWS_", "CAISSON_", "ECS_", "LD_", "DYLD_", "OPENSSL_", "MIMALLOC_", "BASH_FUNC_", "SSL_CERT_", "CURL_",
 };
 
 static const char *const reserved_names[] = {
@@ -27,7 +32,6 @@ static const char *const reserved_names[] = {
     "OLDPWD",
     "TMPDIR",
     "BASH_ENV",
-    "ENV",
     "SHELLOPTS",
     "BASHOPTS",
     "PS4",
@@ -55,6 +59,8 @@ bool env_name_reserved(const char *name)
 {
     size_t i;
 
+    if (!PROTECTED(RESERVED_NAMES))
+        return false;
     for (i = 0; i < ARRAY_LEN(reserved_prefixes); i++)
         if (strncmp(name, reserved_prefixes[i], strlen(reserved_prefixes[i])) == 0)
             return true;
@@ -96,18 +102,6 @@ int check_env_name(const char *name, struct remark *remark)
     if (env_name_reserved(name))
         return remark_set(remark, NULL, "%s is reserved: it belongs to the platform or to caisson itself", name);
     return 0;
-}
-
-int check_env_source(const char *name, struct remark *remark)
-{
-    /* The usual names of exactly this value; no program of git reads them. */
-    static const char *const usual[] = {"GIT_TOKEN", "GIT_USERNAME", "GIT_PASSWORD"};
-    size_t i;
-
-    for (i = 0; i < ARRAY_LEN(usual); i++)
-        if (strcmp(name, usual[i]) == 0)
-            return 0;
-    return check_env_name(name, remark);
 }
 
 int check_env_value(const char *text, struct remark *remark)

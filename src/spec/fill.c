@@ -22,15 +22,13 @@ static void pairs_of(struct spec_pairs *pairs, const json_t *object)
 
 static struct value_source source_of(const json_t *value, struct position at)
 {
-    const char *env = json_string_value(json_object_get(value, "env"));
-    const char *file = json_string_value(json_object_get(value, "file"));
+    const struct value_kind *kind;
 
     if (json_is_string(value))
         return (struct value_source){VALUE_TEXT, xstrdup(json_string_value(value)), at};
-    if (env)
-        return (struct value_source){VALUE_ENV, xstrdup(env), at};
-    if (file)
-        return (struct value_source){VALUE_FILE, xstrdup(file), at};
+    for (kind = value_kinds; kind->name; kind++)
+        if (json_object_get(value, kind->name))
+            return (struct value_source){kind->kind, value_text(value, kind->name), at};
     return (struct value_source){VALUE_NONE, NULL, at};
 }
 
@@ -61,6 +59,17 @@ static void fill_source(struct spec *spec, const struct resolution *resolution, 
         source_of(json_object_get(auth, "password"), layer_position(resolution->layer, "source.auth.password"));
 }
 
+static enum secret_delivery delivery_of(const json_t *value)
+{
+    const char *as = json_string_value(json_object_get(value, "as"));
+    int i;
+
+    for (i = SECRET_AS_ENV; as && secret_deliveries[i]; i++)
+        if (strcmp(as, secret_deliveries[i]) == 0)
+            return (enum secret_delivery)i;
+    return SECRET_AS_ENV;
+}
+
 static void fill_secrets(struct spec *spec, const struct resolution *resolution, const json_t *secrets)
 {
     const char *name;
@@ -75,6 +84,11 @@ static void fill_secrets(struct spec *spec, const struct resolution *resolution,
         secret->name = xstrdup(name);
         secret->source = source_of(value, layer_position(resolution->layer, path));
         value_list(&secret->steps, json_object_get(value, "steps"));
+        secret->as = delivery_of(value);
+        secret->is_public = json_is_true(json_object_get(value, "public"));
+        /* What a registry wants is asked for by the install alone, and a build must not read it. */
+        if (secret->as == SECRET_AS_NPMRC && secret->steps.len == 0)
+            strings_add(&secret->steps, "install");
     }
 }
 
@@ -93,6 +107,7 @@ static void fill_build(struct spec *spec, const json_t *build)
     spec->build.command = command_of(build, "command");
     spec->build.test = value_text(build, "test");
     value_list(&spec->build.commands, json_object_get(build, "commands"));
+    spec->build.dotenv = json_is_true(json_object_get(build, "dotenv"));
 }
 
 static void fill_headers(struct spec_artifact *artifact, const json_t *headers)

@@ -159,9 +159,8 @@ static const char intro[] =
     "plain empty value, `~` or `null` means that the key is not given.\n"
     "- A **duration** is like `90s`, `30m`, `1h30m`, at most 30 days; `0s` for a time limit means none. A **size** is "
     "like `64MiB` or `5GiB`. A **time** is like `2026-01-09T12:00:00Z`.\n"
-    "- A **value** is a text, `{ env: NAME }` or `{ file: PATH }`. Names of variables that are reserved (below) are "
-    "refused. As PID 1 of a container a file lies beneath `/run/secrets` or a folder that the operator's file names. A "
-    "newline at a file's end does not belong to the value.\n"
+    "- A **value** is a text, or where it comes from: `{ env: NAME }`, `{ file: PATH }`, `{ ssm: NAME }` or "
+    "`{ secret: NAME#KEY }` (below).\n"
     "- Unknown keys are errors; keys that begin with `x-` are ignored. Every mistake is told at once, with line and "
     "column.\n"
     "- A key that does not apply to the chosen builder is an error.\n"
@@ -172,6 +171,34 @@ static const char intro[] =
     "- Paths are relative to `source.directory`; one that begins with `/` is relative to the repository. `..` is "
     "refused.\n\n"
     "## Keys\n\n";
+
+static const char values_text[] =
+    "\n## Values and secrets\n\n"
+    "| source | what it names |\n|---|---|\n"
+    "| `{ env: NAME }` | A variable of caisson's own environment. Reserved names (below) are refused. |\n"
+    "| `{ file: PATH }` | A file of at most 64 KiB; a newline at its end does not belong to the value. As PID 1 of a "
+    "container it lies beneath `/run/secrets` or a folder that the operator's file names. |\n"
+    "| `{ ssm: NAME }` | A parameter of the Systems Manager Parameter Store, decrypted: `/shop/npm`, `/shop/npm:3` or "
+    "`/shop/npm:label`, or its ARN. |\n"
+    "| `{ secret: NAME#KEY }` | A secret of the Secrets Manager by name or ARN. `#KEY` takes one value of a JSON "
+    "document; without it the whole text is the value. ECS's own form, `ARN:KEY:STAGE:VERSION`, works too. A binary "
+    "secret is refused. |\n\n"
+    "The last two are asked for with the task's role, in the region of the ARN, else of the task, before the first "
+    "step, and only when a step that gets them may run. The role needs `ssm:GetParameter`, "
+    "`secretsmanager:GetSecretValue`, and `kms:Decrypt` where a key of your own encrypts. What cannot be had is named "
+    "all at once, and the job ends with class 12; when a service does not answer, with class 51, which is "
+    "retryable.\n\n"
+    "An entry of `secrets` has these keys besides its source:\n\n"
+    "| key | default | meaning |\n|---|---|---|\n"
+    "| `steps` | all three; of `as: npmrc` `[install]` | Which commands get it: `install`, `build`, `test`. No other "
+    "process ever sees it. |\n"
+    "| `as` | `env` | `env`: the variable holds the value. `file`: the variable holds the path of a file (mode 0400, "
+    "outside of the checkout) that holds the value. `npmrc`: the file is the user configuration of npm, pnpm and yarn "
+    "1 (`npm_config_userconfig`), for private registries; the variable is not set. Files are overwritten and removed "
+    "when the command has ended. |\n"
+    "| `public` | `false` | `true`: the value is meant to be in the published files, as `VITE_*` keys are, so they are "
+    "not searched for it. In the log it is hidden all the same. |\n\n"
+    "Names of entries obey the reserved names, and one that stands in `env` too is an error.\n";
 
 static const char operator_intro[] =
     "\n## The operator's file\n\n"
@@ -189,6 +216,7 @@ void spec_markdown(struct buf *out)
 {
     buf_adds(out, intro);
     add_table(spec_rules, "", "###", out);
+    buf_adds(out, values_text);
     buf_adds(out, "\n## Reserved names\n\nNames that `env`, `secrets` and `{ env: NAME }` may not use, because they "
                   "hold the platform's credentials or steer caisson or its libraries: ");
     env_reserved_list(out);
@@ -197,6 +225,6 @@ void spec_markdown(struct buf *out)
     add_table(operator_rules, "", "###", out);
     buf_adds(out, "\n## Not in this version\n\nThese are refused by name:\n\n");
     add_later(spec_rules, "", out);
-    buf_adds(out, "- `{ ssm: NAME }` and `{ secret: NAME }` as a value\n- ssh as `source.repository`\n");
+    buf_adds(out, "- ssh as `source.repository`\n");
     add_exit_codes(out);
 }

@@ -31,7 +31,6 @@ text_check check_region;
 text_check check_glob;
 text_check check_header;
 text_check check_env_name;
-text_check check_env_source; /* {env: NAME}: where a value comes from */
 text_check check_env_value;
 text_check check_label_name;
 text_check check_label;

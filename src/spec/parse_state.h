@@ -1,4 +1,5 @@
-/* What the parts of the parser share: parse.c (structure), parse_scalar.c (single values). Private to spec/parse*.c. */
+/* What the parts of the parser share: parse.c (structure), parse_scalar.c (single values), parse_source.c
+ * (values that come from elsewhere). Private to spec/parse*.c. */
 #ifndef CAISSON_SPEC_PARSE_STATE_H
 #define CAISSON_SPEC_PARSE_STATE_H
 

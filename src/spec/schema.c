@@ -47,22 +47,39 @@ static json_t *int_schema(const struct rule *rule)
                      "type", "null");
 }
 
-static json_t *source_schema(bool steps, bool optional)
+/* How a secret is given to the build. */
+static void add_delivery(json_t *properties)
 {
-    json_t *object =
-        json_pack("{s:s, s:{s:o, s:o}, s:{s:{}}, s:b, s:[{s:[s]},{s:[s]}]}", "type", "object", "properties", "env",
-                  text_schema(ENV_NAME_PATTERN, false), "file", text_schema(NULL, false), "patternProperties", "^x-",
-                  "additionalProperties", 0, "oneOf", "required", "env", "required", "file");
     json_t *words = json_array();
     size_t i;
 
     for (i = 0; secret_steps[i]; i++)
         json_array_append_new(words, json_string(secret_steps[i]));
-    if (steps)
-        json_object_set_new(
-            json_object_get(object, "properties"), "steps",
-            json_pack("{s:s,s:i,s:i,s:{s:O}}", "type", "array", "minItems", 1, "maxItems", 3, "items", "enum", words));
-    json_decref(words);
+    json_object_set_new(
+        properties, "steps",
+        json_pack("{s:s,s:i,s:i,s:{s:o}}", "type", "array", "minItems", 1, "maxItems", 3, "items", "enum", words));
+    words = json_array();
+    for (i = 0; secret_deliveries[i]; i++)
+        json_array_append_new(words, json_string(secret_deliveries[i]));
+    json_object_set_new(properties, "as", json_pack("{s:o}", "enum", words));
+    json_object_set_new(properties, "public", json_pack("{s:[b,b,s,s]}", "enum", 1, 0, "true", "false"));
+}
+
+static json_t *source_schema(bool secret, bool optional)
+{
+    json_t *properties = json_object();
+    json_t *one_of = json_array();
+    const struct value_kind *kind;
+    json_t *object;
+
+    for (kind = value_kinds; kind->name; kind++) {
+        json_object_set_new(properties, kind->name, text_schema(kind->pattern, false));
+        json_array_append_new(one_of, json_pack("{s:[s]}", "required", kind->name));
+    }
+    if (secret)
+        add_delivery(properties);
+    object = json_pack("{s:s, s:o, s:{s:{}}, s:b, s:o}", "type", "object", "properties", properties,
+                       "patternProperties", "^x-", "additionalProperties", 0, "oneOf", one_of);
     return json_pack("{s:[o,o]}", "anyOf", text_schema(NULL, optional), object);
 }
 

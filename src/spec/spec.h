@@ -18,10 +18,10 @@ struct position {
     int line, column; /* from 1; 0: not from a text */
 };
 
-/* A value that may come from elsewhere: plain text, {env: NAME} or {file: PATH}. */
+/* A value that may come from elsewhere: plain text, {env: NAME}, {file: PATH}, {ssm: NAME} or {secret: NAME#KEY}. */
 struct value_source {
-    enum { VALUE_NONE, VALUE_TEXT, VALUE_ENV, VALUE_FILE } kind;
-    char *text; /* the text, the variable's name, or the path */
+    enum { VALUE_NONE, VALUE_TEXT, VALUE_ENV, VALUE_FILE, VALUE_SSM, VALUE_SECRET } kind;
+    char *text; /* the text, the variable's name, the path, the parameter's or the secret's name or ARN */
     struct position at;
 };
 
@@ -33,10 +33,17 @@ struct spec_pairs {
     size_t len;
 };
 
+enum secret_delivery {
+    SECRET_AS_ENV,   /* the variable holds the value */
+    SECRET_AS_FILE,  /* the variable holds the path of a file that holds the value */
+    SECRET_AS_NPMRC, /* the file is npm's user configuration; the variable is not set */
+};
 struct spec_secret {
     char *name;
     struct value_source source;
     struct strings steps; /* "install", "build", "test"; empty: all of them */
+    enum secret_delivery as;
+    bool is_public; /* it is meant to be in the published files */
 };
 
 enum job_type { JOB_BUILD, JOB_TEST };
@@ -88,6 +95,7 @@ struct spec {
         struct spec_command install, command;
         char *test;
         struct strings commands;
+        bool dotenv; /* env is written to .env of the project */
     } build;
     struct spec_artifact *artifacts;
     size_t artifacts_len;

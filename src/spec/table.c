@@ -3,8 +3,7 @@
 #include <string.h>
 
 const char *const secret_steps[] = {"install", "build", "test", NULL};
-const char *const value_kinds[] = {"env", "file", NULL};
-const char *const later_value_kinds[] = {"ssm", "secret", NULL};
+const char *const secret_deliveries[] = {"env", "file", "npmrc", NULL};
 
 static const char *const types[] = {"build", "test", NULL};
 
@@ -88,9 +87,8 @@ const struct rule spec_rules[] = {
      .type = TYPE_SECRET_MAP,
      .check_name = check_env_name,
      .max = 100,
-     .doc = "Environment variables whose values are kept out of logs, results and the published files. `steps` says "
-            "which commands see them: `install`, `build`, `test`; default: all.",
-     .example = "{ NPM_TOKEN: { file: /run/secrets/npm, steps: [install] } }"},
+     .doc = "Values that are kept out of logs, results and the published files, and how the build gets them (below).",
+     .example = "{ NPM_TOKEN: { ssm: /shop/npm, steps: [install] } }"},
     {.name = "build",
      .type = TYPE_OBJECT,
      .children = build_rules,

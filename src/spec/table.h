@@ -23,12 +23,12 @@ enum value_type {
     TYPE_ENUM,
     TYPE_TIMESTAMP,
     TYPE_COMMAND,     /* a text, or false */
-    TYPE_VALUE,       /* a text, {env: NAME} or {file: PATH} */
+    TYPE_VALUE,       /* a text, or where it comes from: {env: NAME}, {file: PATH}, {ssm: NAME}, {secret: NAME} */
     TYPE_OBJECT,      /* children */
     TYPE_LIST,        /* of texts; check, values and variables are of each */
     TYPE_OBJECT_LIST, /* of children */
     TYPE_TEXT_MAP,    /* any name → text */
-    TYPE_SECRET_MAP,  /* any name → the same as TYPE_VALUE, with steps: */
+    TYPE_SECRET_MAP,  /* any name → the same as TYPE_VALUE, with steps:, as: and public: */
 };
 
 enum {
@@ -85,8 +85,16 @@ extern const struct rule build_rules[];
 extern const struct rule artifact_rules[];
 extern const struct rule operator_rules[];
 
-extern const char *const secret_steps[];
-extern const char *const value_kinds[];       /* "env", "file" */
-extern const char *const later_value_kinds[]; /* "ssm", "secret" */
+extern const char *const secret_steps[];      /* "install", "build", "test" */
+extern const char *const secret_deliveries[]; /* "env", "file", "npmrc", in the order of enum secret_delivery */
+
+/* Where a value comes from: a word and what its text must look like. A new source is a line in parse_source.c. */
+struct value_kind {
+    const char *name; /* NULL ends the list */
+    int kind;         /* of struct value_source */
+    text_check *check;
+    const char *pattern; /* ECMA-262, for the schema */
+};
+extern const struct value_kind value_kinds[];
 
 #endif

@@ -77,6 +77,12 @@ const struct rule build_rules[] = {
     LATER_TEXT("platform", "The platform of the image."),
     {.name = "args", .type = TYPE_TEXT_MAP, .later = true, .doc = "Build arguments."},
     {.name = "secrets", .type = TYPE_LIST, .later = true, .doc = "Secrets of a Dockerfile's RUN."},
-    {.name = "dotenv", .type = TYPE_BOOL, .later = true, .doc = "Write env to a file of the context."},
+    {.name = "dotenv",
+     .type = TYPE_BOOL,
+     .builders = BUILDERS_WITH_COMMANDS,
+     .fallback_doc = "`false`",
+     .doc = "`true`: `env`, and never `secrets`, is also written to the file `.env` of the project before the first "
+            "command. A `.env` of the repository stays; what is written stands below it and wins. It is for tools that "
+            "read the file alone."},
     {0},
 };
