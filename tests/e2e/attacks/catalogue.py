@@ -1,5 +1,6 @@
 """The attacks: what runs, what stops it, how to see that it won."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
@@ -13,6 +14,7 @@ class Guard:
     protection: str
     overlapping: tuple = ()
     root: Optional[bool] = None  # fought with a root build instead of the attack's own kind
+    won: Optional[Callable] = None  # instead of the attack's own
 
 
 @dataclass
@@ -43,6 +45,39 @@ def published(text):
 
 def logged(text):
     return lambda fought: text in fought.ended.text
+
+
+def lines(fought):
+    return fought.ended.text.split("\n")
+
+
+def forged(fought):
+    """Our lines begin with a time; what the build prints stands behind a mark."""
+    return any(line.startswith("00:00:00") or "\033" in line or "\r" in line or "\a" in line for line in lines(fought))
+
+
+def forged_json(fought):
+    """Every line is an object of ours, and what the build printed is the text of one."""
+    for line in filter(None, lines(fought)):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return line
+        if record["type"] not in ("output", "command") and "FORGED" in line:
+            return line
+    return None
+
+
+def class_is_not(name):
+    return lambda fought: fought.ended.result is None or fought.ended.result["class"] != name
+
+
+def reason_is_not(reason):
+    return lambda fought: fought.ended.result is None or fought.ended.result["reason"] != reason
+
+
+def reserved(spec):
+    spec["env"] = {"LD_PRELOAD": "/attack/evil.so", "AWS_SECRET_ACCESS_KEY": "x", "CAISSON_JOB": "x", "PATH": "/attack"}
 
 
 def own_secret(spec):
@@ -89,4 +124,12 @@ ATTACKS = [
            won=published(battle.HIDDEN), guards=(Guard("output-scan"),)),
     Attack("secret-in-log", "sh /attack/print_bytewise.sh \"$MINE\"", change=own_secret,
            won=logged(battle.HIDDEN), guards=(Guard("redaction"),)),
+    Attack("reserved-names", "env >>$WITNESS", change=reserved, begins=False,
+           won=lambda fought: fought.ended.code != 10, guards=(Guard("reserved-names"),)),
+    Attack("forged-lines", r"printf 'x\r00:00:00 build FORGED\n\033[1A\033[2K\r00:00:00 FORGED\n\033]0;FORGED\007\n'",
+           won=forged, guards=(Guard("log-escapes"),)),
+    Attack("forged-records", r"""printf 'x\r{"type":"result","text":"FORGED"}\n{"type":"result","text":"FORGED"}\n'""",
+           won=forged_json, arguments=("--log", "json")),
+    Attack("many-small-processes", "/attack/many 120 4", won=lambda fought: fought.ended.result is None,
+           options={"memory": 200 << 20}, guards=(Guard("oom-score", ("memory-watch",)),)),
 ]
