@@ -64,7 +64,7 @@ static bool winner_knows(const struct manifest *winner, const char *path)
         return true;
     for (i = 0; i < winner->pending_len; i++) {
         intent = pending_find(&winner->pending[i], path);
-        if (intent && !intent->remove && !winner->pending[i].settled_at_ms &&
+        if (intent && !intent->remove && !pending_settled_at(&winner->pending[i], intent) &&
             strcmp(winner->pending[i].job_id, winner->job_id) == 0)
             return true;
     }

@@ -7,8 +7,6 @@
 #include "core/mem.h"
 #include "publish/publication.h"
 
-#define MERGE_ABOVE 8 /* pending lists of publishes that were all killed: from here on the oldest two become one */
-
 static bool is_denied(const struct error *error)
 {
     return strcmp(error->reason, "access-denied") == 0;
@@ -73,46 +71,6 @@ static int denied(struct publication *pub, const struct error *cause, struct err
     return 0;
 }
 
-/* What becomes of two intents for one path: what the younger expects is the nearer to what is there; what either would
- * write may lie there still. */
-static struct intent merge_intents(const struct intent *old, const struct intent *young)
-{
-    struct intent merged = *young;
-
-    if (young->remove && !old->remove) {
-        merged.remove = false;
-        merged.content = old->content;
-    }
-    return merged;
-}
-
-/* The oldest two lists become one. */
-static void merge_oldest(struct manifest *base)
-{
-    struct pending *old = &base->pending[0], *young = &base->pending[1], merged = *young;
-    const struct intent *other;
-    size_t i;
-
-    merged.intents = xcalloc(old->len + young->len + 1, sizeof *merged.intents);
-    for (i = 0; i < young->len; i++) {
-        other = pending_find(old, young->intents[i].path);
-        merged.intents[i] = other ? merge_intents(other, &young->intents[i]) : young->intents[i];
-    }
-    for (i = 0; i < old->len; i++)
-        if (!pending_find(young, old->intents[i].path))
-            merged.intents[merged.len++] = old->intents[i];
-    if (!old->settled_at_ms)
-        merged.settled_at_ms = 0;
-    manifest_add_pending(base, &merged);
-    free(merged.intents);
-    pending_dispose(&base->pending[0]);
-    pending_dispose(&base->pending[1]);
-    /* The merged one stands for the oldest. */
-    base->pending[1] = base->pending[base->pending_len - 1];
-    base->pending_len -= 2;
-    memmove(&base->pending[0], &base->pending[1], base->pending_len * sizeof *base->pending);
-}
-
 static int parse_base(struct publication *pub, struct view text, struct error *err)
 {
     struct error problem = {0};
@@ -153,8 +111,7 @@ int claim_read(struct publication *pub, struct error *err)
     else if (pub->version)
         result = parse_base(pub, (struct view){buf_text(&text), text.len}, err);
     buf_dispose(&text);
-    while (!result && pub->base.pending_len > MERGE_ABOVE)
-        merge_oldest(&pub->base);
+    manifest_thin_pending(&pub->base, pub->now_ms);
     if (!result && is_newer(&pub->base, pub->request))
         return claim_superseded(pub, &pub->base, err);
     return result;
@@ -244,8 +201,7 @@ static int write_claim(struct publication *pub, enum claim_state state, bool *lo
     document.pending = xcalloc(pub->base.pending_len + 1, sizeof *document.pending);
     document.pending_len = 0;
     for (i = 0; i < pub->base.pending_len; i++)
-        if (!pending_is_over(&pub->base.pending[i], pub->now_ms))
-            document.pending[document.pending_len++] = pub->base.pending[i];
+        document.pending[document.pending_len++] = pub->base.pending[i];
     document.pending[document.pending_len++] = own;
     result = write_document(pub, &document, state == CLAIM_CLAIMED ? pub->stop : NULL, lost, err);
     free(document.pending);
@@ -277,11 +233,14 @@ int claim_commit(struct publication *pub, bool *lost, struct error *err)
 
 static bool is_named(const struct publication *pub, const char *path)
 {
+    const struct intent *intent;
     size_t i;
 
-    for (i = 0; i < pub->base.pending_len; i++)
-        if (!pub->base.pending[i].settled_at_ms && pending_find(&pub->base.pending[i], path))
+    for (i = 0; i < pub->base.pending_len; i++) {
+        intent = pending_find(&pub->base.pending[i], path);
+        if (intent && !pending_settled_at(&pub->base.pending[i], intent))
             return true;
+    }
     return false;
 }
 
@@ -305,8 +264,8 @@ static void list_others(const struct publication *pub, struct manifest *document
     for (i = 0; i < pub->base.pending_len; i++) {
         const struct pending *pending = &pub->base.pending[i];
 
-        for (j = 0; j < pending->len && !pending->settled_at_ms; j++)
-            if (!pending->intents[j].remove && !tree_find(&pub->tree, pending->intents[j].path) &&
+        for (j = 0; j < pending->len; j++)
+            if (pending_may_write(pending, &pending->intents[j]) && !tree_find(&pub->tree, pending->intents[j].path) &&
                 !manifest_find(&pub->base, pending->intents[j].path))
                 manifest_add_file(document, pending->intents[j].path, &unknown, NULL);
     }
@@ -352,8 +311,6 @@ int claim_finish(struct publication *pub, bool *lost, struct error *err)
     for (i = 0; i < pub->base.pending_len; i++) {
         struct pending *pending = &pub->base.pending[i];
 
-        if (pending_is_over(pending, pub->now_ms))
-            continue;
         manifest_add_pending(&document, pending);
         if (!pending->settled_at_ms)
             document.pending[document.pending_len - 1].settled_at_ms = pub->now_ms;

@@ -41,6 +41,9 @@ struct intent {
     bool expects; /* it acts on an object that is there: with If-Match of its ETag */
     struct content expected;
     struct content content; /* what it writes; empty for a removal */
+    /* in a list made of several, where they differ; else 0 */
+    int64_t settled_at_ms;       /* from the list's */
+    int64_t write_settled_at_ms; /* from the intent's: of the write, where a removal came after it */
 };
 
 /* The intents of a publish that has not ended, or that lost its claim a short time ago. */
@@ -85,6 +88,16 @@ const struct intent *pending_find(const struct pending *pending, const char *pat
 /* Deep copy, added at the end. Borrowed until the next one is added. */
 struct pending *manifest_add_pending(struct manifest *manifest, const struct pending *from);
 void pending_dispose(struct pending *pending);
+
+/* How long after its claim was lost a publish may still have requests under way: S3 refuses a signature that is older
+ * than 15 minutes. */
+#define PENDING_KEPT_MS ((int64_t)20 * 60 * 1000)
+/* Wall time at which a later publish had dealt with the intent; 0: not yet. */
+int64_t pending_settled_at(const struct pending *pending, const struct intent *intent);
+/* Whether it may still write, and nobody has looked since. */
+bool pending_may_write(const struct pending *pending, const struct intent *intent);
+/* Drops what was settled so long ago that it no longer counts, and keeps the lists few. */
+void manifest_thin_pending(struct manifest *manifest, int64_t now_ms);
 
 /* The short text that each object carries (x-amz-meta-caisson), from which a HEAD tells what it holds. */
 #define STAMP_SIZE 128

@@ -95,6 +95,8 @@ static const char *read_intents(struct pending *pending, json_t *intents)
     {
         intent = &pending->intents[pending->len];
         intent->remove = json_flag(item, "remove", false);
+        intent->settled_at_ms = json_int(item, "settled_at_ms", 0);
+        intent->write_settled_at_ms = json_int(item, "write_settled_at_ms", 0);
         expected = json_object_get(item, "expected");
         intent->expects = expected != NULL;
         if (!manifest_is_path(path) || (!intent->remove && !get_content(item, &intent->content)) ||
@@ -198,6 +200,10 @@ static json_t *pending_json(const struct pending *pending)
             put_content(expected, &intent->expected);
             json_object_set_new(item, "expected", expected);
         }
+        if (intent->settled_at_ms)
+            json_object_set_new(item, "settled_at_ms", json_integer(intent->settled_at_ms));
+        if (intent->write_settled_at_ms)
+            json_object_set_new(item, "write_settled_at_ms", json_integer(intent->write_settled_at_ms));
         json_object_set_new(intents, intent->path, item);
     }
     json_put_text(object, "job_id", pending->job_id);

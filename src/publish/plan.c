@@ -5,11 +5,6 @@
 
 #include "core/mem.h"
 
-bool pending_is_over(const struct pending *pending, int64_t now_ms)
-{
-    return pending->settled_at_ms && now_ms - pending->settled_at_ms > PENDING_KEPT_MS;
-}
-
 /* What other publishes may still do to one path. */
 struct threat {
     bool any;       /* some list names it */
@@ -30,20 +25,19 @@ static void add_form(struct threat *threat, const struct content *expected, cons
     threat->forms[expected->form] = true;
 }
 
-static struct threat threat_to(const struct manifest *manifest, const char *path, const struct content *wanted,
-                               int64_t now_ms)
+static struct threat threat_to(const struct manifest *manifest, const char *path, const struct content *wanted)
 {
     struct threat threat = {0};
     size_t i;
 
     for (i = 0; i < manifest->pending_len; i++) {
         const struct pending *pending = &manifest->pending[i];
-        const struct intent *intent = pending_is_over(pending, now_ms) ? NULL : pending_find(pending, path);
+        const struct intent *intent = pending_find(pending, path);
 
         if (!intent)
             continue;
         threat.any = true;
-        threat.unsettled = threat.unsettled || !pending->settled_at_ms;
+        threat.unsettled = threat.unsettled || !pending_settled_at(pending, intent);
         /* It acts with If-Match of what it expects; what it created it may also remove again, with If-Match of that. */
         add_form(&threat, intent->expects ? &intent->expected : &intent->content, wanted);
     }
@@ -88,10 +82,10 @@ static void expect_base(struct plan_item *item, const struct manifest_file *base
         item->probe = true;
 }
 
-static void plan_file(struct plan *plan, const struct tree_file *file, const struct manifest *manifest, int64_t now_ms)
+static void plan_file(struct plan *plan, const struct tree_file *file, const struct manifest *manifest)
 {
     const struct manifest_file *base = manifest_find(manifest, file->path);
-    struct threat threat = threat_to(manifest, file->path, &file->content, now_ms);
+    struct threat threat = threat_to(manifest, file->path, &file->content);
     struct plan_item *item = add_item(plan, PLAN_OVERWRITE, file->path);
     bool same = base && base->etag && content_same(&base->content, &file->content);
 
@@ -111,7 +105,7 @@ static void plan_file(struct plan *plan, const struct tree_file *file, const str
 }
 
 /* Removals: what we have listed, and what publishes that did not end may have left. */
-static void plan_removals(struct plan *plan, const struct tree *tree, const struct manifest *manifest, int64_t now_ms)
+static void plan_removals(struct plan *plan, const struct tree *tree, const struct manifest *manifest)
 {
     struct plan_item *item;
     size_t i, j, k;
@@ -123,20 +117,17 @@ static void plan_removals(struct plan *plan, const struct tree *tree, const stru
             continue;
         item = add_item(plan, PLAN_REMOVE, base->path);
         expect_base(item, base);
-        item->probe = item->probe || threat_to(manifest, base->path, NULL, now_ms).unsettled;
+        item->probe = item->probe || threat_to(manifest, base->path, NULL).unsettled;
     }
     for (i = 0; i < manifest->pending_len; i++) {
         const struct pending *pending = &manifest->pending[i];
 
-        if (pending_is_over(pending, now_ms))
-            continue;
         for (j = 0; j < pending->len; j++) {
             const char *path = pending->intents[j].path;
             bool listed = false;
 
             for (k = 0; k < i; k++)
-                listed = listed ||
-                         (!pending_is_over(&manifest->pending[k], now_ms) && pending_find(&manifest->pending[k], path));
+                listed = listed || pending_find(&manifest->pending[k], path);
             if (listed || pending->intents[j].remove || tree_find(tree, path) || manifest_find(manifest, path))
                 continue;
             item = add_item(plan, PLAN_REMOVE, path);
@@ -177,16 +168,15 @@ static void find_blocks(struct plan *plan)
     }
 }
 
-void plan_make(struct plan *plan, const struct tree *tree, const struct manifest *manifest, enum publish_mode mode,
-               int64_t now_ms)
+void plan_make(struct plan *plan, const struct tree *tree, const struct manifest *manifest, enum publish_mode mode)
 {
     size_t i;
 
     memset(plan, 0, sizeof *plan);
     for (i = 0; i < tree->len; i++)
-        plan_file(plan, &tree->files[i], manifest, now_ms);
+        plan_file(plan, &tree->files[i], manifest);
     if (mode == PUBLISH_MIRROR)
-        plan_removals(plan, tree, manifest, now_ms);
+        plan_removals(plan, tree, manifest);
     if (plan->len > 1)
         qsort(plan->items, plan->len, sizeof *plan->items, by_path);
     find_blocks(plan);

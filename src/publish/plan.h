@@ -48,18 +48,12 @@ struct plan {
     size_t creates, overwrites, removals, kept;
 };
 
-/* `now_ms`: pending lists that were settled long ago no longer count. All arguments outlive the plan. */
-void plan_make(struct plan *plan, const struct tree *tree, const struct manifest *manifest, enum publish_mode mode,
-               int64_t now_ms);
+/* All arguments outlive the plan. The manifest is thinned: whatever it lists as pending counts. */
+void plan_make(struct plan *plan, const struct tree *tree, const struct manifest *manifest, enum publish_mode mode);
 void plan_dispose(struct plan *plan);
 /* Whether the target's tree is as it should be: nothing to write but the state. */
 bool plan_is_empty(const struct plan *plan);
 /* The intents of this plan, as they stand now. Caller disposes. */
 void plan_intents(const struct plan *plan, struct pending *pending);
-
-/* How long after its claim was lost a publish may still have requests under way: S3 refuses a signature that is older
- * than 15 minutes. */
-#define PENDING_KEPT_MS ((int64_t)20 * 60 * 1000)
-bool pending_is_over(const struct pending *pending, int64_t now_ms);
 
 #endif

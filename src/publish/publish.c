@@ -59,7 +59,7 @@ static void make_plan(struct publication *pub)
 
     plan_dispose(&pub->plan);
     known = adopt_merge(pub);
-    plan_make(&pub->plan, &pub->tree, &known, pub->request->mode, pub->now_ms);
+    plan_make(&pub->plan, &pub->tree, &known, pub->request->mode);
     batch_init(&pub->batch, pub->target, &pub->tree, pub->reporter);
     pub->batch.stop = pub->stop;
     for (i = 0; i < pub->plan.len; i++)

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -403,6 +405,54 @@ static void test_killed_many_times(void **state)
     expect_tree(bed, "\nassets/app-1.js=one()\nindex.html=<h1>one</h1>\nrobots.txt=allow\n");
 }
 
+/* As if so much time had passed. */
+static void age_state(struct publish_bed *bed, int64_t by_ms)
+{
+    static const char mark[] = "settled_at_ms\":";
+    CLEANUP_FREE char *text = bed_read(bed, "www/.caisson/site.json");
+    const char *at = text, *found;
+    struct buf aged;
+    char *end;
+
+    buf_init(&aged, (size_t)1 << 20);
+    while ((found = strstr(at, mark))) {
+        found += sizeof mark - 1;
+        buf_add(&aged, at, (size_t)(found - at));
+        buf_addf(&aged, "%" PRId64, (int64_t)strtoll(found, &end, 10) - by_ms);
+        at = end;
+    }
+    buf_adds(&aged, at);
+    bed_write(bed, "www/.caisson/site.json", buf_text(&aged));
+    buf_dispose(&aged);
+}
+
+/* Each build is killed and the next one ends, minute after minute: what the killed ones meant to do is forgotten in
+ * time, although there are always more of them than lists are kept. */
+static void test_killed_all_day(void **state)
+{
+    struct publish_bed *bed = *state;
+    CLEANUP_FREE char *text = NULL;
+    char job[16];
+    int i;
+
+    for (i = 0; i < 50; i++) {
+        CLEANUP_FREE char *path = xasprintf("site/try-%d.js", i);
+
+        snprintf(job, sizeof job, "killed-%02d", i);
+        bed_write(bed, path, "x");
+        publish_and_die(bed, job, 2 * i);
+        bed_remove(bed, path);
+        snprintf(job, sizeof job, "ended-%02d", i);
+        expect(bed, job, 2 * i + 1, PUBLISH_MIRROR, "");
+        age_state(bed, 60000);
+    }
+    text = bed_read(bed, "www/.caisson/site.json");
+    assert_non_null(strstr(text, "try-49.js"));
+    assert_non_null(strstr(text, "try-32.js"));
+    assert_null(strstr(text, "try-7.js")); /* 20 minutes for its write, 20 for the last that was to remove it */
+    assert_null(strstr(text, "try-0.js"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +478,7 @@ int main(void)
         TEST(test_killed_publish_is_completed),
         TEST(test_killed_publish_leaves_no_stray),
         TEST(test_killed_many_times),
+        TEST(test_killed_all_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,10 @@ static void test_round_trip(void **state)
 {
     struct manifest manifest, again;
     struct intent intents[] = {
-        {.path = (char *)(uintptr_t) "z.js", .content = content_of(SHA_B, 1)},
+        {.path = (char *)(uintptr_t) "z.js",
+         .content = content_of(SHA_B, 1),
+         .settled_at_ms = 5,
+         .write_settled_at_ms = 4},
         {.path = (char *)(uintptr_t) "a.js", .remove = true, .expects = true, .expected = content_of(SHA_A, 0)},
     };
     struct pending pending = {
@@ -72,6 +76,9 @@ static void test_round_trip(void **state)
     assert_true(pending_find(&again.pending[0], "a.js")->remove);
     assert_true(pending_find(&again.pending[0], "a.js")->expects);
     assert_false(pending_find(&again.pending[0], "z.js")->expects);
+    assert_int_equal(pending_settled_at(&again.pending[0], pending_find(&again.pending[0], "z.js")), 5);
+    assert_int_equal(pending_find(&again.pending[0], "z.js")->write_settled_at_ms, 4);
+    assert_int_equal(pending_settled_at(&again.pending[0], pending_find(&again.pending[0], "a.js")), 8);
     manifest_dispose(&again);
 
     buf_dispose(&text);
@@ -163,6 +170,8 @@ static void test_same(void **state)
 
 /* ---- the plan ---- */
 
+#define NOW 100000000
+
 struct scene {
     struct tree tree;
     struct tree_file files[4];
@@ -197,7 +206,8 @@ static const struct plan_item *plan_of(struct scene *scene, enum publish_mode mo
 
     manifest_sort_files(&scene->manifest);
     plan_dispose(&scene->plan);
-    plan_make(&scene->plan, &scene->tree, &scene->manifest, mode, 100000000);
+    manifest_thin_pending(&scene->manifest, NOW);
+    plan_make(&scene->plan, &scene->tree, &scene->manifest, mode);
     for (i = 0; i < scene->plan.len; i++)
         if (strcmp(scene->plan.items[i].path, path) == 0)
             return &scene->plan.items[i];
@@ -248,7 +258,7 @@ static void test_plan_fences(void **state)
     assert_int_equal(item->content.form, 1);
     assert_true(item->probe);
     /* settled a moment ago: still not with that ETag, but nobody needs to look */
-    scene.manifest.pending[0].settled_at_ms = 100000000 - PENDING_KEPT_MS + 1;
+    scene.manifest.pending[0].settled_at_ms = NOW - PENDING_KEPT_MS + 1;
     item = plan_of(&scene, PUBLISH_MIRROR, "same");
     assert_int_equal(item->kind, PLAN_OVERWRITE);
     assert_int_equal(item->content.form, 1);
@@ -258,13 +268,108 @@ static void test_plan_fences(void **state)
     assert_int_equal(plan_of(&scene, PUBLISH_MIRROR, "same")->kind, PLAN_KEEP);
     scene.manifest.files[0].content.form = 0;
     /* settled so long ago that S3 would refuse what is still under way */
-    scene.manifest.pending[0].settled_at_ms = 100000000 - PENDING_KEPT_MS - 1;
+    scene.manifest.pending[0].settled_at_ms = NOW - PENDING_KEPT_MS - 1;
     assert_int_equal(plan_of(&scene, PUBLISH_MIRROR, "same")->kind, PLAN_KEEP);
     /* both forms expected: the one that is expected for longer */
-    scene.manifest.pending[0].settled_at_ms = 0;
+    add_pending(&scene, "same", true, 0, 0);
     add_pending(&scene, "same", true, 1, 0);
     item = plan_of(&scene, PUBLISH_MIRROR, "same");
     assert_int_equal(item->content.form, 0);
+    end_scene(&scene);
+}
+
+static const struct intent *intent_of(const struct manifest *manifest, const char *path, int64_t *settled_at_ms)
+{
+    const struct intent *intent = NULL;
+    size_t i;
+
+    for (i = 0; i < manifest->pending_len && !intent; i++) {
+        intent = pending_find(&manifest->pending[i], path);
+        if (intent)
+            *settled_at_ms = pending_settled_at(&manifest->pending[i], intent);
+    }
+    return intent;
+}
+
+/* More lists than are kept: their intents go each in its own time. */
+static void test_thin(void **state)
+{
+    struct scene scene = {0};
+    int64_t settled_at_ms = -1;
+    char path[16];
+    int i;
+
+    (void)state;
+    for (i = 1; i <= 30; i++) {
+        snprintf(path, sizeof path, "path-%02d", i);
+        add_pending(&scene, path, false, 0, NOW + i);
+        add_pending(&scene, "again", false, 0, NOW + i);
+        manifest_thin_pending(&scene.manifest, NOW + i);
+    }
+    assert_int_equal(scene.manifest.pending_len, 8);
+    assert_non_null(intent_of(&scene.manifest, "path-01", &settled_at_ms));
+    assert_int_equal(settled_at_ms, NOW + 1);
+    manifest_thin_pending(&scene.manifest, NOW + 10 + PENDING_KEPT_MS);
+    assert_null(intent_of(&scene.manifest, "path-09", &settled_at_ms));
+    assert_non_null(intent_of(&scene.manifest, "path-10", &settled_at_ms));
+    assert_non_null(intent_of(&scene.manifest, "again", &settled_at_ms));
+    manifest_thin_pending(&scene.manifest, NOW + 31 + PENDING_KEPT_MS);
+    assert_int_equal(scene.manifest.pending_len, 0);
+    end_scene(&scene);
+}
+
+/* What nobody has looked at yet stays so, and makes nothing of the others' younger. */
+static void test_thin_unsettled(void **state)
+{
+    struct scene scene = {0};
+    int64_t settled_at_ms = -1;
+    int i;
+
+    (void)state;
+    add_pending(&scene, "settled", false, 0, NOW);
+    add_pending(&scene, "both", false, 0, NOW);
+    for (i = 0; i < 8; i++)
+        add_pending(&scene, i ? "open" : "both", false, 0, 0);
+    manifest_thin_pending(&scene.manifest, NOW);
+    assert_int_equal(scene.manifest.pending_len, 8);
+    assert_non_null(intent_of(&scene.manifest, "settled", &settled_at_ms));
+    assert_int_equal(settled_at_ms, NOW);
+    assert_non_null(intent_of(&scene.manifest, "both", &settled_at_ms));
+    assert_int_equal(settled_at_ms, 0);
+    for (i = 0; i < 8; i++) /* as the end of a publish does */
+        scene.manifest.pending[i].settled_at_ms = NOW + 100;
+    manifest_thin_pending(&scene.manifest, NOW + 100 + PENDING_KEPT_MS);
+    assert_null(intent_of(&scene.manifest, "settled", &settled_at_ms));
+    assert_non_null(intent_of(&scene.manifest, "both", &settled_at_ms));
+    assert_non_null(intent_of(&scene.manifest, "open", &settled_at_ms));
+    end_scene(&scene);
+}
+
+/* Each of many publishes was to remove what the first one would have written: that write is over in its own time. */
+static void test_thin_removed_again(void **state)
+{
+    struct scene scene = {0};
+    struct intent removal = {.path = (char *)(uintptr_t) "stray", .remove = true};
+    struct pending pending = {.job_id = (char *)(uintptr_t) "o", .intents = &removal, .len = 1};
+    const struct intent *intent;
+    int64_t settled_at_ms = -1;
+    int i;
+
+    (void)state;
+    add_pending(&scene, "stray", false, 0, NOW);
+    for (i = 1; i <= 20; i++) {
+        pending.settled_at_ms = NOW + i;
+        manifest_add_pending(&scene.manifest, &pending);
+        manifest_thin_pending(&scene.manifest, NOW + i);
+    }
+    intent = intent_of(&scene.manifest, "stray", &settled_at_ms);
+    assert_false(intent->remove);
+    assert_string_equal(intent->content.sha256, SHA_A);
+    assert_true(settled_at_ms > NOW);
+    manifest_thin_pending(&scene.manifest, NOW + 1 + PENDING_KEPT_MS);
+    intent = intent_of(&scene.manifest, "stray", &settled_at_ms);
+    assert_true(intent->remove);
+    assert_string_equal(intent->content.sha256, "");
     end_scene(&scene);
 }
 
@@ -386,11 +491,19 @@ static void test_result_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_hostile_documents),
-        cmocka_unit_test(test_stamp),        cmocka_unit_test(test_same),
-        cmocka_unit_test(test_plan),         cmocka_unit_test(test_plan_fences),
-        cmocka_unit_test(test_plan_strays),  cmocka_unit_test(test_plan_file_in_the_place_of_a_folder),
-        cmocka_unit_test(test_request_json), cmocka_unit_test(test_result_json),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_hostile_documents),
+        cmocka_unit_test(test_stamp),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_plan_fences),
+        cmocka_unit_test(test_thin),
+        cmocka_unit_test(test_thin_unsettled),
+        cmocka_unit_test(test_thin_removed_again),
+        cmocka_unit_test(test_plan_strays),
+        cmocka_unit_test(test_plan_file_in_the_place_of_a_folder),
+        cmocka_unit_test(test_request_json),
+        cmocka_unit_test(test_result_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
