@@ -9,9 +9,11 @@
 #include "core/mem.h"
 #include "net/http_internal.h"
 
-/* What curl copies a body through. One in memory gains nothing from more than the smallest, and there may be 256 at
- * once; one from a file gains a read for each buffer. */
-#define MEMORY_BUFFER 16384L
+/* What curl copies a body through. One in memory goes out in one piece with its head when it is small; a large one gains
+ * nothing, and there may be 256 at once. One from a file gains a read for each buffer. */
+#define HEAD_ROOM 4096
+#define MEMORY_BUFFER_MIN 16384
+#define MEMORY_BUFFER_MAX 32768
 #define FILE_BUFFER 131072L
 
 /* ---- curl's callbacks: none of them calls out ---- */
@@ -147,6 +149,15 @@ void http_transfer_set_headers(struct http_transfer *transfer, const struct stri
 
 /* ---- options ---- */
 
+static long buffer_size(const struct http_request *request)
+{
+    if (request->body_fd >= 0)
+        return FILE_BUFFER;
+    if (request->body.len + HEAD_ROOM > MEMORY_BUFFER_MAX)
+        return MEMORY_BUFFER_MIN;
+    return request->body.len + HEAD_ROOM > MEMORY_BUFFER_MIN ? (long)request->body.len + HEAD_ROOM : MEMORY_BUFFER_MIN;
+}
+
 static void set_body(struct http_transfer *transfer)
 {
     const struct http_request *request = &transfer->request;
@@ -165,7 +176,7 @@ static void set_body(struct http_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
         curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
         curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
-        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, request->body_fd < 0 ? MEMORY_BUFFER : FILE_BUFFER);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, buffer_size(request));
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
