@@ -70,7 +70,7 @@ fmt-check: ## says what fmt would change
 tidy: ## clang-tidy over every source
 	@cmake/bootstrap.sh build lint
 	@cmake --preset tidy
-	@cmake --build --preset tidy
+	@cmake --build --preset tidy -- -k 0
 
 deps-refresh: ## moves cmake/deps/*.lock to the newest versions and says what changed
 	@cmake/bootstrap.sh build

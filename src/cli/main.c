@@ -12,8 +12,6 @@
 #include "job/publish_worker.h"
 #include "proc/worker.h"
 
-extern char **environ;
-
 /* What `caisson --worker NAME` runs: children of ours that read hostile input. */
 static const struct worker_entry *const workers[] = {&checkout_worker, &detect_worker, &publish_worker};
 

@@ -66,7 +66,7 @@ static int parse_option(const struct cli_command *command, int argc, char **argv
         }
         value = argv[++*index];
     }
-    if (option->values && !is_allowed(option->values, value)) {
+    if (option->values && value && !is_allowed(option->values, value)) {
         error_set(err, CLASS_USAGE, "bad-option-value", "--%s cannot be %s; it is one of: %s", option->name, value,
                   option->values);
         return usage(command, err);

@@ -48,7 +48,7 @@ static int reserve(struct buf *buf, size_t more)
         cap *= 2;
     /* A fresh block and a wipe of the old one: a grown buffer leaves no copy of a secret behind. */
     char *data = xmalloc(cap);
-    if (buf->len)
+    if (buf->data)
         memcpy(data, buf->data, buf->len);
     data[buf->len] = '\0';
     wipe(buf->data, buf->len);

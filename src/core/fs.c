@@ -102,7 +102,7 @@ int fs_write_all(int fd, const void *data, size_t len)
 static int create_beside(const char *path, mode_t mode, char **temporary)
 {
     uint64_t random;
-    int fd;
+    int fd, reason;
 
     do {
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -111,10 +111,11 @@ static int create_beside(const char *path, mode_t mode, char **temporary)
         fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd >= 0)
             return fd;
+        reason = errno;
         free(*temporary);
         *temporary = NULL;
-    } while (errno == EEXIST);
-    return -errno;
+    } while (reason == EEXIST);
+    return -reason;
 }
 
 int fs_write_file(const char *path, const void *data, size_t len, mode_t mode)
@@ -123,7 +124,7 @@ int fs_write_file(const char *path, const void *data, size_t len, mode_t mode)
     int fd = create_beside(path, mode, &temporary);
     int result;
 
-    if (fd < 0)
+    if (!temporary)
         return fd;
     result = fs_write_all(fd, data, len);
     /* Network file systems report a failed write at close. */

@@ -34,7 +34,7 @@ const char *refs_pointing_to(const git_remote_head *const *heads, size_t count, 
 /* Levenshtein's distance of short names; long ones are far from everything. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t row[DISTANCE_NAME_MAX + 1];
+    size_t row[DISTANCE_NAME_MAX + 1] = {0};
     size_t before;
     size_t above;
     size_t i;

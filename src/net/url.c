@@ -100,7 +100,7 @@ char *url_without_userinfo(const char *text)
 
 char *http_target(const char *text)
 {
-    struct url url;
+    struct url url = {0};
     char *target;
 
     if (url_parse(text, &url, NULL))

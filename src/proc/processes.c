@@ -38,7 +38,7 @@ static int read_process(pid_t pid, struct process *process)
     if (read_proc(pid, "stat", text, sizeof text) || !(after = strrchr(text, ')')))
         return -1;
     process->pid = pid;
-    /* 3 state, 4 ppid, … 22 starttime */
+    /* 3 state, 4 ppid, … 22 starttime; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
     if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
                &process->state, &parent, &process->start) != 3)
         return -1;
@@ -70,7 +70,8 @@ int processes_read(struct processes *list)
     if (!folder)
         return -1;
     while ((entry = readdir(folder)))
-        if (isdigit((unsigned char)entry->d_name[0]) && read_process((pid_t)atol(entry->d_name), &process) == 0)
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            read_process((pid_t)strtol(entry->d_name, NULL, 10), &process) == 0)
             add(list, &process);
     closedir(folder);
     if (list->len)
@@ -153,8 +154,10 @@ bool process_has_uid(const struct process *process, uid_t uid)
 
     /* Not the owner of the folder: that is root's when the process is not dumpable. */
     if (process_is_dead(process) || read_proc(process->pid, "status", text, sizeof text) ||
-        !(line = strstr(text, "\nUid:")) ||
-        sscanf(line, " Uid: %u %u %u %u", &real, &effective, &saved, &file_system) != 4)
+        !(line = strstr(text, "\nUid:")))
+        return false;
+    /* the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
+    if (sscanf(line, " Uid: %u %u %u %u", &real, &effective, &saved, &file_system) != 4)
         return false;
     return real == uid || effective == uid || saved == uid || file_system == uid;
 }

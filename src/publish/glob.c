@@ -245,7 +245,7 @@ int glob_init(struct glob *glob, const char *pattern, struct error *err)
 {
     const char *problem = problem_of(pattern);
     CLEANUP_FREE char *whole = NULL;
-    size_t len = strlen(pattern);
+    size_t len;
 
     memset(glob, 0, sizeof *glob);
     if (problem)

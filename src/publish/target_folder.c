@@ -69,7 +69,7 @@ static int write_state(struct target *target, const bool *stop, struct view text
     struct folder *folder = (struct folder *)target;
     CLEANUP_FREE char *beside = xasprintf("%s.new", folder->state_name);
     CLEANUP_CLOSE int fd = -1;
-    struct stat st;
+    struct stat st = {0};
     int result;
 
     (void)version;

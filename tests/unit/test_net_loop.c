@@ -176,23 +176,32 @@ static void test_nested_rounds(void **state)
 
 static char order[16];
 
+static void append(char letter)
+{
+    size_t len = strlen(order);
+
+    assert_true(len + 1 < sizeof order);
+    order[len] = letter;
+    order[len + 1] = '\0';
+}
+
 static void append_b(void *context)
 {
     (void)context;
-    strcat(order, "b");
+    append('b');
 }
 
 static void append_a(void *context)
 {
     struct probe *probe = context;
 
-    strcat(order, "a");
+    append('a');
     loop_timer_stop(probe->timer);
 }
 
 static void append_c(void *context)
 {
-    strcat(order, "c");
+    append('c');
     finish(context);
 }
 

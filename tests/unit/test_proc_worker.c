@@ -24,7 +24,6 @@
 
 static json_t *work_well(struct worker *worker, const json_t *request, struct error *err)
 {
-    extern char **environ;
     int i;
 
     (void)err;

@@ -25,8 +25,6 @@
 #include "core/mem.h"
 #include "git/checkout.h"
 
-extern char **environ;
-
 static struct {
     char *folder; /* all of the test's files */
     char *repositories;
