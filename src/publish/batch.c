@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/s3_multipart.h"
 #include "core/clock.h"
 #include "core/mem.h"
 
-#define IN_FLIGHT_BYTES ((int64_t)8 << 20) /* of small files, which are sent from memory */
+#define IN_FLIGHT_BYTES ((int64_t)8 << 20) /* what all that is under way holds in memory */
 #define READ_AHEAD ((int64_t)64 << 10)     /* what a transfer from a descriptor holds */
 #define REPORT_EVERY_MS 250
 #define HOLD_MS 1000
@@ -99,9 +100,16 @@ static void adapt(struct batch *batch, int64_t duration_ms)
 
 static int64_t memory_of(const struct run *run, const struct plan_item *item)
 {
+    int64_t size = item->content.size, parts;
+
     if (run->act != TARGET_PUT)
         return 0;
-    return item->content.size <= TARGET_IN_MEMORY ? item->content.size : READ_AHEAD;
+    if (size <= TARGET_IN_MEMORY)
+        return size;
+    if (size < TREE_LARGE)
+        return READ_AHEAD;
+    parts = s3_part_count(size, s3_part_size(size));
+    return (parts < TARGET_PARTS_AT_ONCE ? parts : TARGET_PARTS_AT_ONCE) * READ_AHEAD;
 }
 
 static bool has_room(const struct run *run)

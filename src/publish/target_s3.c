@@ -14,7 +14,6 @@
 #define STAMP_HEADER "x-amz-meta-caisson"
 #define PART_STEP ((int64_t)1 << 20)
 #define DRAIN_MS 3000
-#define PARTS_AT_ONCE 32 /* of one large file: 1 GiB goes up in four waves of latency */
 
 /* What a call of ours has under way. */
 struct s3_handle {
@@ -153,7 +152,7 @@ static void start_upload(struct s3_handle *handle, const struct tree_file *file)
     options.fd = handle->fd;
     options.size = file->content.size;
     options.part_size = part_size_of(file, form);
-    options.concurrency = file->content.size < TREE_LARGE ? 1 : PARTS_AT_ONCE;
+    options.concurrency = file->content.size < TREE_LARGE ? 1 : TARGET_PARTS_AT_ONCE;
     /* The hashes that the plan was made by, so that the server refuses what has changed since. In parts of the other
      * size a large file has none. */
     if (file->content.size < TREE_LARGE)
@@ -240,7 +239,7 @@ static void cancel(struct target *base, struct target_call *call)
 static void set_concurrency(struct target *base, int concurrency)
 {
     http_client_set_connections(((struct s3_target *)base)->client,
-                                concurrency > PARTS_AT_ONCE ? concurrency : PARTS_AT_ONCE);
+                                concurrency > TARGET_PARTS_AT_ONCE ? concurrency : TARGET_PARTS_AT_ONCE);
 }
 
 static struct target_stats stats(struct target *base)
@@ -334,7 +333,7 @@ static int open_clients(struct s3_target *target, const char *bucket, struct err
         .proxy = request->proxy,
         .http_proxy = request->proxy, /* whoever asks has chosen by the endpoint's scheme */
         .no_proxy = request->no_proxy,
-        .max_connections = PARTS_AT_ONCE,
+        .max_connections = TARGET_PARTS_AT_ONCE,
     };
     struct s3_options options = {
         .bucket = bucket,
