@@ -7,7 +7,7 @@ import tempfile
 import jsonschema
 import pytest
 
-from bed import container, world as bed_world
+from bed import container, seccomp, world as bed_world
 
 STRICT = os.environ.get("STRICT") == "1"
 IMPOSSIBLE = container.why_impossible()
@@ -15,6 +15,10 @@ IMPOSSIBLE = container.why_impossible()
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also the tests marked rare")
+    parser.addoption("--kernel", choices=["this", "older"], default="this",
+                     help="older: system calls that a kernel of some years ago lacks answer ENOSYS in every container")
+    parser.addoption("--executor", choices=["local", "sandbox"], default="local",
+                     help="of tasks that do not say: one container, or a runner beside a sandbox")
 
 
 def pytest_configure(config):
@@ -99,9 +103,22 @@ def world(program, tmp_path_factory):
 
 
 @pytest.fixture
-def bed(world, result_schema, tmp_path):
+def kernel(request):
+    """`this` or `older`. A folder's conftest.py may define it again with params, to run all of it under both."""
+    return request.config.getoption("kernel")
+
+
+@pytest.fixture
+def executor(request):
+    """Of tasks that do not say: `local` or `sandbox`."""
+    return request.config.getoption("executor")
+
+
+@pytest.fixture
+def bed(world, result_schema, tmp_path, kernel, executor):
     world.reset()
     made = bed_world.Bed(world, tmp_path, result_schema)
+    made.executor, made.refuse_calls = executor, seccomp.OLDER_KERNEL if kernel == "older" else ()
     yield made
     made.close()
 

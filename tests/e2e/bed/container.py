@@ -48,17 +48,19 @@ class Container:
     """args: the command line, args[0] being the program's path in the container.
     layers: folders that make the image, the uppermost first.
     files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}.
-    memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would."""
+    memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would.
+    read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
-                 size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None):
+                 size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=()):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
         self.output = b""
         self.changed = threading.Condition()
-        self.process = self.started = self.ended = None
-        self.read_output = read_output
+        self.process = self.started = self.ended = self.reader = None
+        self.read_output, self.read_only = read_output, read_only
+        self.capabilities = [name for name in CAPABILITIES if name not in drop]
         self.group = memory_group.MemoryGroup(self.id, memory)
         for part in ("layer", "seed", "bundle", "crun"):
             os.makedirs(os.path.join(self.folder, part), mode=0o755)
@@ -91,10 +93,10 @@ class Container:
             "process": {
                 "terminal": self.terminal, "user": {"uid": 0, "gid": 0}, "args": args, "cwd": "/",
                 "env": [f"{name}={value}" for name, value in variables.items()],
-                "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")},
+                "capabilities": {kind: self.capabilities for kind in ("bounding", "effective", "permitted")},
                 "rlimits": [{"type": "RLIMIT_NOFILE", "soft": min(1024, files_limit), "hard": files_limit}],
             },
-            "root": {"path": "rootfs"},
+            "root": {"path": "rootfs", "readonly": self.read_only},
             "hostname": "ip-10-0-0-1",
             "mounts": _mounts(volumes) + self.group.mounts(),
             "linux": {
@@ -111,7 +113,8 @@ class Container:
     def start(self):
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh", self.folder,
                    ":".join(self.layers), self.size, self.group.folder or "",
-                   *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), self.id)]
+                   *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), "--pid-file",
+                               os.path.join(self.folder, "pid"), self.id)]
         self.started = time.monotonic()
         if self.terminal:
             self.master, slave = pty.openpty()
@@ -144,7 +147,7 @@ class Container:
     def pid(self):
         """Of the container's PID 1, as the host sees it."""
         deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and not self.has_ended():
             try:
                 with open(os.path.join(self.folder, "crun", self.id, "status")) as file:
                     return json.load(file)["pid"]
@@ -152,12 +155,23 @@ class Container:
                 time.sleep(0.005)
         raise AssertionError(f"the container does not start: {self.text()}")
 
+    def has_begun(self):
+        """Its program has been started, and may have ended since."""
+        return os.path.exists(os.path.join(self.folder, "pid"))
+
+    def has_ended(self):
+        return self.process is not None and self.process.poll() is not None
+
+    def killed_for_memory(self):
+        """Whether the kernel has killed a process of it for its memory limit."""
+        return self.group.kills() > 0
+
     def signal(self, name):
         """Nothing happens when the container has ended meanwhile."""
         try:
             self.pid()
         except AssertionError:
-            if self.process.poll() is not None:
+            if self.has_ended():
                 return
             raise
         subprocess.run(self._crun("kill", self.id, name), check=False, stdout=subprocess.DEVNULL,
@@ -192,7 +206,7 @@ class Container:
         with self.changed:
             while wanted not in self.output:
                 left = deadline - time.monotonic()
-                ended = not self.reader.is_alive()
+                ended = self.reader is not None and not self.reader.is_alive()
                 if left <= 0 or ended:
                     raise AssertionError(f"no {text!r} in the output:\n{self.text()[-4000:]}")
                 self.changed.wait(min(left, 0.2))

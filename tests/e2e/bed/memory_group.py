@@ -54,6 +54,16 @@ class MemoryGroup:
         group = {"destination": self.mount_point, "type": "bind", "source": self.folder, "options": ["bind", "ro"]}
         return [group] if self.mount_point == VERSION_2 else [base, group]
 
+    def kills(self):
+        """Processes of the group that were killed for its limit."""
+        for counter in ("memory.oom_control", "memory.events"):
+            try:
+                with open(os.path.join(self.folder or "/nonexistent", counter)) as file:
+                    return int(dict(line.split() for line in file)["oom_kill"])
+            except (OSError, KeyError):
+                continue
+        return 0
+
     def remove(self):
         for _ in range(100):
             if self.folder is None:

@@ -15,6 +15,12 @@ REFUSED = """
     sysfs umount2 unshare uselib userfaultfd ustat vhangup
 """.split()
 
+# What a kernel of some years ago does not have, as a Fargate host may run one: refuse_calls of a container.
+OLDER_KERNEL = """
+    clone3 close_range landlock_add_rule landlock_create_ruleset landlock_restrict_self openat2 pidfd_getfd pidfd_open
+    pidfd_send_signal
+""".split()
+
 CLONE_NEW_FLAGS = 0x7E020000  # NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 AF_ALG, AF_VSOCK = 38, 40
 
@@ -27,11 +33,10 @@ def profile(also_refused=()):
     """The `linux.seccomp` object of an OCI configuration. `also_refused` names calls that answer ENOSYS."""
     # One rule a flag: a masked comparison tests for equality, and any of the flags is enough.
     flags = [1 << bit for bit in range(32) if CLONE_NEW_FLAGS >> bit & 1]
-    rules = [_rule(REFUSED, EPERM), _rule(["clone3"], ENOSYS)]
+    missing = sorted({"clone3", *also_refused})
+    rules = [_rule([name for name in REFUSED if name not in missing], EPERM), _rule(missing, ENOSYS)]
     for flag in flags:
         rules.append(_rule(["clone"], EPERM, {"index": 0, "value": flag, "valueTwo": flag, "op": "SCMP_CMP_MASKED_EQ"}))
     for family in (AF_ALG, AF_VSOCK):
         rules.append(_rule(["socket"], EPERM, {"index": 0, "value": family, "op": "SCMP_CMP_EQ"}))
-    if also_refused:
-        rules.insert(0, _rule(list(also_refused), ENOSYS))
     return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}

@@ -10,12 +10,14 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 
-from . import container, ecs, git_server, http1, netns, relay, repositories, s3, tls
+from . import container, ecs, git_server, http1, netns, relay, repositories, s3, task as ecs_task, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 TOOLS = os.path.join(ROOT, "tests", "tools")
-PROGRAM = "/usr/local/bin/caisson"  # in the image
+PROGRAM = "/usr/local/bin/caisson"  # in builder images
+RUNNER_PROGRAM = "/caisson"  # in the runner's
+SHARED = "/caisson-task"  # the volume that runner and sandbox share
 OPERATOR_FILE = "/etc/caisson/operator.yaml"
 BUCKET, JOBS_BUCKET, VEREN_BUCKET = "site-bucket", "jobs-bucket", "veren-v2"
 ENDPOINT = "http://s3.test:9000"
@@ -58,9 +60,9 @@ class World:
     def __init__(self, folder):
         self.folder = folder
         os.chmod(folder, 0o755)
-        for part in ("s3", "git", "tls", "layer"):
+        for part in ("s3", "git", "tls"):
             os.makedirs(os.path.join(folder, part), mode=0o755)
-        image = tool("ensure-image")
+        self.base = tool("ensure-image")
         self.versity = s3.Versity(tool("ensure-go-tool", "versitygw"), os.path.join(folder, "s3"))
         self.storage = self.versity.client()
         for bucket in SERVED_BUCKETS:
@@ -72,26 +74,41 @@ class World:
         self.registry = relay.ConnectProxy()
         self.trap = relay.Trap()
         self.documents = Documents()
-        self.layers = [self._layer(image), image]
+        self.layers = [self._layer("base", self.base, PROGRAM), self.base]
+        self.images = {}
 
-    def _layer(self, image):
-        """What a builder image adds to the base: the program, and how this network is reached."""
-        layer = os.path.join(self.folder, "layer")
+    def image(self, name):
+        """(layers, what it says of itself) of a builder image: runner, node, node-full."""
+        if name not in self.images:
+            folder = tool("ensure-builder-images", name)
+            with open(os.path.join(folder, "image.json")) as file:
+                config = json.load(file)["OCIv1"]["config"]
+            root = os.path.join(folder, "root")
+            program_path = RUNNER_PROGRAM if name == "runner" else PROGRAM
+            assert os.access(root + program_path, os.X_OK) and config["Entrypoint"] == [program_path]
+            self.images[name] = [self._layer(name, root, program_path), root], config
+        return self.images[name]
+
+    def _layer(self, name, image, program_path):
+        """What a task adds to an image: the program of today, and how this network is reached."""
+        layer = os.path.join(self.folder, "layer-" + name)
+        os.mkdir(layer)
         os.chmod(layer, 0o755)
         with open(program(), "rb") as file:
-            _install(layer, PROGRAM, file.read(), 0o755)
+            install(layer, program_path, file.read(), 0o755)
         names = {name: address for name, address in ADDRESSES.items()}
         names.update({f"{bucket}.s3.test": ADDRESSES["s3.test"] for bucket in SERVED_BUCKETS})
         hosts = "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items())
-        _install(layer, "/etc/hosts", hosts.encode())
+        install(layer, "/etc/hosts", hosts.encode())
         # No name server answers here; without the options each unknown name would take ten seconds to be one.
-        _install(layer, "/etc/resolv.conf", b"nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-        with open(os.path.join(image, "usr/local/etc/npmrc"), "rb") as file:
-            npmrc = file.read()
-        way_out = b"https-proxy=http://127.0.0.1:3128\nproxy=http://127.0.0.1:3128\n"
-        _install(layer, "/usr/local/etc/npmrc", npmrc + way_out)
+        install(layer, "/etc/resolv.conf", b"nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        if os.path.exists(os.path.join(image, "usr/local/bin/npm")):
+            with open(os.path.join(self.base, "usr/local/etc/npmrc"), "rb") as file:
+                npmrc = file.read()
+            way_out = b"https-proxy=http://127.0.0.1:3128\nproxy=http://127.0.0.1:3128\n"
+            install(layer, "/usr/local/etc/npmrc", npmrc + way_out)
         with open(self.authority.bundle, "rb") as file:
-            _install(layer, "/etc/test-ca.pem", file.read())
+            install(layer, "/etc/test-ca.pem", file.read())
         return layer
 
     def reset(self):
@@ -105,7 +122,7 @@ class World:
         self.versity.stop()
 
 
-def _install(layer, path, content, mode=0o644):
+def install(layer, path, content, mode=0o644):
     container.make_folders(layer, os.path.dirname(path))
     target = os.path.join(layer, path.lstrip("/"))
     with open(target, "wb") as file:
@@ -134,6 +151,7 @@ class Bed:
         os.chmod(self.folder, 0o755)
         self.gate, self.git, self.storage = world.gate, world.git, world.storage
         self.started, self.networks = [], []
+        self.executor, self.refuse_calls = "local", ()  # of tasks that do not say
 
     # -- input
 
@@ -188,26 +206,56 @@ class Bed:
         return network
 
     def start(self, spec=None, arguments=(), environment=None, operator="allow: [file-targets, private-http]\n",
-              issue=None, files=None, endpoint_url=ENDPOINT, services=(), **options):
-        """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role."""
+              issue=None, files=None, endpoint_url=ENDPOINT, services=(), executor=None, image=None, binary=None,
+              sandbox=None, **options):
+        """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role.
+        executor: local (one container) or sandbox (two: `runner` and `sandbox`); without it the bed's.
+        image: a builder image by name. binary: another program than the one under test, on this machine.
+        sandbox: fields of the sandbox's task.Definition to replace. files and volumes are laid in all containers."""
         if isinstance(spec, dict):
             self.forget_result(spec)
         endpoint = ecs.TaskEndpoint(s3.REGION, None if issue is False else issue or self.gate.issue)
         network = self.network(endpoint, services)
-        variables = endpoint.environment()
-        if endpoint_url:
-            variables["AWS_ENDPOINT_URL_S3"] = endpoint_url
+        variables = {"AWS_ENDPOINT_URL_S3": endpoint_url} if endpoint_url else {}
         if spec is not None:
             variables["CAISSON_JOB"] = spec if isinstance(spec, str) else json.dumps(spec)
         variables.update(environment or {})
         files = dict(files or {})
         if operator is not None:
             files.setdefault(OPERATOR_FILE, operator)
-        task = container.Container(self.folder, self.world.layers, [PROGRAM, "run", *arguments],
-                                   environment=variables, files=files, network=network.path, **options)
-        task.endpoint, task.spec = endpoint, spec
-        self.started.append(task)
-        return task.start()
+        options.setdefault("refuse_calls", self.refuse_calls)
+        if (executor or self.executor) == "sandbox":
+            made = self._two_containers(endpoint, network, arguments, variables, files, image or "node", binary,
+                                        sandbox or {}, options)
+        else:
+            if binary:
+                files[PROGRAM] = _program_file(binary)
+            layers = self.world.image(image)[0] if image else self.world.layers
+            made = container.Container(self.folder, layers, [PROGRAM, "run", *arguments], files=files,
+                                       environment={**endpoint.environment(), **variables}, network=network.path,
+                                       **options)
+        made.endpoint, made.spec = endpoint, spec
+        self.started.append(made)
+        return made.start()
+
+    def _two_containers(self, endpoint, network, arguments, variables, files, image, binary, sandbox, options):
+        """The task definition of a runner beside a sandbox. Memory is the sandbox's, a terminal the runner's."""
+        parts = {}
+        for name, program_path in (("runner", RUNNER_PROGRAM), (image, PROGRAM)):
+            layers, config = self.world.image(name)
+            laid = {**files, program_path: _program_file(binary)} if binary else files
+            parts[name] = {"layers": layers, "image": config}
+            parts[name]["options"] = {"files": laid, **{key: value for key, value in options.items()
+                                                        if key in ("volumes", "refuse_calls", "size")}}
+        parts["runner"]["options"].update({key: value for key, value in options.items()
+                                           if key in ("terminal", "read_output")})
+        runner = ecs_task.Definition(
+            "runner", command=["run", "--executor", "sandbox", *arguments], read_only=True, stop_timeout=120,
+            depends_on=("sandbox",), mounts={SHARED: "shared", "/tmp": "scratch"}, **parts["runner"])
+        beside = {"command": ["sandbox"], "essential": False, "memory": options.get("memory"), "stop_timeout": 30,
+                  "drop": ("CAP_NET_RAW",), "mounts": {SHARED: "shared"}, **parts[image], **sandbox}
+        return ecs_task.Task(self.folder, endpoint, network.path, [runner, ecs_task.Definition("sandbox", **beside)],
+                             overrides={"runner": {"environment": variables}})
 
     def finish(self, task, timeout=120):
         code = task.wait(timeout)
@@ -252,7 +300,8 @@ class Bed:
         """(title, text) of what the test's tasks said and asked, for the report of a failure."""
         parts = []
         for number, task in enumerate(self.started[-3:], max(1, len(self.started) - 2)):
-            parts.append((f"task {number} of {len(self.started)}", task.text()[-8000:]))
+            said = task.evidence() if isinstance(task, ecs_task.Task) else task.text()
+            parts.append((f"task {number} of {len(self.started)}", said[-8000:]))
         parts.append(("last requests to S3", "\n".join(map(str, self.gate.requests[-40:]))))
         git = [f"{request.method} {request.target}" for request in self.git.requests[-10:]]
         parts.append(("last requests to git", "\n".join(git)))
@@ -263,6 +312,11 @@ class Bed:
             task.close()
         for network in self.networks:
             network.close()
+
+
+def _program_file(path):
+    with open(path, "rb") as file:
+        return file.read(), 0o755
 
 
 def storage_options(**changes):
