@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,13 @@ bool executor_runs_self(void)
     }
     close(fd);
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool executor_adopts_orphans(void)
+{
+    int adopts = 0;
+
+    return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &adopts, 0L, 0L, 0L) == 0 && adopts);
 }
 
 int executor_setup(void **state)

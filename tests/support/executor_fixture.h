@@ -23,6 +23,8 @@ struct executor_fixture {
 /* Whether the kernel runs this very binary: not under user-mode emulation. It is run as "caisson --say nothing", which
  * main must answer by ending with 0. */
 bool executor_runs_self(void);
+/* Whether the orphans of a command come to us, as its left-overs do: not under user-mode emulation. */
+bool executor_adopts_orphans(void);
 int executor_setup(void **state);
 int executor_teardown(void **state);
 /* on_output of all commands here; context is the fixture. */

@@ -14,6 +14,7 @@
 #include "aws/s3_multipart.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "support/skip.h"
 #include "support/versitygw.h"
 
 #define MIB ((int64_t)1 << 20)
@@ -75,7 +76,7 @@ static struct bed *bed_of(void **state)
     struct bed *bed = *state;
 
     if (!bed->s3)
-        skip();
+        skip_because("no versitygw");
     return bed;
 }
 

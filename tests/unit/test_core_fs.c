@@ -22,6 +22,7 @@
 
 #include "core/fs.h"
 #include "core/mem.h"
+#include "support/skip.h"
 
 #ifndef SYS_openat2
 #define SYS_openat2 437
@@ -241,8 +242,7 @@ static void test_open_beneath_without_the_call(void **state)
         unlinkat(f->fd, "dir/new", 0);
         assert_true(WIFEXITED(status));
         if (WEXITSTATUS(status) == CHILD_NO_SECCOMP) {
-            print_message("SKIP: no seccomp here (emulation?)\n");
-            skip();
+            skip_emulated("seccomp");
         }
         assert_int_equal(WEXITSTATUS(status), 0);
     }

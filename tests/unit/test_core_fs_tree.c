@@ -18,6 +18,7 @@
 
 #include "core/fs.h"
 #include "core/mem.h"
+#include "support/skip.h"
 
 struct fixture {
     char *path; /* holds "tree", to be removed, and "outside", to stay */
@@ -236,8 +237,7 @@ static void test_goes_on_after_a_failure(void **state)
     struct fixture *f = *state;
 
     if (geteuid() != 0) {
-        print_message("SKIP: another's files need root\n");
-        skip();
+        skip_because("another's files need root");
     }
     assert_int_equal(mkdirat(f->fd, "tree/foreign", 0755) | mkdirat(f->fd, "tree/open", 0777), 0);
     assert_int_equal(fchmodat(f->fd, "tree/open", 0777, 0) | fchmodat(f->fd, "tree", 0777, 0) | fchmod(f->fd, 0777), 0);
@@ -254,8 +254,7 @@ static void test_mounts_stay(void **state)
     assert_int_equal(mkdirat(f->fd, "tree/mounted", 0755), 0);
     if (mount("tmpfs", path, "tmpfs", 0, "size=64k")) {
         free(path);
-        print_message("SKIP: mounting is not allowed here\n");
-        skip();
+        skip_because("mounting is not allowed here");
     }
     make_file(f->fd, "tree/mounted/kept");
     make_file(f->fd, "tree/file");

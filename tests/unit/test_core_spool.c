@@ -22,6 +22,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/spool.h"
+#include "support/skip.h"
 
 static void append(struct spool *spool, enum record_kind kind, const char *text)
 {
@@ -457,8 +458,7 @@ static void test_full_disk(void **state)
     free(path);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77) {
-        print_message("SKIP: mounting is not allowed here\n");
-        skip();
+        skip_because("mounting is not allowed here");
     }
     assert_int_equal(WEXITSTATUS(status), 0);
 }

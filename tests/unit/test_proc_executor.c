@@ -17,6 +17,7 @@
 #include "core/mem.h"
 #include "proc/executor.h"
 #include "support/executor_fixture.h"
+#include "support/skip.h"
 
 static char *described(const struct outcome *outcome)
 {
@@ -200,7 +201,7 @@ static void test_build_uid(void **state)
     struct executor_fixture *f = *state;
 
     if (geteuid() != 0)
-        skip();
+        skip_because("needs root");
     executor_run_shell(f,
                        "id -u; id -g; id -G; grep -E '^(Uid|Gid|CapBnd)' /proc/self/status; cat /proc/$PPID/environ");
     assert_non_null(strstr(buf_text(&f->output), "12345\n12346\n12346\n"));
@@ -252,7 +253,7 @@ static void test_own_binary(void **state)
     size_t i;
 
     if (!executor_runs_self())
-        skip();
+        skip_emulated("exec of this very binary");
     for (i = 0; i < ARRAY_LEN(users); i++) {
         command_init(&f->command, "ourselves");
         f->command.self = true;

@@ -22,6 +22,7 @@
 #include "publish/publish.h"
 #include "support/holding_proxy.h"
 #include "support/publish_bed.h"
+#include "support/skip.h"
 
 #define REQUESTS_MAX 200
 
@@ -196,7 +197,7 @@ static void race_everywhere(void **state, const struct trees *trees, enum publis
     int number;
 
     if (!race->bed.has_server)
-        skip();
+        skip_because("no versitygw");
     for (number = 1; race_at(race, trees, mode, number, what, fate); number++)
         assert_true(number < REQUESTS_MAX);
     /* at the least: state, claim, a file, a page, the commit, the end */

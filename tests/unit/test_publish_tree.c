@@ -16,6 +16,7 @@
 #include "core/mem.h"
 #include "publish/tree.h"
 #include "support/publish_bed.h"
+#include "support/skip.h"
 
 struct bed {
     struct publish_bed base;
@@ -221,7 +222,7 @@ static void test_hard_links(void **state)
     bed->request.build_uid = geteuid() == 0 ? (uid_t)-1 : geteuid();
     expect_paths(bed, "own second");
     if (geteuid() != 0)
-        skip();
+        skip_because("needs root");
     assert_int_equal(chown(own, 1234, 1234), 0); /* someone else's */
     refused(bed, "link-in-output", "hard link");
 }
@@ -236,7 +237,7 @@ static void test_special_files(void **state)
     refused(bed, "special-file-in-output", "fifo");
     assert_int_equal(unlink(fifo), 0);
     if (mknod(device, S_IFCHR | 0644, makedev(1, 5)))
-        skip();
+        skip_because("devices cannot be made here");
     refused(bed, "special-file-in-output", "device");
 }
 
@@ -250,7 +251,7 @@ static void test_sparse_giant(void **state)
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (ftruncate(fd, (off_t)1 << 42) && ftruncate(fd, (off_t)1 << 36)) {
         close(fd);
-        skip();
+        skip_because("the file system has no sparse giants");
     }
     close(fd);
     refused(bed, "sparse-file", "giant.bin");
@@ -411,7 +412,7 @@ static void test_files_of_root(void **state)
     CLEANUP_FREE char *path = in(bed, "site/root.txt");
 
     if (geteuid() != 0)
-        skip();
+        skip_because("needs root");
     bed_write(&bed->base, "site/root.txt", "x");
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(chmod(bed->base.folder, 0755), 0);

@@ -21,6 +21,7 @@
 #include "publish/publish.h"
 #include "support/holding_proxy.h"
 #include "support/publish_bed.h"
+#include "support/skip.h"
 
 #define BEFORE "\ngone.js=gone\nindex.html=index 0\nstyle.css=style 0\n"
 #define AFTER "\nindex.html=index 1\nnew.html=new\nnew.js=new\nstyle.css=style 1\n"
@@ -58,7 +59,7 @@ static struct trouble *begin(void **state)
     struct trouble *trouble = *state;
 
     if (!trouble->bed.has_server)
-        skip();
+        skip_because("no versitygw");
     holding_proxy_hold(&trouble->proxy, 0, HOLD_REQUEST);
     atomic_store(&trouble->proxy.shared->deny, 0);
     atomic_store(&trouble->proxy.shared->slow_downs, 0);
