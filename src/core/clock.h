@@ -26,6 +26,8 @@ int duration_parse(const char *text, int64_t *ms);
 void duration_format(int64_t ms, char text[CLOCK_TEXT_SIZE]);
 /* "512", "64KiB", "5GiB", "10MB" (B, kB or KB, MB, GB, TB by 1000; KiB, MiB, GiB, TiB by 1024); 0 or -1. */
 int size_parse(const char *text, int64_t *bytes);
+/* A size, or "90%" (1 to 100) of what there is: one of the two is set, the other 0. 0 or -1. */
+int limit_parse(const char *text, int64_t *bytes, int *percent);
 /* "34.1 MiB" for people. */
 void size_format(int64_t bytes, char text[CLOCK_TEXT_SIZE]);
 

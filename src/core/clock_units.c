@@ -123,6 +123,22 @@ int size_parse(const char *text, int64_t *bytes)
     return -1;
 }
 
+int limit_parse(const char *text, int64_t *bytes, int *percent)
+{
+    const char *at = text;
+    int64_t count;
+
+    *percent = 0;
+    *bytes = 0;
+    if (take_count(&at, &count) && strcmp(at, "%") == 0) {
+        if (count < 1 || count > 100)
+            return -1;
+        *percent = (int)count;
+        return 0;
+    }
+    return size_parse(text, bytes) == 0 && *bytes > 0 ? 0 : -1;
+}
+
 void size_format(int64_t bytes, char text[CLOCK_TEXT_SIZE])
 {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

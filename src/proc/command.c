@@ -72,6 +72,8 @@ void outcome_describe(const struct outcome *outcome, const char *name, struct bu
         break;
     case OUTCOME_IDLE: buf_addf(out, "gave no output for too long and was stopped after %s", duration); break;
     case OUTCOME_STOPPED: buf_addf(out, "was stopped after %s", duration); break;
+    case OUTCOME_MEMORY: buf_addf(out, "used more memory than its limit and was ended after %s", duration); break;
+    case OUTCOME_DISK: buf_addf(out, "used up the disk and was ended after %s", duration); break;
     }
     if (outcome->out_of_memory)
         buf_adds(out, "; the kernel killed a process because memory ran out");

@@ -28,6 +28,14 @@ struct command_limits {
     int64_t open_files;      /* RLIMIT_NOFILE; 0: as ours */
 };
 
+/* What the command and all that it starts may have of memory together, page cache apart; watched by whoever runs it. */
+struct command_memory {
+    int64_t
+        known_limit_bytes; /* what the platform gives the container; 0: not known. The cgroup may know a smaller one */
+    int64_t bytes;         /* the command is ended above this; 0: no such amount */
+    int percent;           /* … or above this share of the limit; 0 or 100: none */
+};
+
 struct command {
     const char *name;      /* for messages: "npm ci"; borrowed */
     struct strings argv;   /* argv[0] is looked up in the PATH of `env` */
@@ -40,6 +48,7 @@ struct command {
     int64_t idle_ms;    /* without output; 0: none */
     int64_t grace_ms;   /* between SIGTERM and SIGKILL; 0: 10 s */
     struct command_limits limits;
+    struct command_memory memory;
     /* Output as it comes. NULL: /dev/null. */
     void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
     void *context;
@@ -54,6 +63,17 @@ enum outcome_kind {
     OUTCOME_TIMED_OUT, /* timeout_ms */
     OUTCOME_IDLE,      /* idle_ms */
     OUTCOME_STOPPED,   /* executor_stop */
+    OUTCOME_MEMORY,    /* ended above its command_memory */
+    OUTCOME_DISK,      /* executor_end: the disk was used up */
+};
+
+/* As far as looking at it from time to time tells; 0 and "": not known. */
+struct memory_use {
+    int64_t limit_bytes;     /* that there was for all */
+    int64_t threshold_bytes; /* above which the command would have been ended */
+    int64_t peak_bytes;      /* of all processes together */
+    int64_t biggest_bytes;   /* of the biggest process */
+    char biggest_name[16];   /* printable; the build's own word */
 };
 
 struct outcome {
@@ -61,10 +81,11 @@ struct outcome {
     int exit_code;
     int signal;
     bool core_dumped;
-    bool out_of_memory; /* the kernel's oom_kill counter rose meanwhile */
+    bool out_of_memory; /* the kernel killed a process of our control group because memory ran out */
     int64_t duration_ms;
     int64_t peak_rss_bytes; /* largest process of it */
-    int left_over;          /* processes that outlived the main one and were killed */
+    struct memory_use memory;
+    int left_over; /* processes that outlived the main one and were killed */
 };
 
 #endif

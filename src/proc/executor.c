@@ -45,6 +45,8 @@ void executor_describe(const struct executor *executor, struct buf *out)
 
 int executor_run(struct executor *executor, const struct command *command, struct outcome *outcome, struct error *err)
 {
+    int status;
+
     memset(outcome, 0, sizeof *outcome);
     if (executor->stopping)
         return error_set(err, CLASS_INTERRUPTED, "stopping", "%s: not started, because the job is being stopped",
@@ -52,7 +54,14 @@ int executor_run(struct executor *executor, const struct command *command, struc
     if (executor->run)
         return error_set(err, CLASS_INTERNAL, "executor-busy", "%s: not started, because another command still runs",
                          command->name);
-    return executor->kind->run(executor, command, outcome, err);
+    executor->ended = false;
+    executor->running = true;
+    status = executor->kind->run(executor, command, outcome, err);
+    executor->running = false;
+    /* A command that has ended by itself meanwhile has met no limit. */
+    if (status == 0 && executor->ended && !outcome_ok(outcome))
+        outcome->kind = executor->end_kind;
+    return status;
 }
 
 void executor_stop(struct executor *executor, int64_t deadline_ms)
@@ -78,6 +87,15 @@ void executor_kill(struct executor *executor)
 {
     if (executor->run)
         executor->kind->kill(executor);
+}
+
+void executor_end(struct executor *executor, enum outcome_kind kind)
+{
+    if (!executor->running || executor->ended)
+        return;
+    executor->ended = true;
+    executor->end_kind = kind;
+    executor->kind->kill(executor);
 }
 
 bool executor_stopping(const struct executor *executor)

@@ -20,6 +20,8 @@ struct executor {
     const struct executor_kind *kind;
     struct executor_options options;
     bool stopping;
+    bool running, ended; /* a command runs; executor_end has ended it */
+    enum outcome_kind end_kind;
     int64_t deadline_ms;   /* of the stop */
     struct local_run *run; /* what runs now; NULL: nothing */
 };

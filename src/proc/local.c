@@ -8,7 +8,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
-#include "proc/oom.h"
+#include "proc/memory_watch.h"
 
 #define READ_SIZE 65536
 #define DEFAULT_GRACE_MS 10000
@@ -24,6 +24,7 @@ struct local_run {
     size_t input_sent;
     struct loop_watch *input, *output, *error;
     struct loop_timer *time_limit, *idle, *kill;
+    struct memory_watch *memory;
     int64_t kill_at_ms; /* 0: not asked to end */
     int64_t last_output_ms;
     int status;
@@ -100,6 +101,23 @@ static void local_stop(struct executor *executor, int64_t deadline_ms)
 static void local_kill(struct executor *executor)
 {
     signal_run(executor->run, SIGKILL);
+}
+
+/* Before the kernel has to: it would take whom it likes. */
+static void on_memory_over(void *context, const struct processes *processes)
+{
+    struct local_run *run = context;
+    size_t i;
+
+    if (run->ended)
+        return;
+    if (!run->kill_at_ms) {
+        run->outcome->kind = OUTCOME_MEMORY;
+        run->kill_at_ms = clock_monotonic_ms();
+    }
+    for (i = 0; i < processes->len; i++)
+        kill(processes->items[i].pid, SIGKILL);
+    signal_run(run, SIGKILL);
 }
 
 static void on_exit_of_main(void *context, int status, const struct rusage *usage)
@@ -233,11 +251,23 @@ static void list_children(struct processes *children)
     processes_dispose(&all);
 }
 
+static struct memory_watch *start_memory_watch(struct local_run *run, const struct processes *before)
+{
+    struct memory_watch_options options = {.loop = run->executor->options.loop,
+                                           .before = before,
+                                           .memory = run->command->memory,
+                                           .alone = run->executor->options.pid1,
+                                           .over = on_memory_over,
+                                           .context = run};
+
+    return memory_watch_start(&options);
+}
+
 static int local_run(struct executor *executor, const struct command *command, struct outcome *outcome,
                      struct error *err)
 {
     struct local_run run = {.executor = executor, .command = command, .outcome = outcome};
-    int64_t started_ms = clock_monotonic_ms(), oom_kills = oom_kill_count();
+    int64_t started_ms = clock_monotonic_ms();
     struct processes before;
     int result;
 
@@ -250,6 +280,7 @@ static int local_run(struct executor *executor, const struct command *command, s
     }
     run.buffer = xmalloc(READ_SIZE);
     executor->run = &run;
+    run.memory = start_memory_watch(&run, &before);
     watch_all(&run);
     loop_run_until(executor->options.loop, &run.ended);
     drain(&run, false);
@@ -258,7 +289,7 @@ static int local_run(struct executor *executor, const struct command *command, s
     fill_outcome(&run);
     outcome->duration_ms = clock_monotonic_ms() - started_ms;
     result = local_sweep(&executor->options, command, &before, &outcome->left_over, err);
-    outcome->out_of_memory = oom_kills >= 0 && oom_kill_count() > oom_kills;
+    memory_watch_stop(run.memory, outcome);
     executor->run = NULL;
     processes_dispose(&before);
     free(run.buffer);

@@ -28,22 +28,45 @@ static int read_proc(pid_t pid, const char *name, char *text, size_t size)
     return 0;
 }
 
+/* A process may call itself anything; the name goes into messages. */
+static void copy_name(char name[16], const char *from, const char *end)
+{
+    size_t len = 0;
+
+    for (; from < end && len < 15; from++)
+        name[len++] = *from > 0x20 && *from < 0x7F ? *from : *from == ' ' ? ' ' : '?';
+    name[len] = '\0';
+}
+
 /* proc(5), /proc/pid/stat: the name stands in parentheses and may itself hold any byte, so count from the last one. */
 static int read_process(pid_t pid, struct process *process)
 {
     char text[1024];
-    const char *after;
-    long parent;
+    const char *before, *after;
+    long parent, pages;
 
-    if (read_proc(pid, "stat", text, sizeof text) || !(after = strrchr(text, ')')))
+    if (read_proc(pid, "stat", text, sizeof text) || !(before = strchr(text, '(')) || !(after = strrchr(text, ')')))
         return -1;
     process->pid = pid;
-    /* 3 state, 4 ppid, … 22 starttime; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
-    if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-               &process->state, &parent, &process->start) != 3)
+    /* 3 state, 4 ppid, … 22 starttime, 23 vsize, 24 rss; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
+    if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %*s %ld",
+               &process->state, &parent, &process->start, &pages) != 4)
         return -1;
     process->parent = (pid_t)parent;
+    process->resident_bytes = pages > 0 ? pages * sysconf(_SC_PAGESIZE) : 0;
+    copy_name(process->name, before + 1, after);
     return 0;
+}
+
+int64_t process_private_bytes(const struct process *process)
+{
+    unsigned long long resident, shared;
+    char text[256];
+
+    if (read_proc(process->pid, "statm", text, sizeof text) || sscanf(text, "%*s %llu %llu", &resident, &shared) != 2 ||
+        resident < shared)
+        return 0;
+    return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
 static void add(struct processes *list, const struct process *process)

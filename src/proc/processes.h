@@ -4,12 +4,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct process {
     pid_t pid, parent;
     char state;               /* as in /proc/PID/stat; 'Z' and 'X' are dead */
     unsigned long long start; /* clock ticks since boot: pid and start name a process for ever */
+    char name[16];            /* as the process calls itself, printable */
+    int64_t resident_bytes;   /* as the kernel last counted */
 };
 
 struct processes {
@@ -25,6 +28,8 @@ void processes_children(const struct processes *all, pid_t parent, struct proces
 /* Living descendants of `ancestor`, but not `except` (pid and start) nor what descends from those. */
 void processes_descendants(const struct processes *all, pid_t ancestor, const struct processes *except,
                            struct processes *found);
+/* What it has resident and shares with nobody, so that a sum over processes counts nothing twice; 0 when it is gone. */
+int64_t process_private_bytes(const struct process *process);
 /* Whether any of the four uids of a living process is `uid`. */
 bool process_has_uid(const struct process *process, uid_t uid);
 

@@ -7,9 +7,6 @@
 #include "spec/resolve.h"
 #include "spec/values.h"
 
-#define OUTPUT_BYTES_DEFAULT ((int64_t)5 << 30)
-#define LOG_BYTES_DEFAULT ((int64_t)64 << 20)
-
 static void pairs_of(struct spec_pairs *pairs, const json_t *object)
 {
     const char *name;
@@ -153,17 +150,28 @@ static void fill_artifact(struct spec_artifact *artifact, const struct resolutio
     artifact->to_waits = json_object_get(resolution->waiting, path) != NULL;
 }
 
-static int64_t least(int64_t value, int64_t max)
+/* A bound that counts as the spec does has been applied; one that counts otherwise holds beside it. */
+static struct limit limit_with_bound(const json_t *limits, const char *key, struct limit max)
 {
-    return max > 0 && max < value ? max : value;
+    struct limit limit = value_limit(limits, key);
+
+    if (!limit.bytes)
+        limit.bytes = max.bytes;
+    if (!limit.percent)
+        limit.percent = max.percent;
+    return limit;
 }
 
 static void fill_limits(struct spec *spec, const struct resolution *resolution)
 {
     const struct operator_file *file = resolution->context->operator_file;
+    const json_t *limits = json_object_get(resolution->values, "limits");
+    const struct limit none = {0};
 
-    spec->limits.output_bytes = least(OUTPUT_BYTES_DEFAULT, file ? file->max.output_bytes : 0);
-    spec->limits.log_bytes = least(LOG_BYTES_DEFAULT, file ? file->max.log_bytes : 0);
+    spec->limits.memory = limit_with_bound(limits, "memory", file ? file->max.memory : none);
+    spec->limits.disk = limit_with_bound(limits, "disk", file ? file->max.disk : none);
+    spec->limits.output_bytes = value_bytes(limits, "output");
+    spec->limits.log_bytes = value_bytes(limits, "log");
 }
 
 static void fill_times(struct spec *spec, const json_t *values)

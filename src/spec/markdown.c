@@ -13,6 +13,7 @@ static const char *type_name(const struct rule *rule)
     case TYPE_INT: return "number";
     case TYPE_DURATION: return "duration";
     case TYPE_SIZE: return "size";
+    case TYPE_LIMIT: return "size or percentage";
     case TYPE_ENUM: return "word";
     case TYPE_TIMESTAMP: return "time";
     case TYPE_COMMAND: return "command or `false`";

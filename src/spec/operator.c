@@ -40,6 +40,8 @@ static void fill_max(struct operator_file *file, const json_t *max)
     file->max.test_ms = value_duration_ms(timeouts, "test");
     file->max.publish_ms = value_duration_ms(timeouts, "publish");
     file->max.idle_ms = value_duration_ms(timeouts, "idle");
+    file->max.memory = value_limit(limits, "memory");
+    file->max.disk = value_limit(limits, "disk");
     file->max.output_bytes = value_bytes(limits, "output");
     file->max.log_bytes = value_bytes(limits, "log");
 }

@@ -86,6 +86,7 @@ static json_t *parse_command(struct parser *parser, const struct rule *rule, con
 json_t *parse_scalar(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
 {
     int64_t number;
+    int percent;
 
     if (node->kind != NODE_SCALAR)
         return parse_wrong_kind(parser, node, path, rule->type == TYPE_COMMAND ? "a command or false" : "a text");
@@ -102,8 +103,13 @@ json_t *parse_scalar(struct parser *parser, const struct rule *rule, const struc
                    ? json_string(node->text)
                    : refuse(parser, node, path, "a duration like 90s, 30m or 1h30m, at most 30 days,");
     case TYPE_SIZE:
-        return size_parse(node->text, &number) == 0 ? json_string(node->text)
-                                                    : refuse(parser, node, path, "a size like 64MiB or 5GiB");
+        return size_parse(node->text, &number) == 0 && number > 0
+                   ? json_string(node->text)
+                   : refuse(parser, node, path, "a size like 64MiB or 5GiB");
+    case TYPE_LIMIT:
+        return limit_parse(node->text, &number, &percent) == 0
+                   ? json_string(node->text)
+                   : refuse(parser, node, path, "a size like 2GiB, or a percentage from 1% to 100%,");
     case TYPE_TIMESTAMP:
         return clock_parse(node->text, &number) == 0 && number > 0
                    ? json_string(node->text)

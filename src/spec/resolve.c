@@ -210,6 +210,26 @@ static void bound(struct resolution *resolution, json_t *object, const char *key
     set_origin(resolution, path, "operator (max)");
 }
 
+static void bound_limit(struct resolution *resolution, const char *key, struct limit max)
+{
+    json_t *limits = json_object_get(resolution->values, "limits");
+    const char *text = json_string_value(json_object_get(limits, key));
+    CLEANUP_FREE char *path = path_join("limits", key);
+    char bounded[CLOCK_TEXT_SIZE];
+    struct limit limit;
+
+    if (!text || limit_parse(text, &limit.bytes, &limit.percent))
+        return;
+    if (max.bytes && limit.bytes > max.bytes)
+        snprintf(bounded, sizeof bounded, "%lld", (long long)max.bytes);
+    else if (max.percent && limit.percent > max.percent)
+        snprintf(bounded, sizeof bounded, "%d%%", max.percent);
+    else
+        return;
+    json_object_set_new(limits, key, json_string(bounded));
+    set_origin(resolution, path, "operator (max)");
+}
+
 static void apply_bounds(struct resolution *resolution, const struct operator_file *file)
 {
     json_t *timeouts = json_object_get(resolution->values, "timeouts");
@@ -221,6 +241,10 @@ static void apply_bounds(struct resolution *resolution, const struct operator_fi
     bound(resolution, timeouts, "test", "timeouts.test", file->max.test_ms);
     bound(resolution, timeouts, "publish", "timeouts.publish", file->max.publish_ms);
     bound(resolution, timeouts, "idle", "timeouts.idle", file->max.idle_ms);
+    bound_limit(resolution, "memory", file->max.memory);
+    bound_limit(resolution, "disk", file->max.disk);
+    bound_limit(resolution, "output", (struct limit){.bytes = file->max.output_bytes});
+    bound_limit(resolution, "log", (struct limit){.bytes = file->max.log_bytes});
 }
 
 /* Defaults and pins that are for another builder than the job's say nothing about it. */

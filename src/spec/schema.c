@@ -11,6 +11,7 @@
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]{0,255}$"
 #define DURATION_PATTERN "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 #define SIZE_PATTERN "^[0-9]+(B|[kKMGT]B|[KMGT]iB)?$"
+#define LIMIT_PATTERN "^[0-9]+(B|[kKMGT]B|[KMGT]iB|%)?$"
 
 static json_t *object_schema(const struct rule *rules, bool whole);
 
@@ -118,6 +119,7 @@ static json_t *value_schema(const struct rule *rule, bool whole)
     case TYPE_INT: return int_schema(rule);
     case TYPE_DURATION: return text_schema(DURATION_PATTERN, true);
     case TYPE_SIZE: return text_schema(SIZE_PATTERN, true);
+    case TYPE_LIMIT: return text_schema(LIMIT_PATTERN, true);
     case TYPE_ENUM: return words_schema(rule, true);
     case TYPE_COMMAND:
         return json_pack("{s:[s,s,s,s], s:{s:b}}", "type", "string", "number", "boolean", "null", "not", "const", 1);

@@ -38,6 +38,13 @@ enum secret_delivery {
     SECRET_AS_FILE,  /* the variable holds the path of a file that holds the value */
     SECRET_AS_NPMRC, /* the file is npm's user configuration; the variable is not set */
 };
+
+/* An amount, a share of what there is, or both: then the smaller of the two. 0: not given. */
+struct limit {
+    int64_t bytes;
+    int percent;
+};
+
 struct spec_secret {
     char *name;
     struct value_source source;
@@ -104,8 +111,9 @@ struct spec {
         int64_t checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;
     } timeouts; /* 0: none */
     struct {
+        struct limit memory, disk;
         int64_t output_bytes, log_bytes;
-    } limits; /* from defaults and the operator's max alone until limits: comes */
+    } limits;
     struct {
         int max_attempts;
         int64_t backoff_ms;
@@ -124,6 +132,7 @@ struct operator_file {
     struct strings pin_topics;
     struct {
         int64_t timeout_ms, checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;
+        struct limit memory, disk;
         int64_t output_bytes, log_bytes;
     } max; /* 0: none */
     struct {

@@ -20,6 +20,7 @@ enum value_type {
     TYPE_INT,
     TYPE_DURATION,
     TYPE_SIZE,
+    TYPE_LIMIT, /* a size, or a percentage of what there is */
     TYPE_ENUM,
     TYPE_TIMESTAMP,
     TYPE_COMMAND,     /* a text, or false */
@@ -83,6 +84,8 @@ extern const struct rule spec_rules[];
 extern const struct rule source_rules[];
 extern const struct rule build_rules[];
 extern const struct rule artifact_rules[];
+extern const struct rule limits_rules[];
+extern const struct rule max_limits_rules[];
 extern const struct rule operator_rules[];
 
 extern const char *const secret_steps[];      /* "install", "build", "test" */

@@ -13,16 +13,13 @@ static const struct rule max_timeouts_rules[] = {
     {0},
 };
 
-static const struct rule max_limits_rules[] = {
-    {.name = "output", .type = TYPE_SIZE, .doc = "Bytes that one artifact may hold.", .example = "5GiB"},
-    {.name = "log", .type = TYPE_SIZE, .doc = "Bytes of log that are kept.", .example = "64MiB"},
-    {0},
-};
-
 static const struct rule max_rules[] = {
     {.name = "timeout", .type = TYPE_DURATION, .doc = "Of `timeout`.", .example = "1h"},
     {.name = "timeouts", .type = TYPE_OBJECT, .children = max_timeouts_rules, .doc = "Of single steps."},
-    {.name = "limits", .type = TYPE_OBJECT, .children = max_limits_rules, .doc = "Of sizes."},
+    {.name = "limits",
+     .type = TYPE_OBJECT,
+     .children = max_limits_rules,
+     .doc = "Of `limits`: where a bound and a spec count differently (a size, a percentage), both hold."},
     {0},
 };
 

@@ -24,6 +24,16 @@ int64_t value_bytes(const json_t *object, const char *key)
     return text && size_parse(text, &bytes) == 0 ? bytes : 0;
 }
 
+struct limit value_limit(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    struct limit limit = {0};
+
+    if (text && limit_parse(text, &limit.bytes, &limit.percent))
+        limit = (struct limit){0};
+    return limit;
+}
+
 void value_list(struct strings *list, const json_t *array)
 {
     size_t i;

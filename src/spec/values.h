@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "core/strings.h"
+#include "spec/spec.h"
 
 char *value_text(const json_t *object, const char *key); /* caller frees */
 int64_t value_duration_ms(const json_t *object, const char *key);
+struct limit value_limit(const json_t *object, const char *key);
 int64_t value_bytes(const json_t *object, const char *key);
 void value_list(struct strings *list, const json_t *array);
 

@@ -300,6 +300,24 @@ static void test_size_parse(void **state)
     }
 }
 
+static void test_limit_parse(void **state)
+{
+    static const char *const bad[] = {"", "0", "0%", "101%", "%", "-1%", "9.5%", "90 %", "90%%", "x", "1Gib", "0MiB"};
+    int64_t bytes;
+    int percent;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(limit_parse(bad[i], &bytes, &percent), -1);
+    assert_int_equal(limit_parse("90%", &bytes, &percent), 0);
+    assert_int_equal(percent, 90);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(limit_parse("3GiB", &bytes, &percent), 0);
+    assert_int_equal(percent, 0);
+    assert_int_equal(bytes, (int64_t)3 << 30);
+}
+
 static void test_size_format(void **state)
 {
     static const struct {
@@ -340,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_duration_parse),
         cmocka_unit_test(test_duration_format),
         cmocka_unit_test(test_size_parse),
+        cmocka_unit_test(test_limit_parse),
         cmocka_unit_test(test_size_format),
     };
 

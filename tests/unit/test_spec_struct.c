@@ -77,7 +77,11 @@ static void whole_spec(void **state)
     assert_int_equal(spec.retry.max_attempts, 5);
     assert_int_equal(spec.retry.backoff_ms, 500);
     assert_string_equal(spec.log, "file:logs/shop.gz");
-    assert_int_equal(spec.limits.output_bytes, (int64_t)5 << 30);
+    assert_int_equal(spec.limits.memory.bytes, (int64_t)3 << 30);
+    assert_int_equal(spec.limits.memory.percent, 0);
+    assert_int_equal(spec.limits.disk.percent, 75);
+    assert_int_equal(spec.limits.output_bytes, 200 << 20);
+    assert_int_equal(spec.limits.log_bytes, 1 << 20);
     spec_dispose(&spec);
     buf_dispose(&text);
 }
@@ -332,18 +336,27 @@ static void operator_limits(void **state)
     struct spec spec;
 
     (void)state;
-    assert_int_equal(operator_file_load(&file,
-                                        view_of("{max: {limits: {output: 1MiB, log: 100GiB}, timeouts: {idle: "
-                                                "1m}}, allow: [any-secret-file]}"),
-                                        "operator.yaml", &err),
-                     0);
+    assert_int_equal(
+        operator_file_load(
+            &file,
+            view_of("{max: {limits: {memory: 2GiB, disk: 50%, output: 1MiB, log: 100GiB}, timeouts: {idle: "
+                    "1m}}, allow: [any-secret-file]}"),
+            "operator.yaml", &err),
+        0);
     assert_int_equal(spec_load(&spec,
                                view_of("{version: 1, id: a, source: {repository: a/b}, secrets: {A: {file: /etc/x}}, "
                                        "artifacts: [{to: 's3://bkt/x/'}], timeouts: {idle: 0s}}"),
                                &context, &problems, &err),
                      0);
+    /* Different kinds of bounds hold side by side, of one kind the smaller. */
+    assert_int_equal(spec.limits.memory.bytes, (int64_t)2 << 30);
+    assert_int_equal(spec.limits.memory.percent, 90);
+    assert_int_equal(spec.limits.disk.bytes, 0);
+    assert_int_equal(spec.limits.disk.percent, 50);
     assert_int_equal(spec.limits.output_bytes, 1 << 20);
     assert_int_equal(spec.limits.log_bytes, 64 << 20);
+    assert_string_equal(json_text(spec.origins, "limits.output", ""), "operator (max)");
+    assert_string_equal(json_text(spec.origins, "limits.log", ""), "default");
     assert_int_equal(spec.timeouts.idle_ms, MINUTE);
     assert_string_equal(json_text(spec.origins, "timeouts.idle", ""), "operator (max)");
     spec_dispose(&spec);
