@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "net/retry.h"
@@ -135,14 +136,19 @@ static int load_https(const char *url, const char *name, struct http_client *cli
     }
 }
 
+/* All of it, with its retries: a server that sends a byte now and then never stalls. */
+#define S3_LIMIT_MS (2 * 60 * 1000)
+
 static int load_s3(const char *uri, const struct platform *platform, struct http_client *client,
                    struct credentials_provider *credentials, const bool *stop, struct buf *text, struct error *err)
 {
+    int64_t deadline_ms = clock_monotonic_ms() + S3_LIMIT_MS;
     struct deliver deliver = {.client = client,
                               .credentials = credentials,
                               .region = platform->region,
                               .endpoint = platform->endpoint,
                               .path_style = platform->path_style,
+                              .deadline_ms = &deadline_ms,
                               .stop = stop};
 
     if (deliver_fetch(&deliver, uri, text, err) == 0)

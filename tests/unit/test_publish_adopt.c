@@ -12,43 +12,7 @@
 #include "core/mem.h"
 #include "publish/publish.h"
 #include "support/publish_bed.h"
-
-static int setup(void **state)
-{
-    struct publish_bed *bed = xcalloc(1, sizeof *bed);
-
-    publish_bed_init(bed);
-    bed_write(bed, "site/index.html", "<h1>one</h1>");
-    bed_write(bed, "site/assets/app-1.js", "one()");
-    bed_write(bed, "site/robots.txt", "allow");
-    *state = bed;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    publish_bed_dispose(*state);
-    free(*state);
-    return 0;
-}
-
-static void expect(struct publish_bed *bed, const char *job, int64_t at, enum publish_mode mode, const char *reason)
-{
-    struct publish_request request;
-    const char *got;
-
-    bed_request(bed, &request, job, BED_TIME + at, mode);
-    got = bed_publish(bed, &request);
-    if (strcmp(got, reason) != 0)
-        fail_msg("job %s: expected \"%s\", got \"%s\": %s", job, reason, got, bed->error.message);
-}
-
-static void expect_tree(struct publish_bed *bed, const char *tree)
-{
-    CLEANUP_FREE char *found = bed_tree(bed, "www/site");
-
-    assert_string_equal(found, tree);
-}
+#include <unit/support/folder_bed.h>
 
 static void adopt(struct publish_bed *bed, const char *job, int64_t at)
 {
@@ -122,9 +86,9 @@ static void test_adopt_stopped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_adopt_takes_over, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adopt_after_add, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_adopt_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_adopt_takes_over, folder_bed_setup, folder_bed_teardown),
+        cmocka_unit_test_setup_teardown(test_adopt_after_add, folder_bed_setup, folder_bed_teardown),
+        cmocka_unit_test_setup_teardown(test_adopt_stopped, folder_bed_setup, folder_bed_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,43 +18,7 @@
 #include "core/mem.h"
 #include "publish/publish.h"
 #include "support/publish_bed.h"
-
-static int setup(void **state)
-{
-    struct publish_bed *bed = xcalloc(1, sizeof *bed);
-
-    publish_bed_init(bed);
-    bed_write(bed, "site/index.html", "<h1>one</h1>");
-    bed_write(bed, "site/assets/app-1.js", "one()");
-    bed_write(bed, "site/robots.txt", "allow");
-    *state = bed;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    publish_bed_dispose(*state);
-    free(*state);
-    return 0;
-}
-
-static void expect(struct publish_bed *bed, const char *job, int64_t at, enum publish_mode mode, const char *reason)
-{
-    struct publish_request request;
-    const char *got;
-
-    bed_request(bed, &request, job, BED_TIME + at, mode);
-    got = bed_publish(bed, &request);
-    if (strcmp(got, reason) != 0)
-        fail_msg("job %s: expected \"%s\", got \"%s\": %s", job, reason, got, bed->error.message);
-}
-
-static void expect_tree(struct publish_bed *bed, const char *tree)
-{
-    CLEANUP_FREE char *found = bed_tree(bed, "www/site");
-
-    assert_string_equal(found, tree);
-}
+#include <unit/support/folder_bed.h>
 
 static void test_first_mirror(void **state)
 {
@@ -456,7 +420,7 @@ static void test_killed_all_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_bed_setup, folder_bed_teardown)
         TEST(test_first_mirror),
         TEST(test_mirror_again_changes_nothing),
         TEST(test_mirror_removes_ours_alone),
