@@ -7,6 +7,7 @@
 
 #include "cli/build_user.h"
 #include "cli/commands.h"
+#include "cli/executors.h"
 #include "cli/setup.h"
 #include "core/clock.h"
 #include "core/mem.h"
@@ -22,7 +23,7 @@
 struct run {
     struct setup setup;
     struct reaper *reaper;
-    struct executor *executor;
+    struct executors executors;
     struct redactor *redactor;
     struct spool *spool;
     struct log *log;
@@ -64,6 +65,8 @@ static const char *workspace_parent(const struct run *run, const struct cli_call
     const char *named = cli_value(call, "workspace");
     const char *temp = run->setup.profile ? NULL : env_get(&run->setup.env, "TMPDIR");
 
+    if (!named && executors_want_sandbox(&run->setup))
+        return SANDBOX_VOLUME;
     return named ? named : temp && *temp ? temp : "/tmp";
 }
 
@@ -104,8 +107,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
                                         .build_gid = run->build_gid,
                                         .self_fd = run->self_fd,
                                         .pid1 = run->setup.pid1};
-    return executor_new(&run->executor, cli_value(call, "executor") ? cli_value(call, "executor") : "local", &options,
-                        err);
+    return executors_make(&run->executors, &run->setup, &options, err);
 }
 
 /* Secrets of ours that must not be seen, whatever prints them. */
@@ -177,8 +179,8 @@ static void run_job(struct run *run, const struct cli_call *call)
     struct job_options options = {
         .loop = run->setup.loop,
         .reaper = run->reaper,
-        .executor = run->executor,
-        .workers = run->executor,
+        .executor = run->executors.commands,
+        .workers = run->executors.workers,
         .spool = run->spool,
         .log = run->log,
         .redactor = run->redactor,
@@ -215,8 +217,7 @@ static void drain(const struct run *run)
 static void dispose(struct run *run)
 {
     console_free(run->console);
-    if (run->executor)
-        executor_free(run->executor);
+    executors_dispose(&run->executors);
     /* The result is out: a signal that comes now, or waits since, must not give another exit code than it says. */
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
@@ -263,11 +264,14 @@ static int run_command(const struct cli_call *call)
 
 static const struct cli_option options[] = {
     SETUP_OPTIONS,
-    {"executor", "NAME", "Where commands run (default local).", "local"},
+    {"executor", "NAME", "Where commands run (default sandbox where its socket is named, else local).",
+     "local sandbox"},
+    EXECUTORS_OPTIONS,
     {"log", "FORMAT", "How standard output looks (default auto: live on a terminal, else plain).",
      "auto plain emoji json"},
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
-    {"workspace", "DIR", "Where the workspace is made (default $TMPDIR or /tmp).", NULL},
+    {"workspace", "DIR", "Where the workspace is made (default $TMPDIR or /tmp; with the sandbox " SANDBOX_VOLUME ").",
+     NULL},
     {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000).", NULL},
     {"stop-budget", "TIME", "How long everything after a stop signal may take (default 25s).", NULL},
     {0},

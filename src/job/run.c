@@ -107,7 +107,8 @@ static int run_attempts(struct job *job, const struct step *step, struct result_
         record->attempts++;
         if (step->run(job, &attempt) == 0)
             return 0;
-        if (job->stopping)
+        /* What is lost does not come back within this task: that may be repeated as a whole. */
+        if (job->stopping || attempt.class == CLASS_SANDBOX_LOST)
             break;
         wait_ms = retry_next(&retry, &attempt);
         if (wait_ms < 0)

@@ -7,7 +7,7 @@
 #include "proc/executor_internal.h"
 
 /* A new kind of executor: a file that defines its struct executor_kind, and a word here. */
-static const struct executor_kind *const executor_table[] = {&executor_local};
+static const struct executor_kind *const executor_table[] = {&executor_local, &executor_sandbox};
 
 int executor_new(struct executor **out, const char *name, const struct executor_options *options, struct error *err)
 {
@@ -19,17 +19,23 @@ int executor_new(struct executor **out, const char *name, const struct executor_
             break;
     if (i == ARRAY_LEN(executor_table)) {
         error_set(err, CLASS_USAGE, "unknown-executor", "there is no executor \"%.64s\"", name);
-        return error_hint(err, "executors of this version: %s", executor_table[0]->name);
+        return error_hint(err, "executors of this version: local, sandbox");
     }
     executor = xcalloc(1, sizeof *executor);
     executor->kind = executor_table[i];
     executor->options = *options;
+    if (executor->kind->open && executor->kind->open(executor, err)) {
+        free(executor);
+        return -1;
+    }
     *out = executor;
     return 0;
 }
 
 void executor_free(struct executor *executor)
 {
+    if (executor->kind->close)
+        executor->kind->close(executor);
     free(executor);
 }
 
@@ -69,7 +75,7 @@ void executor_stop(struct executor *executor, int64_t deadline_ms)
     if (!executor->stopping || deadline_ms < executor->deadline_ms)
         executor->deadline_ms = deadline_ms;
     executor->stopping = true;
-    if (executor->run)
+    if (executor->run || executor->sandbox)
         executor->kind->stop(executor, executor->deadline_ms);
 }
 
@@ -85,8 +91,14 @@ int executor_finish(struct executor *executor, struct error *err)
 
 void executor_kill(struct executor *executor)
 {
-    if (executor->run)
+    if (executor->run || executor->sandbox)
         executor->kind->kill(executor);
+}
+
+void executor_hold(struct executor *executor, bool hold)
+{
+    if (executor->run && executor->kind->hold)
+        executor->kind->hold(executor, hold);
 }
 
 void executor_end(struct executor *executor, enum outcome_kind kind)

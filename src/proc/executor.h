@@ -1,12 +1,18 @@
 /*
- * Where commands run. `local`: a child of ours with the build's uid; `sandbox` (a second container) comes with its own
- * file and one word in executor_table. A command ends when its main process ends, whatever its children hold open;
- * then everything of it is killed and reaped before executor_run returns.
+ * Where commands run. `local`: a child of ours with the build's uid; `sandbox`: another container of the task, over a
+ * socket (proc/sandbox.c). A new one is a file and one word in executor_table. A command ends when its main process
+ * ends, whatever its children hold open; then everything of it is killed and reaped before executor_run returns.
  */
 #ifndef CAISSON_PROC_EXECUTOR_H
 #define CAISSON_PROC_EXECUTOR_H
 
 #include "proc/command.h"
+
+/* How the sandbox's container ended, in the words of those who run it. */
+struct container_end {
+    int exit_code;      /* -1: they do not say */
+    bool out_of_memory; /* they say so */
+};
 
 struct executor_options {
     struct loop *loop;     /* borrowed */
@@ -15,6 +21,15 @@ struct executor_options {
     gid_t build_gid;
     int self_fd; /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
     bool pid1;   /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
+
+    /* Of the executor "sandbox" only. */
+    const char *sandbox_socket; /* where it listens; borrowed */
+    int64_t sandbox_timeout_ms; /* within this it must be there, answer while it works, and have stopped at the end */
+    /* Waits until those who run the sandbox's container say that it has stopped, until `deadline_ms` (monotonic) or
+     * *stop. -1: they do not, *err says what they say instead. */
+    int (*sandbox_stopped)(void *context, int64_t deadline_ms, const bool *stop, struct container_end *end,
+                           struct error *err);
+    void *sandbox_context;
 };
 
 struct executor;
@@ -40,6 +55,9 @@ void executor_kill(struct executor *executor);
 /* Ends what runs now at once, as a limit does that is watched from outside: its outcome is of this kind. */
 void executor_end(struct executor *executor, enum outcome_kind kind);
 bool executor_stopping(const struct executor *executor);
+/* Leaves output of what runs now in its pipes, for a reader who is slower than the command, until it is false again.
+ * The local executor only. Callable from on_output. */
+void executor_hold(struct executor *executor, bool hold);
 
 /*
  * The last thing before anything of ours is done with what the commands made: whatever they left running is ended, for

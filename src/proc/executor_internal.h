@@ -7,10 +7,14 @@
 /* A kind of executor: one file and one word in the table of executor.c. */
 struct executor_kind {
     const char *name;
+    /* What it needs for all its life; NULL: nothing. */
+    int (*open)(struct executor *executor, struct error *err);
+    void (*close)(struct executor *executor);
     int (*run)(struct executor *executor, const struct command *command, struct outcome *outcome, struct error *err);
     /* Asks what runs now to end: politely with `deadline_ms` (monotonic) as the latest end, or at once. */
     void (*stop)(struct executor *executor, int64_t deadline_ms);
     void (*kill)(struct executor *executor);
+    void (*hold)(struct executor *executor, bool hold); /* NULL: it cannot */
     /* NULL: the end of each command has proved it already. */
     int (*finish)(struct executor *executor, struct error *err);
     void (*describe)(const struct executor *executor, struct buf *out);
@@ -24,9 +28,10 @@ struct executor {
     enum outcome_kind end_kind;
     int64_t deadline_ms;   /* of the stop */
     struct local_run *run; /* what runs now; NULL: nothing */
+    struct sandbox *sandbox; /* NULL: it is not that kind */
 };
 
-extern const struct executor_kind executor_local;
+extern const struct executor_kind executor_local, executor_sandbox;
 
 /* Whether the command's child gives up root. */
 static inline bool executor_drops_root(const struct executor_options *options, const struct command *command,

@@ -28,7 +28,7 @@ struct local_run {
     int64_t kill_at_ms; /* 0: not asked to end */
     int64_t last_output_ms;
     int status;
-    bool ended;
+    bool ended, held;
     char *buffer;
 };
 
@@ -84,7 +84,7 @@ static void on_time_limit(void *context)
 static void on_idle(void *context)
 {
     struct local_run *run = context;
-    int64_t quiet_ms = clock_monotonic_ms() - run->last_output_ms;
+    int64_t quiet_ms = run->held ? 0 : clock_monotonic_ms() - run->last_output_ms;
 
     run->idle = NULL;
     if (quiet_ms >= run->command->idle_ms)
@@ -171,6 +171,20 @@ static void on_error_output(void *context, int events)
 {
     (void)events;
     read_stream(context, true);
+}
+
+/* What is held waits in the pipes, and the command with it: a pause that we make is no silence of its own. */
+static void local_hold(struct executor *executor, bool hold)
+{
+    struct local_run *run = executor->run;
+
+    run->held = hold;
+    if (run->output)
+        loop_watch_events(run->output, hold ? 0 : LOOP_READ);
+    if (run->error)
+        loop_watch_events(run->error, hold ? 0 : LOOP_READ);
+    if (!hold)
+        run->last_output_ms = clock_monotonic_ms();
 }
 
 static void drain(struct local_run *run, bool is_stderr)
@@ -312,4 +326,10 @@ static void local_describe(const struct executor *executor, struct buf *out)
 }
 
 const struct executor_kind executor_local = {
-    .name = "local", .run = local_run, .stop = local_stop, .kill = local_kill, .describe = local_describe};
+    .name = "local",
+    .run = local_run,
+    .stop = local_stop,
+    .kill = local_kill,
+    .hold = local_hold,
+    .describe = local_describe,
+};

@@ -1,0 +1,39 @@
+/*
+ * Where the commands of a job run. The task definition decides, by the command line or, where the environment is not a
+ * tenant's (no profile), by CAISSON_SANDBOX_SOCKET; the spec has no say.
+ */
+#ifndef CAISSON_CLI_EXECUTORS_H
+#define CAISSON_CLI_EXECUTORS_H
+
+#include "cli/setup.h"
+#include "job/sandbox_container.h"
+#include "proc/executor.h"
+
+/* The volume that the containers of a task share, at the same path in both, and the socket on it. */
+#define SANDBOX_VOLUME "/workspace"
+#define SANDBOX_SOCKET SANDBOX_VOLUME "/sandbox.sock"
+
+/* Options of `caisson run` that are read here, for its table. */
+#define EXECUTORS_OPTIONS                                                                                              \
+    {"sandbox-socket", "PATH",                                                                                         \
+     "Where the sandbox listens (default CAISSON_SANDBOX_SOCKET, unless under a profile, or " SANDBOX_SOCKET ").",     \
+     NULL},                                                                                                            \
+        {"sandbox-container", "NAME", "The sandbox's container in the task definition (default sandbox).", NULL},      \
+    {                                                                                                                  \
+        "sandbox-timeout", "TIME", "How long the sandbox may take to be there, to answer, and to stop (default 60s).", \
+            NULL                                                                                                       \
+    }
+
+struct executors {
+    struct executor *commands; /* of the user */
+    struct executor *workers;  /* children of ours; the same one where commands run locally */
+    struct sandbox_container *container;
+};
+
+bool executors_want_sandbox(const struct setup *setup);
+/* `base`: what a local executor needs. On failure too the executors must be disposed. */
+int executors_make(struct executors *executors, const struct setup *setup, const struct executor_options *base,
+                   struct error *err);
+void executors_dispose(struct executors *executors);
+
+#endif
