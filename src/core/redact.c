@@ -1,54 +1,42 @@
 #include "core/redact.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/protection.h"
 #include "core/redact_forms.h"
 
-/*
- * Patterns are found by a hash of their first four bytes: one bit for each hash answers "nothing begins here" for
- * almost every byte of a log, and only where the bit is set are the patterns of that hash compared, longest first.
- */
-#define HASHED_BYTES 4
-#define FILTER_BITS 16
-#define CHAINS 1024
-/* Longer forms are looked for in pieces, which bounds what a comparison costs. */
-#define PATTERN_MAX 4096
+/* Longer forms are looked for in pieces. */
+#define PATTERN_MAX AUTOMATON_LONGEST
 /* A stream works on so many bytes at once. */
 #define SLICE 65536
+/* From here on a value is looked for in its usual forms only. */
+#define LONG_VALUE 8192
+/* States of the automaton, 12 bytes each, from which on values are looked for in usual forms only, and raw only. */
+#define STATES_FOR_ALL ((size_t)3 << 20)
+#define STATES_FOR_USUAL ((size_t)6 << 20)
+#define OWNERS_MAX 65535
 
-struct pattern {
-    char *data; /* owned */
+struct value {
+    char *name;
+    char *data; /* owned, wiped */
     size_t len;
-    uint32_t next; /* in its chain: index + 1; 0 ends */
 };
 
 struct redactor {
-    struct pattern *patterns;
-    size_t count;
-    size_t longest;
-    uint64_t filter[(1 << FILTER_BITS) / 64];
-    uint32_t chains[CHAINS];
+    struct automaton *automaton;
+    struct value *values;
+    size_t len;
+    uint16_t owner; /* whose forms are being added: its number in `values` */
 };
-
-static uint32_t hash_of(const char *data)
-{
-    uint32_t word;
-
-    memcpy(&word, data, sizeof word);
-    return (word * UINT32_C(0x9E3779B1)) >> (32 - FILTER_BITS);
-}
-
-static bool may_begin(const struct redactor *redactor, uint32_t hash)
-{
-    return redactor->filter[hash / 64] >> (hash % 64) & 1;
-}
 
 struct redactor *redactor_new(void)
 {
-    return xcalloc(1, sizeof(struct redactor));
+    struct redactor *redactor = xcalloc(1, sizeof *redactor);
+
+    redactor->automaton = automaton_new();
+    return redactor;
 }
 
 void redactor_free(struct redactor *redactor)
@@ -57,38 +45,17 @@ void redactor_free(struct redactor *redactor)
 
     if (!redactor)
         return;
-    for (i = 0; i < redactor->count; i++) {
-        wipe(redactor->patterns[i].data, redactor->patterns[i].len);
-        free(redactor->patterns[i].data);
+    automaton_free(redactor->automaton);
+    for (i = 0; i < redactor->len; i++) {
+        free(redactor->values[i].name);
+        wipe(redactor->values[i].data, redactor->values[i].len);
+        free(redactor->values[i].data);
     }
-    free(redactor->patterns);
+    free(redactor->values);
     free(redactor);
 }
 
-/* Puts a pattern into its chain, which is kept longest first; a known one is ignored. */
-static void add_pattern(struct redactor *redactor, struct view form)
-{
-    uint32_t hash = hash_of(form.data);
-    uint32_t *link = &redactor->chains[hash % CHAINS];
-    struct pattern *pattern;
-
-    while (*link && redactor->patterns[*link - 1].len >= form.len) {
-        pattern = &redactor->patterns[*link - 1];
-        if (pattern->len == form.len && memcmp(pattern->data, form.data, form.len) == 0)
-            return;
-        link = &pattern->next;
-    }
-    /* The link may lie in the array that grows now. */
-    uint32_t after = *link;
-    *link = (uint32_t)redactor->count + 1;
-    redactor->patterns = xrealloc(redactor->patterns, redactor->count + 1, sizeof *redactor->patterns);
-    pattern = &redactor->patterns[redactor->count++];
-    *pattern = (struct pattern){.data = xmalloc(form.len), .len = form.len, .next = after};
-    memcpy(pattern->data, form.data, form.len);
-    redactor->filter[hash / 64] |= UINT64_C(1) << (hash % 64);
-    if (form.len > redactor->longest)
-        redactor->longest = form.len;
-}
+/* ---- values ---- */
 
 static void add_form(void *context, struct view form)
 {
@@ -98,11 +65,20 @@ static void add_form(void *context, struct view form)
     if (form.len < REDACT_MIN_LENGTH)
         return;
     for (at = 0; form.len - at > PATTERN_MAX; at += PATTERN_MAX)
-        add_pattern(redactor, (struct view){form.data + at, PATTERN_MAX});
+        automaton_add(redactor->automaton, (struct view){form.data + at, PATTERN_MAX}, redactor->owner);
     /* The last piece reaches back, so that it is not too short to be one. */
     if (at)
         at = form.len - PATTERN_MAX;
-    add_pattern(redactor, (struct view){form.data + at, form.len - at});
+    automaton_add(redactor->automaton, (struct view){form.data + at, form.len - at}, redactor->owner);
+}
+
+static enum redact_level level_for(const struct redactor *redactor, size_t len)
+{
+    size_t states = automaton_states(redactor->automaton);
+
+    if (states > STATES_FOR_USUAL)
+        return REDACT_RAW;
+    return len >= LONG_VALUE || states > STATES_FOR_ALL ? REDACT_USUAL : REDACT_ALL;
 }
 
 static bool is_line_end(char c)
@@ -110,203 +86,233 @@ static bool is_line_end(char c)
     return c == '\n' || c == '\r';
 }
 
-bool redactor_add(struct redactor *redactor, const char *value, size_t len)
+/* The whole with other line ends: a terminal, git or an editor on the way may have changed them. */
+static void add_with_line_ends(struct redactor *redactor, struct view value, const char *line_end)
 {
-    size_t start = 0;
-    size_t end;
+    struct buf text;
+    size_t i;
 
+    buf_init(&text, 2 * value.len);
+    for (i = 0; i < value.len; i++) {
+        if (value.data[i] == '\n')
+            buf_adds(&text, line_end);
+        else if (value.data[i] != '\r' || value.data[i + 1] != '\n')
+            buf_addc(&text, value.data[i]);
+    }
+    redact_forms((struct view){text.data, text.len}, level_for(redactor, text.len), add_form, redactor);
+    buf_wipe(&text);
+}
+
+static void add_lines(struct redactor *redactor, struct view value)
+{
+    size_t start, end;
+
+    for (start = 0; start < value.len; start = end + 1) {
+        for (end = start; end < value.len && !is_line_end(value.data[end]); end++)
+            ;
+        if (end - start >= REDACT_MIN_LENGTH)
+            redact_forms((struct view){value.data + start, end - start}, level_for(redactor, end - start), add_form,
+                         redactor);
+    }
+}
+
+/* False: it is known, by this name. */
+static bool keep_value(struct redactor *redactor, const char *name, struct view value)
+{
+    struct value *kept;
+    size_t i;
+
+    for (i = 0; i < redactor->len; i++) {
+        kept = &redactor->values[i];
+        if (kept->len == value.len && memcmp(kept->data, value.data, value.len) == 0 && strcmp(kept->name, name) == 0)
+            return false;
+    }
+    redactor->owner = (uint16_t)(redactor->len < OWNERS_MAX ? redactor->len : OWNERS_MAX);
+    redactor->values = xrealloc(redactor->values, redactor->len + 1, sizeof *redactor->values);
+    kept = &redactor->values[redactor->len++];
+    *kept = (struct value){xstrdup(name), xmalloc(value.len), value.len};
+    memcpy(kept->data, value.data, value.len);
+    return true;
+}
+
+bool redactor_add_named(struct redactor *redactor, const char *name, const char *value, size_t len)
+{
     while (len && is_line_end(value[len - 1]))
         len--;
     if (len < REDACT_MIN_LENGTH)
         return false;
-    redact_forms((struct view){value, len}, add_form, redactor);
-    while (start < len) {
-        for (end = start; end < len && !is_line_end(value[end]); end++)
-            ;
-        if (end - start >= REDACT_LINE_MIN && end - start < len)
-            redact_forms((struct view){value + start, end - start}, add_form, redactor);
-        start = end + 1;
+    if (!keep_value(redactor, name, (struct view){value, len}))
+        return true;
+    redact_forms((struct view){value, len}, level_for(redactor, len), add_form, redactor);
+    if (memchr(value, '\n', len)) {
+        add_with_line_ends(redactor, (struct view){value, len}, "\n");
+        add_with_line_ends(redactor, (struct view){value, len}, "\r\n");
     }
+    add_lines(redactor, (struct view){value, len});
     return true;
+}
+
+bool redactor_add(struct redactor *redactor, const char *value, size_t len)
+{
+    return redactor_add_named(redactor, "", value, len);
+}
+
+void redactor_each(const struct redactor *redactor, void (*call)(void *context, const char *name, struct view value),
+                   void *context)
+{
+    size_t i;
+
+    for (i = 0; i < redactor->len; i++)
+        call(context, redactor->values[i].name, (struct view){redactor->values[i].data, redactor->values[i].len});
 }
 
 size_t redactor_longest(const struct redactor *redactor)
 {
-    return redactor->longest;
+    return automaton_longest(redactor->automaton);
 }
 
-/* What begins at one place of a text. */
-struct finding {
-    size_t len;     /* of the longest pattern that is there; 0: none */
-    bool undecided; /* a longer one might be, but the text ends */
-};
+/* ---- whole texts ---- */
 
-static void compare(const struct pattern *pattern, struct view text, struct finding *finding)
+/* What lies before `decided`, with a mark for each run of secrets. The spans up to there are consumed, and the others
+ * count from there afterwards. */
+static void give_out(struct view text, size_t decided, struct spans *found, bool *in_secret, struct buf *out)
 {
-    if (pattern->len > text.len) {
-        if (memcmp(pattern->data, text.data, text.len) == 0)
-            finding->undecided = true;
-    } else if (pattern->len > finding->len && memcmp(pattern->data, text.data, pattern->len) == 0) {
-        finding->len = pattern->len;
-    }
-}
-
-static struct finding look(const struct redactor *redactor, struct view text)
-{
-    struct finding finding = {0};
-    uint32_t at;
+    size_t at = 0, used = 0;
     size_t i;
 
-    /* Too short to hash: only beginnings can be found, and any pattern may be one. */
-    if (text.len < HASHED_BYTES) {
-        for (i = 0; i < redactor->count && !finding.undecided; i++)
-            compare(&redactor->patterns[i], text, &finding);
-        return finding;
-    }
-    for (at = redactor->chains[hash_of(text.data) % CHAINS]; at && finding.len == 0;
-         at = redactor->patterns[at - 1].next)
-        compare(&redactor->patterns[at - 1], text, &finding);
-    return finding;
-}
+    for (; used < found->len && found->items[used].start < decided; used++) {
+        struct span *span = &found->items[used];
 
-/* The first place from `at` on where something may begin; the last bytes, too few to hash, are all such places, unless
- * the text ends with them: no pattern is so short. */
-static size_t next_candidate(const struct redactor *redactor, struct view text, size_t at, bool final)
-{
-    if (redactor->count == 0)
-        return text.len;
-    while (at + HASHED_BYTES <= text.len && !may_begin(redactor, hash_of(text.data + at)))
-        at++;
-    return final && at + HASHED_BYTES > text.len ? text.len : at;
-}
-
-struct run {
-    const struct redactor *redactor;
-    struct view text;
-    bool final;     /* no more text follows */
-    size_t covered; /* the text up to here belongs to a marked secret, or is given out */
-    bool in_secret;
-    struct buf *out;
-};
-
-/* Goes through the text and returns how far it could decide; what is covered beyond stays in run->covered. */
-static size_t run_through(struct run *run)
-{
-    struct finding finding;
-    size_t at = 0;
-
-    for (;; at++) {
-        at = next_candidate(run->redactor, run->text, at, run->final);
-        if (at >= run->text.len)
-            break;
-        finding = look(run->redactor, (struct view){run->text.data + at, run->text.len - at});
-        if (finding.undecided && !run->final)
-            break;
-        if (finding.len == 0)
-            continue;
-        if (at > run->covered || !run->in_secret) {
-            buf_add(run->out, run->text.data + run->covered, at - run->covered);
-            buf_adds(run->out, REDACT_MARK);
-            run->in_secret = true;
+        if (span->start > at || !*in_secret) {
+            buf_add(out, text.data + at, span->start - at);
+            buf_adds(out, REDACT_MARK);
+            *in_secret = true;
         }
-        if (at + finding.len > run->covered)
-            run->covered = at + finding.len;
+        if (span->end > decided) {
+            at = span->start = decided;
+            break;
+        }
+        at = span->end;
     }
-    if (at > run->covered) {
-        buf_add(run->out, run->text.data + run->covered, at - run->covered);
-        run->covered = at;
-        run->in_secret = false;
+    if (at < decided) {
+        buf_add(out, text.data + at, decided - at);
+        *in_secret = false;
     }
-    return at;
+    for (i = used; i < found->len; i++)
+        found->items[i - used] = (struct span){found->items[i].start - decided, found->items[i].end - decided};
+    found->len -= used;
 }
 
 /* As buf_add, but what does not fit is cut instead of left out. */
-static void add_cut(struct buf *out, const struct buf *text)
+static void add_cut(struct buf *out, struct view text)
 {
     size_t room = out->max - out->len;
 
-    buf_add(out, buf_text(text), text->len < room ? text->len : room);
-    if (text->len > room)
+    buf_add(out, text.data, text.len < room ? text.len : room);
+    if (text.len > room)
         out->overflow = true;
 }
 
 void redact_text(const struct redactor *redactor, struct view text, struct buf *out)
 {
-    struct run run = {.redactor = redactor, .text = text, .final = true};
+    struct spans found = {0};
+    uint32_t state = AUTOMATON_ROOT;
+    bool in_secret = false;
     struct buf whole;
 
+    if (PROTECTED(REDACTION))
+        automaton_run(redactor->automaton, text, 0, true, &state, &found);
+    if (found.len == 0) {
+        add_cut(out, text);
+        return;
+    }
     /* The mark is shorter than any pattern: nothing grows. */
     buf_init(&whole, text.len);
-    run.out = &whole;
-    run_through(&run);
-    add_cut(out, &whole);
+    give_out(text, text.len, &found, &in_secret, &whole);
+    add_cut(out, (struct view){buf_text(&whole), whole.len});
     buf_dispose(&whole);
+    spans_dispose(&found);
+}
+
+const char *redact_find(const struct redactor *redactor, struct view text)
+{
+    int32_t owner = automaton_search(redactor->automaton, text);
+
+    return owner < 0 ? NULL : owner == OWNERS_MAX ? "" : redactor->values[owner].name;
 }
 
 bool redact_finds(const struct redactor *redactor, struct view text)
 {
-    size_t at = 0;
-
-    for (;; at++) {
-        at = next_candidate(redactor, text, at, true);
-        if (at >= text.len)
-            return false;
-        if (look(redactor, (struct view){text.data + at, text.len - at}).len)
-            return true;
-    }
+    return automaton_search(redactor->automaton, text) >= 0;
 }
+
+/* ---- streams ---- */
 
 void redact_stream_init(struct redact_stream *stream, const struct redactor *redactor)
 {
-    *stream = (struct redact_stream){.redactor = redactor};
+    *stream = (struct redact_stream){.redactor = redactor, .state = AUTOMATON_ROOT};
     buf_init(&stream->held, PATTERN_MAX + SLICE);
 }
 
 void redact_stream_dispose(struct redact_stream *stream)
 {
     buf_wipe(&stream->held);
+    spans_dispose(&stream->found);
 }
 
-/* Works on the text and keeps what is undecided in `held`, to which the text may belong. */
-static void stream_run(struct redact_stream *stream, struct view text, bool final, struct buf *out)
+/* Reads the text, whose first `from` bytes are known already, and returns how much of it is decided. */
+static size_t read_more(struct redact_stream *stream, struct view text, size_t from)
 {
-    struct run run = {
-        .redactor = stream->redactor,
-        .text = text,
-        .final = final,
-        .covered = stream->covered,
-        .in_secret = stream->in_secret,
-        .out = out,
-    };
-    size_t done = run_through(&run);
+    struct automaton *automaton = stream->redactor->automaton;
+    uint64_t generation = automaton_generation(automaton);
 
-    stream->covered = run.covered - done;
-    stream->in_secret = run.in_secret;
-    if (stream->held.len)
-        buf_consume(&stream->held, done);
-    else
-        buf_add(&stream->held, text.data + done, text.len - done);
+    /* There are new values, which may begin in what is held: it is read again. What covers its first byte may reach
+     * back to what has gone out; all else is found again. */
+    if (stream->generation != generation) {
+        stream->generation = generation;
+        stream->state = AUTOMATON_ROOT;
+        stream->found.len = stream->found.len && stream->found.items[0].start == 0;
+        from = 0;
+    }
+    automaton_run(automaton, text, from, false, &stream->state, &stream->found);
+    return text.len - automaton_depth(automaton, stream->state);
 }
 
 void redact_stream_feed(struct redact_stream *stream, struct view bytes, struct buf *out)
 {
+    if (!PROTECTED(REDACTION)) {
+        buf_add(out, bytes.data, bytes.len);
+        return;
+    }
     while (bytes.len) {
-        size_t slice = bytes.len < SLICE ? bytes.len : SLICE;
+        struct view text = {bytes.data, bytes.len < SLICE ? bytes.len : SLICE};
+        size_t held = stream->held.len;
+        size_t decided;
 
-        if (stream->held.len) {
-            buf_add(&stream->held, bytes.data, slice);
-            stream_run(stream, (struct view){stream->held.data, stream->held.len}, false, out);
-        } else {
-            stream_run(stream, (struct view){bytes.data, slice}, false, out);
+        bytes.data += text.len;
+        bytes.len -= text.len;
+        if (held) {
+            buf_add(&stream->held, text.data, text.len);
+            text = (struct view){stream->held.data, stream->held.len};
         }
-        bytes.data += slice;
-        bytes.len -= slice;
+        decided = read_more(stream, text, held);
+        give_out(text, decided, &stream->found, &stream->in_secret, out);
+        if (held)
+            buf_consume(&stream->held, decided);
+        else
+            buf_add(&stream->held, text.data + decided, text.len - decided);
     }
 }
 
 void redact_stream_flush(struct redact_stream *stream, struct buf *out)
 {
-    if (stream->held.len)
-        stream_run(stream, (struct view){stream->held.data, stream->held.len}, true, out);
+    struct view text = {stream->held.data, stream->held.len};
+
+    if (text.len) {
+        read_more(stream, text, text.len);
+        give_out(text, text.len, &stream->found, &stream->in_secret, out);
+        buf_reset(&stream->held);
+    }
+    stream->state = AUTOMATON_ROOT;
     stream->in_secret = false;
 }

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,10 +45,10 @@ static void test_too_short(void **state)
 
     (void)state;
     assert_false(add(redactor, ""));
-    assert_false(add(redactor, "12345"));
-    assert_false(add(redactor, "12345\r\n\n"));
-    assert_true(add(redactor, "123456"));
-    expect(redactor, "12345 1234567", "12345 ***7");
+    assert_false(add(redactor, "1234567"));
+    assert_false(add(redactor, "1234567\r\n\n"));
+    assert_true(add(redactor, "12345678"));
+    expect(redactor, "1234567 123456789", "1234567 ***9");
     redactor_free(redactor);
 }
 
@@ -63,8 +64,8 @@ static void test_forms(void **state)
         {"s3cr3t-token", "[czNjcjN0LXRva2Vu]", "[***]"},
         {"s3cr3t-tokens", "[czNjcjN0LXRva2Vucw==]", "[***==]"},
         {"s3cr3t-tokens", "[czNjcjN0LXRva2Vucwo=]", "[***=]"},
-        {"s3cr3t-tokens", "[czNjcjN0LXRva2VucyBhbmQgbW9yZQ==]", "[***cyBhbmQgbW9yZQ==]"},
-        {"\xfb\xff\xbf\xfb\xff\xbf", "+/+/+/+/ -_-_-_-_", "*** ***"},
+        {"s3cr3t-tokens", "[czNjcjN0LXRva2VucyBhbmQgbW9yZQ==]", "[***yBhbmQgbW9yZQ==]"},
+        {"\xfb\xff\xbf\xfb\xff\xbf\xfb\xff\xbf", "+/+/+/+/+/+/ -_-_-_-_-_-_", "*** ***"},
         {"p@ss word/!x", "p%40ss%20word%2F%21x p%40ss%20word%2f%21x p%40ss%20word%2F!x p%40ss+word%2F%21x",
          "*** *** *** ***"},
         {"a\"b\\c\nd\te\001", "{\"x\":\"a\\\"b\\\\c\\nd\\te\\u0001\"}", "{\"x\":\"***\"}"},
@@ -97,7 +98,9 @@ static void test_base64_in_lines(void **state)
     expect(redactor,
            "Z2l0aHViX3BhdF8xMUFCQ0RFRkcwYWFhYWFhYWFhYWFhX2JiYmJiYmJiYmJiYmJiYmJiYmJiYmJi\n"
            "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYg==\n",
-           "***\n***==\n");
+           "***==\n");
+    expect(redactor, "  Z2l0aHViX3BhdF8xMUFCQ0RFRkcwYWFhYWFhYWFhYWFhX2JiYmJiYmJiYmJiYmJiYmJiYmJiYmJi\n  Ym",
+           "  ***\n  Ym");
     redactor_free(redactor);
 }
 
@@ -110,8 +113,10 @@ static void test_lines_of_a_key(void **state)
     expect(redactor, "  AAAAB3NzaC1yc2E,", "  ***,");
     expect(redactor, "short", "short");
     expect(redactor, "QUFBQUIzTnphQzF5YzJF", "***");
-    expect(redactor, "-----BEGIN KEY-----\nAAAAB3NzaC1yc2E\nshort\n-----END KEY-----\n", "***\n***\nshort\n***\n");
+    expect(redactor, "-----BEGIN KEY-----\nAAAAB3NzaC1yc2E\nshort\n-----END KEY-----\n", "***\n");
     expect(redactor, "-----BEGIN KEY-----\r\nAAAAB3NzaC1yc2E\r\nshort\r\n-----END KEY-----\r\n", "***\r\n");
+    expect(redactor, "-----BEGIN KEY-----\n  AAAAB3NzaC1yc2E\n  short\n", "***\n  ***\n  short\n");
+    expect(redactor, "-----BEGIN KEY-----\\nAAAAB3NzaC1yc2E\\nshort\\n-----END KEY-----", "***");
     expect(redactor, "-----BEGIN KEY-----\\r\\nAAAAB3NzaC1yc2E\\r\\nshort\\r\\n-----END KEY-----", "***");
     redactor_free(redactor);
 }
@@ -209,7 +214,7 @@ static void test_stream_in_all_pieces(void **state)
 
     (void)state;
     add(redactor, "abcabcabc");
-    add(redactor, "abcabd");
+    add(redactor, "cabcabda");
     add(redactor, "bcabcabdabc");
     for (step = 1; step < sizeof text; step++)
         compare_stream(redactor, view_of(text), step);
@@ -258,8 +263,8 @@ static void test_stream_holds_no_more_than_it_must(void **state)
     assert_string_equal(buf_text(&out), "xxabcx***");
     /* A value that comes later counts at once, for what is held too. */
     redact_stream_feed(&stream, view_of("abcd"), &out);
-    add(redactor, "abcdxyz");
-    redact_stream_feed(&stream, view_of("xyz."), &out);
+    add(redactor, "abcdwxyz");
+    redact_stream_feed(&stream, view_of("wxyz."), &out);
     assert_string_equal(buf_text(&out), "xxabcx***.");
     redact_stream_feed(&stream, view_of("abcdef"), &out);
     redact_stream_flush(&stream, &out);
@@ -277,16 +282,153 @@ static void test_bytes_of_any_kind(void **state)
     struct buf out;
 
     (void)state;
-    redactor_add(redactor, "\0\xff\0\xfe\0\xfd", 6);
+    redactor_add(redactor, "\0\xff\0\xfe\0\xfd\0\xfc", 8);
     buf_init(&out, 100);
     redact_text(redactor,
                 (struct view){"a\0\xff\0\xfe\0\xfd"
+                              "\0\xfc"
                               "b\0",
-                              9},
+                              11},
                 &out);
     assert_int_equal(out.len, 6);
     assert_memory_equal(out.data, "a***b\0", 6);
     buf_dispose(&out);
+    redactor_free(redactor);
+}
+
+static size_t from_hex(const char *hex, char *bytes)
+{
+    size_t len = strlen(hex) / 2;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        const char digits[] = {hex[2 * i], hex[2 * i + 1], 0};
+
+        bytes[i] = (char)strtoul(digits, NULL, 16);
+    }
+    return len;
+}
+
+/* In two pieces, cut at every byte; and byte by byte. */
+static void expect_split(const struct redactor *redactor, struct view text, struct view expected, const char *name)
+{
+    struct redact_stream stream;
+    struct buf out;
+    size_t cut, i;
+
+    buf_init(&out, 4096);
+    redact_stream_init(&stream, redactor);
+    for (cut = 0; cut <= text.len; cut++) {
+        buf_reset(&out);
+        redact_stream_feed(&stream, (struct view){text.data, cut}, &out);
+        redact_stream_feed(&stream, (struct view){text.data + cut, text.len - cut}, &out);
+        redact_stream_flush(&stream, &out);
+        if (out.len != expected.len || memcmp(buf_text(&out), expected.data, out.len) != 0)
+            fail_msg("%s, cut at %zu: %.*s", name, cut, (int)out.len, buf_text(&out));
+    }
+    buf_reset(&out);
+    for (i = 0; i < text.len; i++)
+        redact_stream_feed(&stream, (struct view){text.data + i, 1}, &out);
+    redact_stream_flush(&stream, &out);
+    assert_int_equal(out.len, expected.len);
+    assert_memory_equal(buf_text(&out), expected.data, out.len);
+    redact_stream_dispose(&stream);
+    buf_dispose(&out);
+}
+
+/* What Python's encoders, and bash, make of values: tests/vectors/redact.py. */
+static void test_vectors(void **state)
+{
+    static char line[4096], value[1024], text[1024], expected[1024];
+    FILE *file = fopen(TEST_DATA_DIR "/vectors/redact.txt", "r");
+    int count = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        char *rest;
+        size_t value_len = from_hex(strtok_r(line, " ", &rest), value);
+        size_t text_len = from_hex(strtok_r(NULL, " ", &rest), text);
+        size_t expected_len = from_hex(strtok_r(NULL, " ", &rest), expected);
+        struct redactor *redactor = redactor_new();
+
+        assert_true(redactor_add(redactor, value, value_len));
+        expect_split(redactor, (struct view){text, text_len}, (struct view){expected, expected_len}, rest);
+        redactor_free(redactor);
+        count++;
+    }
+    fclose(file);
+    assert_true(count > 300);
+}
+
+static void test_names(void **state)
+{
+    struct redactor *redactor = redactor_new();
+
+    (void)state;
+    add(redactor, "without-a-name");
+    redactor_add_named(redactor, "NPM_TOKEN", "npm-value-1", 11);
+    redactor_add_named(redactor, "OTHER", "npm-value-1", 11);
+    redactor_add_named(redactor, "THIRD", "value-1-and-more", 16);
+    assert_null(redact_find(redactor, view_of("nothing npm-value-")));
+    assert_string_equal(redact_find(redactor, view_of("x without-a-name")), "");
+    assert_string_equal(redact_find(redactor, view_of("x npm-value-1")), "NPM_TOKEN");
+    assert_string_equal(redact_find(redactor, view_of("x bnBtLXZhbHVlLTE=")), "NPM_TOKEN");
+    assert_string_equal(redact_find(redactor, view_of("x value-1-and-more")), "THIRD");
+    redactor_free(redactor);
+}
+
+/* Values that come while text is held, which ends within another value. */
+static void test_values_added_in_between(void **state)
+{
+    struct redactor *redactor = redactor_new();
+    struct redact_stream stream;
+    struct buf out;
+
+    (void)state;
+    add(redactor, "abcdefghijklmnop");
+    add(redactor, "cdefghij");
+    buf_init(&out, 1000);
+    redact_stream_init(&stream, redactor);
+    redact_stream_feed(&stream, view_of("<abcdefghijk"), &out);
+    assert_string_equal(buf_text(&out), "<");
+    add(redactor, "hijklMNOP");
+    redact_stream_feed(&stream, view_of("lMNO"), &out);
+    assert_string_equal(buf_text(&out), "<ab***");
+    redact_stream_feed(&stream, view_of("P>"), &out);
+    assert_string_equal(buf_text(&out), "<ab***>");
+    redact_stream_dispose(&stream);
+    buf_dispose(&out);
+    redactor_free(redactor);
+}
+
+/* Very many values, and very long ones: rare forms are left out, the value itself is not. */
+static void test_many_and_large_values(void **state)
+{
+    struct redactor *redactor = redactor_new();
+    char *large = xmalloc(65537);
+    char value[32];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 65536; i++)
+        large[i] = i % 80 == 79 ? '\n' : (char)('a' + (i * 7 + i / 80) % 26);
+    large[65535] = 'z';
+    large[65536] = '\0';
+    add(redactor, large);
+    for (i = 0; i < 2000; i++) {
+        snprintf(value, sizeof value, "value number %zu!", i * 7919);
+        add(redactor, value);
+    }
+    for (i = 0; i < 2000; i += 97) {
+        snprintf(value, sizeof value, "value number %zu!", i * 7919);
+        expect(redactor, value, "***");
+    }
+    expect(redactor, "value%20number%207919%21", "***");
+    expect(redactor, large, "***");
+    large[39999] = '\0';
+    expect(redactor, large + 39920, "***");
+    free(large);
     redactor_free(redactor);
 }
 
@@ -305,6 +447,10 @@ int main(void)
         cmocka_unit_test(test_stream_of_random_letters),
         cmocka_unit_test(test_stream_holds_no_more_than_it_must),
         cmocka_unit_test(test_bytes_of_any_kind),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_values_added_in_between),
+        cmocka_unit_test(test_many_and_large_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
