@@ -1,0 +1,130 @@
+"""The builder images: what is in them, and the main job with them, alone and as a task of two containers."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from bed import repositories, seccomp
+from bed.world import PROGRAM, ROOT, RUNNER_PROGRAM
+
+MEGABYTE = 1 << 20
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+HACKERS_FRIENDS = ["git", "gcc", "cc", "g++", "make", "python3", "curl", "wget", "ssh", "sudo"]
+
+
+def files_of(root):
+    """{path: mode} of all that is no folder."""
+    found = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            found[path.removeprefix(root)] = os.lstat(path).st_mode
+    return found
+
+
+@pytest.fixture(scope="module", params=["runner", "node", pytest.param("node-full", marks=pytest.mark.rare)])
+def image(request, world):
+    """(name, root folder, what it says of itself)"""
+    layers, config = world.image(request.param)
+    return request.param, layers[-1], config
+
+
+def test_an_image_starts_the_program_as_root_and_hears_sigterm(image):
+    name, _, config = image
+    assert config["Entrypoint"] == [RUNNER_PROGRAM if name == "runner" else PROGRAM] and config["Cmd"] == ["run"]
+    assert config["User"] == "0:0" and config["StopSignal"] == "SIGTERM"
+    assert set(config["Labels"]) >= {f"org.opencontainers.image.{label}" for label in (
+        "title", "description", "licenses", "version", "revision")}
+    assert not any("KEY" in pair or "SECRET" in pair or "TOKEN" in pair for pair in config.get("Env") or [])
+
+
+def test_no_program_of_an_image_changes_its_user(image):
+    files = files_of(image[1])
+    assert [path for path, mode in files.items() if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID)] == []
+
+
+def test_the_runner_is_the_program_and_a_bundle(world, program):
+    root = world.image("runner")[0][-1]
+    assert files_of(root) == {RUNNER_PROGRAM: stat.S_IFREG | 0o755, CA_BUNDLE: stat.S_IFREG | 0o644}
+    size = os.path.getsize(program) + os.path.getsize(root + CA_BUNDLE)
+    print(f"the runner's image: {size / MEGABYTE:.1f} MB")
+    assert size <= 6 * MEGABYTE
+
+
+def test_the_node_image_has_node_and_nothing_that_helps_an_attack(world):
+    root = world.image("node")[0][-1]
+    files = files_of(root)
+    names = {os.path.basename(path): path for path in files
+             if os.path.dirname(path) in ("/bin", "/usr/bin", "/usr/local/bin", "/usr/sbin")}
+    assert {"node", "npm", "npx", "sh", "caisson"} <= set(names)
+    assert not set(HACKERS_FRIENDS) & set(names)
+    assert CA_BUNDLE in files and "/usr/local/etc/npmrc" not in files
+    leftovers = [path for path in files if path.startswith(("/var/lib/apt/lists/", "/tmp/", "/root/.npm"))]
+    assert leftovers == []
+    with open(root + "/etc/passwd") as file:
+        assert "node:x:1000:1000:" in file.read()
+    print(f"the node image: {sum(os.lstat(root + path).st_size for path in files) / MEGABYTE:.0f} MB")
+
+
+@pytest.mark.rare
+def test_the_full_image_has_what_native_modules_need(world):
+    files = files_of(world.image("node-full")[0][-1])
+    assert {f"/usr/bin/{name}" for name in ("git", "make", "g++", "python3")} <= set(files)
+
+
+def test_the_dockerfiles_are_clean():
+    folder = os.path.join(ROOT, "builder-images")
+    files = [os.path.join(folder, name, "Dockerfile") for name in ("runner", "node")]
+    linter = os.path.join(os.path.dirname(sys.executable), "hadolint")
+    done = subprocess.run([linter, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def react_site(bed, ended, spec):
+    """What a job with the example site must have left."""
+    assert ended.code == 0, ended
+    tree = bed.published(spec)
+    script, style = (next(path for path in tree if path.endswith(end)) for end in (".js", ".css"))
+    assert set(tree) == {"index.html", "mark.svg", script, style}
+    assert {step["name"] for step in ended.result["steps"]} >= {"checkout", "install", "build", "publish"}
+
+
+def test_a_site_in_the_node_image_alone(bed):
+    spec = bed.spec(bed.repository(repositories.fixture("vite-react")))
+    task = bed.start(spec, image="node", executor="local")
+    react_site(bed, bed.finish(task, 180), spec)
+
+
+def test_a_site_in_a_runner_beside_a_sandbox(bed):
+    spec = bed.spec(bed.repository(repositories.fixture("vite-react")))
+    task = bed.start(spec, executor="sandbox")
+    ended = bed.finish(task, 180)
+    react_site(bed, ended, spec)
+    told = task.describe()
+    codes = {container["name"]: container["exitCode"] for container in told["containers"]}
+    assert codes == {"runner": 0, "sandbox": 0}, json.dumps(told)
+    credentials = task.endpoint.credentials_path
+    assert task.endpoint.requests.count(credentials) >= 1 and credentials not in task.container("sandbox").text()
+
+
+def test_the_sandbox_holds_no_credential_and_shares_only_the_volume(bed):
+    """Seen by the build: the environment of PID 1 and its own, and what of the runner it can reach."""
+    spec = bed.commands("mkdir dist; tr '\\0' '\\n' </proc/1/environ >dist/environ 2>/dev/null || echo none >dist/environ",
+                        "env >dist/env; ls /proc | grep -c '^[0-9]' >dist/processes; test ! -e /caisson")
+    ended = bed.run(spec, executor="sandbox")
+    assert ended.code == 0, ended
+    tree = {path: content.decode() for path, content in bed.published(spec).items()}
+    for seen in (tree["environ"], tree["env"]):
+        assert "AWS_CONTAINER" not in seen and "ECS_" not in seen and "CAISSON_JOB=" not in seen
+    assert int(tree["processes"]) < 10
+
+
+def test_a_job_under_an_older_kernel(bed):
+    spec = bed.commands("mkdir dist; echo x >dist/index.html")
+    for executor in ("local", "sandbox"):
+        ended = bed.run(spec, executor=executor, image="node", refuse_calls=seccomp.OLDER_KERNEL)
+        assert ended.code == 0, ended
