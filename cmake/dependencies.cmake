@@ -43,6 +43,8 @@ function(dependency name)
 endfunction()
 
 dependency(zlib z)
+dependency(brotli brotlidec)
+dependency(zstd zstd)
 dependency(crypto ssl crypto)
 dependency(jansson jansson)
 dependency(yaml yaml)

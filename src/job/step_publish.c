@@ -80,15 +80,29 @@ static void copy_rules(struct publish_request *request, const struct spec_artifa
     }
 }
 
-/* What the job knows as secret and the output must not hold; credentials of AWS are the child's own business. */
-static void copy_secrets(struct publish_request *request, const struct job *job)
+struct secrets_copy {
+    struct publish_request *request;
+    const struct spec *spec;
+};
+
+static void copy_secret(void *context, const char *name, struct view value)
 {
+    const struct secrets_copy *copy = context;
     size_t i;
 
-    for (i = 0; i < job->secrets.len; i++)
-        strings_add(&request->secrets, job->secrets.items[i].value);
-    if (job->git_password)
-        strings_add(&request->secrets, job->git_password);
+    for (i = 0; i < copy->spec->secrets_len; i++)
+        if (copy->spec->secrets[i].is_public && strcmp(copy->spec->secrets[i].name, name) == 0)
+            return;
+    strings_take(&copy->request->secrets, xstrndup(value.data, value.len));
+    strings_add(&copy->request->secret_names, name);
+}
+
+/* All that is hidden in the log, too, may not be published, unless it is meant to be. */
+static void copy_secrets(struct publish_request *request, const struct job *job)
+{
+    struct secrets_copy copy = {request, &job->spec};
+
+    redactor_each(job->options->redactor, copy_secret, &copy);
 }
 
 /* A child is a process of its own: the source goes there as a copy by its JSON form. */

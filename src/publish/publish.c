@@ -37,6 +37,49 @@ static int pause_hashing(void *context, struct error *err)
     return pub->stop && *pub->stop ? target_stopped(err) : 0;
 }
 
+static void keep_credential(void *context, const char *value)
+{
+    struct publication *pub = context;
+
+    strings_add(&pub->tree.credentials, value);
+}
+
+static void on_credentials(void *context, const struct credentials *credentials, const struct error *error)
+{
+    bool *answered = context;
+
+    (void)credentials;
+    (void)error; /* whoever needs them will say so */
+    *answered = true;
+}
+
+/* They are looked for in the output, so they come first; the request for the state waits for the same renewal. */
+static void gather_credentials(struct publication *pub)
+{
+    struct credentials_provider *provider = pub->target->credentials;
+    bool answered = false;
+    struct credentials_wait *wait;
+
+    if (!provider)
+        return;
+    credentials_on_secret(provider, keep_credential, pub);
+    if (credentials_now(provider))
+        return;
+    wait = credentials_renew(provider, on_credentials, &answered);
+    while (!answered && !(pub->stop && *pub->stop))
+        loop_run_once(pub->loop, 1000);
+    if (!answered)
+        credentials_cancel(wait);
+}
+
+static void tell_warnings(const struct publication *pub)
+{
+    size_t i;
+
+    for (i = 0; pub->reporter->warning && i < pub->tree.warnings.len; i++)
+        pub->reporter->warning(pub->reporter->context, pub->tree.warnings.items[i]);
+}
+
 static int read_tree(struct publication *pub, struct error *err)
 {
     size_t i;
@@ -45,8 +88,10 @@ static int read_tree(struct publication *pub, struct error *err)
         return -1;
     if (pub->target->type->prepare)
         pub->target->type->prepare(pub->target);
+    gather_credentials(pub);
     if (tree_hash(&pub->tree, pause_hashing, pub, err))
         return -1;
+    tell_warnings(pub);
     for (i = 0; i < pub->tree.len && !pub->target->has_headers; i++)
         pub->tree.files[i].content.meta[0] = '\0';
     return 0;

@@ -49,8 +49,9 @@ struct publish_request {
 
     uid_t build_uid; /* files are opened with this fsuid when we are root; (uid_t)-1: not */
     gid_t build_gid;
-    int64_t max_bytes;      /* limits.output; 0: none */
-    struct strings secrets; /* values that must not be published */
+    int64_t max_bytes;           /* limits.output; 0: none */
+    struct strings secrets;      /* values that must not be published */
+    struct strings secret_names; /* of each; an error tells the name, never the value */
 };
 void publish_request_init(struct publish_request *request);
 void publish_request_dispose(struct publish_request *request); /* wipes */

@@ -33,6 +33,7 @@ void publish_request_dispose(struct publish_request *request)
     strings_dispose(&request->include);
     strings_dispose(&request->exclude);
     strings_wipe(&request->secrets);
+    strings_dispose(&request->secret_names);
     credentials_source_dispose(&request->credentials);
     publish_request_init(request);
 }
@@ -65,17 +66,22 @@ static json_t *rules_to_json(const struct publish_request *request)
 }
 
 /* Secrets may be any bytes, JSON only holds UTF-8: each byte becomes the character of its number. */
-static json_t *secrets_to_json(const struct strings *secrets)
+static json_t *secrets_to_json(const struct publish_request *request)
 {
     json_t *array = json_array(), *bytes;
     const unsigned char *p;
     size_t i;
 
-    for (i = 0; i < secrets->len; i++) {
+    for (i = 0; i < request->secrets.len; i++) {
+        json_t *secret = json_object();
+
         bytes = json_array();
-        for (p = (const unsigned char *)secrets->items[i]; *p; p++)
+        for (p = (const unsigned char *)request->secrets.items[i]; *p; p++)
             json_array_append_new(bytes, json_integer(*p));
-        json_array_append_new(array, bytes);
+        json_object_set_new(secret, "bytes", bytes);
+        if (i < request->secret_names.len)
+            json_put_text(secret, "name", request->secret_names.items[i]);
+        json_array_append_new(array, secret);
     }
     return array;
 }
@@ -106,7 +112,7 @@ json_t *publish_request_to_json(const struct publish_request *request)
     json_object_set_new(json, "build_gid",
                         json_integer(request->build_gid == (gid_t)-1 ? -1 : (json_int_t)request->build_gid));
     json_object_set_new(json, "max_bytes", json_integer(request->max_bytes));
-    json_object_set_new(json, "secrets", secrets_to_json(&request->secrets));
+    json_object_set_new(json, "secrets", secrets_to_json(request));
     return json;
 }
 
@@ -119,19 +125,20 @@ static void list_from_json(struct strings *list, const json_t *array)
             strings_add(list, json_string_value(json_array_get(array, i)));
 }
 
-static void secrets_from_json(struct strings *list, const json_t *array)
+static void secrets_from_json(struct publish_request *request, const json_t *array)
 {
     size_t i, j, len;
     char *text;
 
     for (i = 0; i < json_array_size(array); i++) {
-        const json_t *bytes = json_array_get(array, i);
+        const json_t *secret = json_array_get(array, i), *bytes = json_object_get(secret, "bytes");
 
         len = json_array_size(bytes);
         text = xcalloc(len + 1, 1);
         for (j = 0; j < len; j++)
             text[j] = (char)json_integer_value(json_array_get(bytes, j));
-        strings_take(list, text);
+        strings_take(&request->secrets, text);
+        strings_add(&request->secret_names, json_text(secret, "name", ""));
     }
 }
 
@@ -174,7 +181,7 @@ int publish_request_from_json(struct publish_request *request, const json_t *jso
     request->build_uid = (uid_t)json_int(json, "build_uid", -1);
     request->build_gid = (gid_t)json_int(json, "build_gid", -1);
     request->max_bytes = json_int(json, "max_bytes", 0);
-    secrets_from_json(&request->secrets, json_object_get(json, "secrets"));
+    secrets_from_json(request, json_object_get(json, "secrets"));
     if (request->from && request->root && request->to && request->job_id &&
         credentials_source_from_json(&request->credentials, json_object_get(json, "credentials"), err) == 0)
         return 0;

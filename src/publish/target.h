@@ -54,7 +54,8 @@ struct target {
     char *uri;         /* "s3://bucket/prefix/" or "file:///folder/" */
     size_t prefix_len; /* counts towards the length of keys */
     int max_concurrency;
-    bool has_headers; /* keeps content types and the like */
+    bool has_headers;                         /* keeps content types and the like */
+    struct credentials_provider *credentials; /* that it works with, for what must not be published; NULL: none */
 };
 
 struct target_type {

@@ -346,6 +346,7 @@ static int open_clients(struct s3_target *target, const char *bucket, struct err
         return -1;
     target->client = http_client_new(target->base.loop, &http);
     target->provider = credentials_provider_new(&request->credentials, target->client);
+    target->base.credentials = target->provider;
     return s3_new(&target->s3, target->client, target->provider, &options, err);
 }
 

@@ -34,6 +34,8 @@ struct tree {
     struct tree_file *files; /* sorted by path */
     size_t len;
     int64_t bytes;
+    struct strings credentials; /* values that must not be published, beside the request's; the caller adds them */
+    struct strings warnings;    /* of tree_hash */
 };
 void tree_init(struct tree *tree);
 void tree_dispose(struct tree *tree);
@@ -43,7 +45,8 @@ int tree_open(struct tree *tree, const struct publish_request *request, struct e
 /* Lists what is to be published. `prefix_len` counts towards the limit of paths. */
 int tree_walk(struct tree *tree, size_t prefix_len, struct error *err);
 const struct tree_file *tree_find(const struct tree *tree, const char *path);
-/* Reads every file once: hash, and search for secrets. `pause` is called between reads and ends it by returning -1
+/* Reads every file once: hash, and search for secrets, in what is compressed (unpack.h) too. A compressed file that is
+ * damaged is searched as it is, which `warnings` tell. `pause` is called between reads and ends it by returning -1
  * (with the error filled); it may be NULL. */
 int tree_hash(struct tree *tree, int (*pause)(void *context, struct error *err), void *context, struct error *err);
 /* The same hash of another file; "" when it changed meanwhile. */

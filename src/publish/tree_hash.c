@@ -7,18 +7,26 @@
 
 #include "aws/s3_multipart.h"
 #include "core/mem.h"
-#include "core/redact.h"
+#include "core/protection.h"
+#include "publish/secret_search.h"
 #include "publish/tree_internal.h"
+#include "publish/unpack.h"
 
 #define READ_SIZE ((size_t)256 << 10)
+/* What may come out of all compressed files together. */
+#define UNPACKED_MAX ((int64_t)16 << 30)
+#define WARNINGS_MAX 10
 
-/* One reader serves all files: its window keeps the end of what was read before, so that a secret that lies across two
- * reads is found. */
+/* One reader serves all files. Each is read once, for its hash and for the search, and unpacked on the way. */
 struct reader {
     struct redactor *secrets;
-    size_t overlap;
-    unsigned char *window; /* overlap + READ_SIZE */
+    struct secret_search plain, unpacked;
+    struct unpack *unpack; /* of the file that is being read; NULL: it is not compressed, or damaged */
+    enum unpack_status unpack_status;
+    const char *found; /* name of a secret in what was unpacked */
+    int64_t unpack_budget;
     EVP_MD_CTX *hash;
+    struct strings *warnings; /* NULL: none are kept */
 };
 
 static void hash_begin(EVP_MD_CTX *hash)
@@ -41,30 +49,46 @@ static void hash_end(EVP_MD_CTX *hash, char hex[SHA256_HEX_SIZE])
     hex[2 * sizeof sum] = '\0';
 }
 
-static void reader_init(struct reader *reader, const struct publish_request *request)
+static void add_secrets(struct reader *reader, const struct publish_request *request)
 {
-    size_t i, longest;
+    const struct strings *names = &request->secret_names;
+    size_t i;
 
-    reader->secrets = redactor_new();
     for (i = 0; i < request->secrets.len; i++)
-        redactor_add(reader->secrets, request->secrets.items[i], strlen(request->secrets.items[i]));
-    longest = redactor_longest(reader->secrets);
-    reader->overlap = longest ? longest - 1 : 0;
-    reader->window = xmalloc(reader->overlap + READ_SIZE);
-    reader->hash = EVP_MD_CTX_new();
+        redactor_add_named(reader->secrets, i < names->len ? names->items[i] : "", request->secrets.items[i],
+                           strlen(request->secrets.items[i]));
+}
+
+static void reader_init(struct reader *reader, const struct publish_request *request, const struct tree *tree)
+{
+    size_t i;
+
+    *reader = (struct reader){.secrets = redactor_new(), .unpack_budget = UNPACKED_MAX, .hash = EVP_MD_CTX_new()};
+    if (tree && PROTECTED(OUTPUT_SCAN)) {
+        add_secrets(reader, request);
+        for (i = 0; i < tree->credentials.len; i++)
+            redactor_add_named(reader->secrets, "AWS credentials", tree->credentials.items[i],
+                               strlen(tree->credentials.items[i]));
+    }
+    secret_search_init(&reader->plain, reader->secrets, READ_SIZE);
+    secret_search_init(&reader->unpacked, reader->secrets, UNPACK_ROOM);
 }
 
 static void reader_dispose(struct reader *reader)
 {
     EVP_MD_CTX_free(reader->hash);
-    free(reader->window);
+    unpack_free(reader->unpack);
+    secret_search_dispose(&reader->plain);
+    secret_search_dispose(&reader->unpacked);
     redactor_free(reader->secrets);
 }
 
-static int refuse_secret(const char *path, struct error *err)
+static int refuse_secret(const char *path, const char *where, const char *name, struct error *err)
 {
-    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output", "%s holds the value of one of the job's secrets", path);
-    return error_hint(err, "the build wrote it there: keep secrets out of what browsers get, or exclude the file");
+    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output", "%s%s holds the value of one of the job's secrets%s%s",
+              path, where, *name ? ": " : "", name);
+    return error_hint(err, "the build wrote it there: keep secrets out of what browsers get, exclude the file, or set "
+                           "`public: true` on a secret that is meant to be seen");
 }
 
 /* How a file is hashed: up to TREE_LARGE as it is; a larger one part by part, because S3 wants the hash of each part and
@@ -105,50 +129,119 @@ static void hash_whole(struct reader *reader, struct tree_file *file, int64_t pa
     hash_end(reader->hash, file->content.sha256);
 }
 
-/* Moves on in the window, keeping what a secret may have begun in; -1 when there is a secret. */
-static int search_window(struct reader *reader, const char *path, size_t *kept, struct error *err)
+static unsigned char *place_unpacked(void *context)
 {
-    if (reader->overlap == 0) {
-        *kept = 0;
-        return 0;
+    const struct reader *reader = context;
+
+    return secret_search_place(&reader->unpacked);
+}
+
+static bool take_unpacked(void *context, size_t len)
+{
+    struct reader *reader = context;
+
+    reader->found = secret_search_look(&reader->unpacked, len);
+    return reader->found != NULL;
+}
+
+static void begin_search(struct reader *reader, const char *path, struct view begin)
+{
+    const struct unpack_consumer consumer = {place_unpacked, take_unpacked, reader};
+    enum unpack_format format = unpack_format_of(path, begin);
+
+    if (format == UNPACK_NONE || redactor_longest(reader->secrets) == 0)
+        return;
+    secret_search_restart(&reader->unpacked);
+    reader->unpack_status = UNPACK_MORE;
+    reader->unpack = unpack_new(format, &consumer, &reader->unpack_budget);
+}
+
+static void warn_of_damaged(const struct reader *reader, const char *path)
+{
+    if (reader->warnings && reader->warnings->len < WARNINGS_MAX)
+        strings_addf(reader->warnings, "%.300s is not the compressed file that it seems: searched for secrets as it is",
+                     path);
+}
+
+static void end_unpacking(struct reader *reader)
+{
+    unpack_free(reader->unpack);
+    reader->unpack = NULL;
+}
+
+/* Searches what was read at secret_search_place(&reader->plain). */
+static int search(struct reader *reader, const char *path, size_t len, struct error *err)
+{
+    const char *place = (const char *)secret_search_place(&reader->plain);
+    const char *found;
+
+    if (reader->unpack) {
+        reader->unpack_status = unpack_feed(reader->unpack, (struct view){place, len});
+        if (reader->unpack_status == UNPACK_STOPPED)
+            return refuse_secret(path, ", unpacked,", reader->found, err);
+        if (reader->unpack_status == UNPACK_TOO_FAR) {
+            error_set(err, CLASS_OUTPUT_REFUSED, "unpacks-too-far",
+                      "%s unpacks to more than can be searched for secrets", path);
+            return error_hint(err, "exclude the file, or publish it without compressing it");
+        }
+        if (reader->unpack_status == UNPACK_DAMAGED) {
+            warn_of_damaged(reader, path);
+            end_unpacking(reader);
+        }
     }
-    if (redact_finds(reader->secrets, (struct view){(const char *)reader->window, *kept}))
-        return refuse_secret(path, err);
-    if (*kept > reader->overlap) {
-        memmove(reader->window, reader->window + *kept - reader->overlap, reader->overlap);
-        *kept = reader->overlap;
-    }
-    return 0;
+    found = secret_search_look(&reader->plain, len);
+    return found ? refuse_secret(path, "", found, err) : 0;
+}
+
+static void end_search(struct reader *reader, const char *path)
+{
+    if (reader->unpack && reader->unpack_status == UNPACK_MORE)
+        warn_of_damaged(reader, path);
+    end_unpacking(reader);
 }
 
 /* 1: it changed meanwhile. */
-static int read_once(struct reader *reader, struct tree_file *file, int fd, struct error *err)
+static int read_all(struct reader *reader, struct tree_file *file, int fd, struct error *err)
 {
     int64_t at = 0, part_size = s3_part_size(file->content.size);
-    size_t kept = 0;
     ssize_t got;
 
-    hash_begin(reader->hash);
-    while (at < file->content.size) { /* growth shows in the size, below */
-        got = pread(fd, reader->window + kept, READ_SIZE, at);
+    for (;;) {
+        unsigned char *place = secret_search_place(&reader->plain);
+
+        got = pread(fd, place, READ_SIZE, at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", errno, "cannot read %s", file->path);
         if (got == 0)
-            break;
+            return at != file->content.size;
         if (at + got > file->content.size)
             return 1;
-        hash_bytes(reader, file, part_size, at, reader->window + kept, (size_t)got);
+        hash_bytes(reader, file, part_size, at, place, (size_t)got);
+        if (at == 0)
+            begin_search(reader, file->path, (struct view){(const char *)place, (size_t)got});
         at += got;
-        kept += (size_t)got;
-        if (search_window(reader, file->path, &kept, err))
+        if (search(reader, file->path, (size_t)got, err))
             return -1;
     }
-    if (at != file->content.size)
+}
+
+static int read_once(struct reader *reader, struct tree_file *file, int fd, struct error *err)
+{
+    int result;
+
+    hash_begin(reader->hash);
+    secret_search_restart(&reader->plain);
+    end_unpacking(reader);
+    result = read_all(reader, file, fd, err);
+    if (result)
+        return result;
+    hash_whole(reader, file, s3_part_count(file->content.size, s3_part_size(file->content.size)));
+    if (!tree_file_is_same(file, fd))
         return 1;
-    hash_whole(reader, file, s3_part_count(file->content.size, part_size));
-    return tree_file_is_same(file, fd) ? 0 : 1;
+    end_search(reader, file->path);
+    return 0;
 }
 
 static void make_parts(struct tree_file *file)
@@ -171,7 +264,7 @@ int tree_hash_fd(int fd, char sha256[SHA256_HEX_SIZE], struct error *err)
         return error_set_errno(err, CLASS_UPLOAD_FAILED, "read-failed", errno, "cannot look at it");
     file.content.size = file.seen.st_size;
     make_parts(&file);
-    reader_init(&reader, &nothing);
+    reader_init(&reader, &nothing, NULL);
     result = read_once(&reader, &file, fd, err);
     reader_dispose(&reader);
     free(file.part_sha256);
@@ -181,14 +274,12 @@ int tree_hash_fd(int fd, char sha256[SHA256_HEX_SIZE], struct error *err)
     return result < 0 ? -1 : 0;
 }
 
-/* The path becomes a part of a URL. */
+/* The path becomes a part of a URL. It is not said: it is the secret. */
 static int check_path(const struct reader *reader, const struct tree_file *file, struct error *err)
 {
-    if (!redact_finds(reader->secrets, view_of(file->path)))
-        return 0;
-    error_set(err, CLASS_OUTPUT_REFUSED, "secret-in-output",
-              "a file's name holds the value of one of the job's secrets");
-    return error_hint(err, "the build named it so: keep secrets out of what browsers get, or exclude the file");
+    const char *name = redact_find(reader->secrets, view_of(file->path));
+
+    return name ? refuse_secret("a file's name", "", name, err) : 0;
 }
 
 static int read_file(const struct tree *tree, struct reader *reader, struct tree_file *file, struct error *err)
@@ -224,7 +315,8 @@ int tree_hash(struct tree *tree, int (*pause)(void *context, struct error *err),
     size_t i;
     int result = 0;
 
-    reader_init(&reader, tree->request);
+    reader_init(&reader, tree->request, tree);
+    reader.warnings = &tree->warnings;
     for (i = 0; i < tree->len && !result; i++) {
         result = check_path(&reader, &tree->files[i], err);
         if (!result)

@@ -28,6 +28,8 @@ void tree_dispose(struct tree *tree)
         free(tree->files[i].part_sha256);
     }
     free(tree->files);
+    strings_wipe(&tree->credentials);
+    strings_dispose(&tree->warnings);
     if (tree->fd >= 0)
         close(tree->fd);
     tree_init(tree);

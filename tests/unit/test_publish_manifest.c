@@ -447,11 +447,13 @@ static void test_request_json(void **state)
     request.build_gid = 1001;
     request.max_bytes = (int64_t)5 << 30;
     strings_add(&request.secrets, "not \xff UTF-8 \x80");
+    strings_add(&request.secret_names, "NPM_TOKEN");
     json = publish_request_to_json(&request);
     assert_int_equal(publish_request_from_json(&again, json, &err), 0);
     twice = publish_request_to_json(&again);
     assert_true(json_equal(json, twice));
     assert_string_equal(again.secrets.items[0], "not \xff UTF-8 \x80");
+    assert_string_equal(again.secret_names.items[0], "NPM_TOKEN");
     assert_int_equal(again.build_uid, 1000);
     assert_int_equal(again.mode, PUBLISH_MIRROR);
     assert_null(again.headers[0].content_type);
