@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/mem.h"
 #include "core/protection.h"
 #include "proc/sandbox_channel.h"
@@ -45,15 +46,28 @@ static bool is_trusted(int fd)
            (peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* A volume may be empty yet. */
+static void make_folder_of(const char *path)
+{
+    CLEANUP_FREE char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    mode_t old_umask = umask(022);
+
+    if (*folder)
+        (void)fs_make_folders(folder, 0755); /* bind says what is wrong */
+    umask(old_umask);
+}
+
 /* Made under another name and moved there when it listens: whoever finds it can connect, and what an earlier task has
  * left there is gone. */
 int sandbox_listen(const char *path, struct error *err)
 {
     struct sockaddr_un fresh = address_of(path, ".new"), final = address_of(path, "");
-    mode_t old_umask = umask(PROTECTED(SANDBOX_PEER) ? 0177 : 0);
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int status = fd < 0 ? -1 : 0;
+    mode_t old_umask;
 
+    make_folder_of(path);
+    old_umask = umask(PROTECTED(SANDBOX_PEER) ? 0177 : 0);
     if (status == 0 && unlink(fresh.sun_path) && errno != ENOENT)
         status = -1;
     if (status == 0)
