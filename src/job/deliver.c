@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "job/job.h"
+#include "job/redact_result.h"
 #include "report/deliver.h"
 
 #define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
@@ -66,6 +67,7 @@ void job_deliver(struct job *job)
         job->deliver_deadline_ms = clock_monotonic_ms() + DELIVER_LIMIT_MS;
     if (job->spec.log)
         job->result->log_url = xstrdup(job->spec.log);
+    redact_in_place(job->options->redactor, job->result->log_url);
     /* The result goes first: it is what someone waits for, and the budget may end. */
     if (job->spec.result)
         deliver_result(job);
