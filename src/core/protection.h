@@ -35,6 +35,8 @@
     X(REDACTION, "redaction")                                                                                          \
     X(LOG_ESCAPES, "log-escapes")       /* no terminal control, no forged lines of ours */                             \
     X(RESERVED_NAMES, "reserved-names") /* env and secrets cannot set AWS_*, LD_*, … */                              \
+    X(SECRET_STEPS, "secret-steps")     /* a secret reaches the steps that are named for it, no other */               \
+    X(SECRET_FILES, "secret-files")     /* files of secrets are overwritten and removed after their step */            \
     X(MEMORY_WATCH, "memory-watch")                                                                                    \
     X(DISK_WATCH, "disk-watch")                                                                                        \
     X(SANDBOX_ONCE, "sandbox-once")       /* its socket is accepted once, its path gone before the first command */    \

@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "core/utf8.h"
 #include "job/job.h"
+#include "job/secret_files.h"
 
 #define TAIL_MAX (16 * 1024)
 
@@ -146,10 +147,13 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     /* A script stands in the log as it began; messages need no copy of it. */
     const char *name = strchr(command_line, '\n') ? "the commands" : command_line;
     struct capture capture = {.job = job};
+    struct secret_files *files;
     struct command command;
     struct outcome outcome;
     int status;
 
+    if (secret_files_make(&files, job, step, err))
+        return -1;
     log_command(job->options->log, command_line);
     buf_init(&capture.tail, TAIL_MAX + 1);
     command_init(&command, name);
@@ -165,6 +169,7 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     status = executor_run(job->options->executor, &command, &outcome, err);
     log_output_flush(job->options->log);
     if (status == 0) {
+    secret_files_remove(files);
         note_usage(job, &outcome);
         if (outcome.kind == OUTCOME_TIMED_OUT || outcome.kind == OUTCOME_IDLE)
             status = fail_by_kind(job, &outcome, step, timeout_ms, err);

@@ -3,6 +3,7 @@
 
 #include "core/mem.h"
 #include "job/job.h"
+#include "job/secret_files.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -70,22 +71,22 @@ static void set_metadata(const struct job *job, struct strings *env)
         env_set(env, "CAISSON_REF", result->ref);
 }
 
-/* Without `steps` a secret is for the user's commands, and not for what we try out ourselves (step "detect"). */
-static bool secret_is_for(const struct spec_secret *secret, const char *step)
-{
-    if (secret->steps.len == 0)
-        return strcmp(step, "detect") != 0;
-    return strings_has(&secret->steps, step);
-}
-
-static const char *secret_value(const struct job *job, const char *name)
+static void set_secrets(const struct job *job, const char *step, struct strings *env)
 {
     size_t i;
 
-    for (i = 0; i < job->secrets.len; i++)
-        if (strcmp(job->secrets.items[i].name, name) == 0)
-            return job->secrets.items[i].value;
-    return NULL;
+    for (i = 0; i < job->spec.secrets_len; i++) {
+        const struct spec_secret *secret = &job->spec.secrets[i];
+        const char *value = job_secret_for(job, secret, step);
+        CLEANUP_FREE char *path = secret_file_path(job, secret->name);
+
+        if (!value)
+            continue;
+        if (secret->as == SECRET_AS_NPMRC)
+            env_set(env, "npm_config_userconfig", path);
+        else
+            env_set(env, secret->name, secret->as == SECRET_AS_FILE ? path : value);
+    }
 }
 
 void job_environment(const struct job *job, const char *step, struct strings *env)
@@ -106,11 +107,6 @@ void job_environment(const struct job *job, const char *step, struct strings *en
     env_set(env, "npm_config_fund", "false");
     for (i = 0; i < spec->env.len; i++)
         env_set(env, spec->env.items[i].name, spec->env.items[i].value);
-    for (i = 0; i < spec->secrets_len; i++) {
-        const char *value = secret_value(job, spec->secrets[i].name);
-
-        if (value && secret_is_for(&spec->secrets[i], step))
-            env_set(env, spec->secrets[i].name, value);
-    }
+    set_secrets(job, step, env);
     set_metadata(job, env);
 }

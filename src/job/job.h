@@ -108,4 +108,8 @@ bool job_disk_full(const struct job *job);
 /* Result and log to where the spec says; failures become warnings. */
 void job_deliver(struct job *job);
 
+/* The value that a step gets of a secret, borrowed; NULL: none. */
+const char *job_secret_for(const struct job *job, const struct spec_secret *secret, const char *step);
+/* Wipes them: after the last step nobody needs them (the redactor has copies of its own). */
+void job_secrets_forget(struct job *job);
 #endif

@@ -152,7 +152,9 @@ static int run_steps(struct job *job, struct error *err)
 
     if (job->stopping)
         return stop_error(job, err);
-    if (job_secrets(job, err) || job_workspace_make(job, err))
+    if (job_secrets(job, err))
+        return job->stopping ? stop_error(job, err) : -1;
+    if (job_workspace_make(job, err))
         return -1;
     for (step = job_steps; step->name; step++)
         if (run_step(job, step, err))
@@ -231,15 +233,7 @@ static void summarize(struct job *job)
 
 static void dispose(struct job *job)
 {
-    size_t i;
-
-    for (i = 0; i < job->secrets.len; i++) {
-        free(job->secrets.items[i].name);
-        wipe_free(job->secrets.items[i].value);
-    }
-    free(job->secrets.items);
-    wipe_free(job->git_username);
-    wipe_free(job->git_password);
+    job_secrets_forget(job);
     detection_dispose(&job->detection);
     spec_dispose(&job->spec);
     free(job->workspace);
@@ -247,6 +241,7 @@ static void dispose(struct job *job)
     free(job->project);
     free(job->home);
     free(job->temp);
+    job_secrets_forget(&job);
     free(job->package_bin);
 }
 

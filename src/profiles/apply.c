@@ -49,7 +49,8 @@ static bool is_system(const struct profile *profile, const char *name)
     for (i = 0; i < ARRAY_LEN(runtime_names); i++)
         if (strcmp(runtime_names[i], name) == 0)
             return true;
-    return env_name_reserved(name);
+    /* Such a system's own names for repository and token begin like git's, and one more generation may know another. */
+    return strncmp(name, "GIT_", 4) == 0 || strcmp(name, "ENV") == 0 || env_name_reserved(name);
 }
 
 void profile_problem(struct profile_draft *draft, const char *reason, const char *format, ...)

@@ -195,8 +195,8 @@ static const char values_text[] =
     "process ever sees it. |\n"
     "| `as` | `env` | `env`: the variable holds the value. `file`: the variable holds the path of a file (mode 0400, "
     "outside of the checkout) that holds the value. `npmrc`: the file is the user configuration of npm, pnpm and yarn "
-    "1 (`npm_config_userconfig`), for private registries; the variable is not set. Files are overwritten and removed "
-    "when the command has ended. |\n"
+    "1 (`npm_config_userconfig`), for private registries; the variable is not set. A text of several lines ends in a "
+    "newline there. Files are overwritten and removed when the command has ended. |\n"
     "| `public` | `false` | `true`: the value is meant to be in the published files, as `VITE_*` keys are, so they are "
     "not searched for it. In the log it is hidden all the same. |\n\n"
     "Names of entries obey the reserved names, and one that stands in `env` too is an error.\n";

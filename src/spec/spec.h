@@ -129,6 +129,7 @@ struct operator_file {
     json_t *defaults; /* spec-shaped document below the spec; NULL: none */
     json_t *pins;     /* spec-shaped, above everything; plus the keys of `pin_*` below */
     char *pin_bucket, *pin_prefix, *pin_registry, *pin_endpoint, *pin_region, *pin_proxy, *pin_no_proxy, *pin_ca_bundle;
+    char *pin_ssm_endpoint, *pin_secrets_endpoint;
     struct strings pin_topics;
     struct {
         int64_t timeout_ms, checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;

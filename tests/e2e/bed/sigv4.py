@@ -90,22 +90,23 @@ def _quote_path(path):
     return urllib.parse.quote(path, safe="/-_.~")
 
 
-def verify(request, find_keys, region, now):
-    """Raises Refused unless the request is signed as S3 demands; returns the Keys that signed it.
+def verify(request, find_keys, region, now, service="s3"):
+    """Raises Refused, with S3's codes, unless the request is signed as the service demands; returns the Keys that
+    signed it. Other services than S3 know no header for the body's hash: they hash what comes.
 
     `find_keys(access_key)` gives Keys or None.
     """
     match = AUTHORIZATION.fullmatch(request.header("authorization"))
     if match is None:
         raise Refused(403, "AccessDenied", "Access Denied: no Signature Version 4 in the Authorization header")
-    access, day, scope_region, service, names, given = match.groups()
+    access, day, scope_region, scope_service, names, given = match.groups()
     keys = find_keys(access)
     if keys is None:
         raise Refused(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
     stamp = request.header("x-amz-date")
-    _check_scope(stamp, day, scope_region, service, region, now)
+    _check_scope(stamp, day, scope_region, scope_service, region, now, service)
     _check_signed_headers(request, names.split(";"))
-    payload = _check_payload(request)
+    payload = _check_payload(request) if service == "s3" else hashlib.sha256(request.body).hexdigest()
     canonical = canonical_request(request.method, request.path, request.query, request.headers, names.split(";"),
                                   payload)
     wanted = signature(keys.secret, stamp, region, service, canonical)
@@ -118,13 +119,13 @@ def verify(request, find_keys, region, now):
     return keys
 
 
-def _check_scope(stamp, day, scope_region, service, region, now):
+def _check_scope(stamp, day, scope_region, scope_service, region, now, service):
     if not re.fullmatch(r"\d{8}T\d{6}Z", stamp) or stamp[:8] != day:
         raise Refused(403, "AccessDenied", "X-Amz-Date is missing or is not of the day in the credential scope")
     if abs(calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - now) > MAX_SKEW_S:
         raise Refused(403, "RequestTimeTooSkewed", "The difference between the request time and ours is too large.")
-    if service != "s3":
-        raise Refused(400, "AuthorizationHeaderMalformed", f"The service '{service}' is wrong; expecting 's3'")
+    if scope_service != service:
+        raise Refused(400, "AuthorizationHeaderMalformed", f"The service '{scope_service}' is wrong; expecting '{service}'")
     if scope_region != region:
         raise Refused(400, "AuthorizationHeaderMalformed", f"The region '{scope_region}' is wrong; expected '{region}'")
 
