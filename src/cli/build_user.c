@@ -26,9 +26,15 @@ int build_user_choose(const char *wanted, uid_t *uid, gid_t *gid, struct error *
     *gid = getegid();
     if (geteuid() != 0)
         return 0;
-    if (wanted && (parse_id(wanted, &id) || id == 0)) {
-        error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number other than 0", wanted);
+    if (wanted && parse_id(wanted, &id)) {
+        error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number", wanted);
         return error_hint(err, "caisson help run");
+    }
+    /* Only in so many words, and those are the operator's. */
+    if (wanted && id == 0) {
+        *uid = 0;
+        *gid = 0;
+        return 0;
     }
     entry = wanted ? getpwuid(id) : getpwnam("node");
     if (entry && entry->pw_uid == 0) /* an image may call root anything */

@@ -7,7 +7,7 @@
 #include "core/error.h"
 
 /* --build-uid (`wanted`; NULL: not given), else the image's user `node`, else 1000. Only root can choose: everybody else
- * builds as himself. 0 or CLASS_USAGE. */
+ * builds as himself. 0 makes builds root, with few capabilities. 0 or CLASS_USAGE. */
 int build_user_choose(const char *wanted, uid_t *uid, gid_t *gid, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/build_user.h"
 #include "cli/commands.h"
 #include "cli/executors.h"
+#include "cli/hidden_folders.h"
 #include "cli/setup.h"
 #include "core/clock.h"
 #include "core/mem.h"
@@ -33,6 +34,7 @@ struct run {
     int64_t end_by_ms; /* of a job that was stopped: the end of its budget; 0: not stopped */
     uid_t build_uid;
     gid_t build_gid;
+    struct strings hidden; /* from commands, where the kernel can */
     int self_fd;
     bool stopped;   /* before the job began */
     int stopped_by; /* by this signal */
@@ -101,12 +103,14 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     run->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (run->self_fd < 0)
         return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
+    hidden_folders(&run->setup, &run->hidden);
     options = (struct executor_options){.loop = run->setup.loop,
                                         .reaper = run->reaper,
                                         .build_uid = run->build_uid,
                                         .build_gid = run->build_gid,
                                         .self_fd = run->self_fd,
-                                        .pid1 = run->setup.pid1};
+                                        .pid1 = run->setup.pid1,
+                                        .hidden = &run->hidden};
     return executors_make(&run->executors, &run->setup, &options, err);
 }
 
@@ -233,6 +237,7 @@ static void dispose(struct run *run)
     if (run->self_fd >= 0)
         close(run->self_fd);
     result_dispose(&run->result);
+    strings_dispose(&run->hidden);
     setup_dispose(&run->setup);
 }
 

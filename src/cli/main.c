@@ -7,9 +7,11 @@
 
 #include "cli/cli.h"
 #include "core/mem.h"
+#include "core/protection.h"
 #include "git/checkout.h"
 #include "job/detect_worker.h"
 #include "job/publish_worker.h"
+#include "proc/standing.h"
 #include "proc/worker.h"
 
 /* What `caisson --worker NAME` runs: children of ours that read hostile input. */
@@ -36,7 +38,7 @@ static const char *command_name(const char *word)
     return word;
 }
 
-static int run_command(int argc, char **argv, const struct strings *env)
+static int run_command(int argc, char **argv, struct strings *env)
 {
     const struct cli_command *command = cli_find(command_name(argv[1]));
     struct cli_call call = {.command = command, .env = env};
@@ -54,6 +56,8 @@ static int run_command(int argc, char **argv, const struct strings *env)
         cli_help_command(command, stdout);
         return 0;
     }
+    if (command->without_environment)
+        strings_wipe(env);
     return command->run(&call);
 }
 
@@ -85,15 +89,31 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
+/* What the kernel shows of us in /proc is where the environment came, so that is emptied in place: it names the
+ * endpoint of our credentials. Nothing reads it from there any more, libraries included. */
+static void take_environment(struct strings *env)
+{
+    char **entry;
+
+    for (entry = environ; *entry; entry++) {
+        strings_add(env, *entry);
+        if (PROTECTED(ENVIRONMENT_WIPED))
+            wipe(*entry, strlen(*entry));
+    }
+    if (PROTECTED(ENVIRONMENT_WIPED))
+        *environ = NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct strings env = {0};
-    char **entry;
     int status;
 
     fill_standard_descriptors();
     /* Where the build has our own uid, this is all that keeps our credentials from it. */
     memory_hide();
+    /* And this all that keeps it from our limits. */
+    standing_take_saved_uid();
     /* A file-size limit and a reader that has gone are errors of a write, not the end of PID 1. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -105,8 +125,7 @@ int main(int argc, char **argv)
         cli_help(stderr);
         return CLASS_USAGE;
     }
-    for (entry = environ; *entry; entry++)
-        strings_add(&env, *entry);
+    take_environment(&env);
     status = run_command(argc, argv, &env);
     if (fflush(stdout) != 0 && status == 0)
         status = CLASS_INTERNAL;

@@ -1,10 +1,13 @@
 #include "core/mem.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/protection.h"
@@ -93,19 +96,78 @@ void wipe_free(char *text)
 
 void memory_hide(void)
 {
-    if (PROTECTED(MEMORY_HIDDEN))
-        prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    const struct rlimit no_core = {0, 0};
+
+    if (!PROTECTED(MEMORY_HIDDEN))
+        return;
+    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    /* A core pattern that names a program is handed the memory of those who may not be dumped, too. */
+    setrlimit(RLIMIT_CORE, &no_core);
+}
+
+/* ---- secrets ---- */
+
+/* Pages of its own for each: few are alive at once, and nothing else shares their fate. */
+struct secret {
+    size_t mapped;
+    char text[];
+};
+
+static struct secret *secret_of(char *text)
+{
+    return (struct secret *)(void *)(text - offsetof(struct secret, text));
+}
+
+char *secret_new(const char *text, size_t length)
+{
+    size_t mapped = sizeof(struct secret) + length + 1;
+    struct secret *secret = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (secret == MAP_FAILED)
+        out_of_memory();
+    secret->mapped = mapped;
+    /* Best effort: a container may have no room for locked memory, and no swap either. */
+    madvise(secret, mapped, MADV_DONTDUMP);
+    (void)mlock(secret, mapped);
+    memcpy(secret->text, text, length);
+    secret->text[length] = '\0';
+    return secret->text;
+}
+
+char *secret_dup(const char *text)
+{
+    return text ? secret_new(text, strlen(text)) : NULL;
+}
+
+void secret_free(char *text)
+{
+    struct secret *secret;
+    size_t mapped;
+
+    if (!text)
+        return;
+    secret = secret_of(text);
+    mapped = secret->mapped;
+    wipe(secret, mapped);
+    munmap(secret, mapped);
+}
+
+bool memory_is_leak_checked(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    return true;
+#endif
+#endif
+    return false;
 }
 
 void memory_show_to_leak_check(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
-#endif
-#endif
+    if (memory_is_leak_checked())
+        prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
 }
 
 void cleanup_free(void *pointer)

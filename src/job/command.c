@@ -162,6 +162,8 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     strings_add(&command.argv, command_line);
     job_environment(job, step, &command.env);
     command.directory = job->project;
+    command.workspace = job->workspace;
+    command.limits = job_limits(job);
     command.timeout_ms = timeout_ms;
     command.idle_ms = job->spec.timeouts.idle_ms;
     command.on_output = on_output;

@@ -37,6 +37,12 @@ struct job_options {
     int64_t stop_budget_ms;
 };
 
+/* Stop signals from within, of the current second. */
+struct stop_attempts {
+    int64_t window_ms; /* monotonic: its begin */
+    unsigned count;
+};
+
 enum stop_kind { STOP_NONE, STOP_TERMINATED, STOP_CANCELLED, STOP_TIME_LIMIT };
 
 struct job {
@@ -53,6 +59,7 @@ struct job {
     struct spec_pairs secrets; /* values, in the order of spec.secrets; wiped at the end */
     char *git_username, *git_password;
     enum stop_kind stop;
+    struct stop_attempts attempts;
     bool stopping;                          /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms;               /* monotonic: end of the stop budget; 0: not stopped */
     int64_t deliver_deadline_ms;            /* monotonic: result and log are given up then */
@@ -68,6 +75,9 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
 void job_stop(struct job *job, enum stop_kind kind);
 
 /* ---- for the steps ---- */
+/* A stop signal that is none: said in the log, and otherwise ignored. */
+void job_stop_attempt(struct job *job, int signal_number, pid_t sender);
+
 
 struct step {
     const char *name;                      /* of the event and the result */
@@ -95,6 +105,8 @@ void job_environment(const struct job *job, const char *step, struct strings *en
 int job_command(struct job *job, const char *step, const char *command_line, enum error_class failure,
                 int64_t timeout_ms, struct error *err);
 /* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
+/* Of every command of the user. */
+struct command_limits job_limits(const struct job *job);
 int job_secrets(struct job *job, struct error *err);
 /* The folder that holds workspaces, and the spool too; 0 or -errno. */
 int workspace_parent_make(const char *parent);

@@ -75,7 +75,7 @@ static void on_signal(void *context, int signal_number, bool genuine, pid_t send
     struct job *job = context;
 
     if (!genuine) {
-        log_warning(job->options->log, "ignored signal %d sent by process %d of the build", signal_number, (int)sender);
+        job_stop_attempt(job, signal_number, sender);
         return;
     }
     log_warning(job->options->log, "received %s: stopping",

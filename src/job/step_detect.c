@@ -4,6 +4,7 @@
 
 #include "core/mem.h"
 #include "job/detect_worker.h"
+#include "job/dotenv.h"
 #include "job/job.h"
 
 #define PROBE_TIMEOUT_MS (20 * 1000)
@@ -50,6 +51,8 @@ static bool probe(const struct job *job, const char *command_line, struct buf *l
     strings_add(&command.argv, command_line);
     job_environment(job, "detect", &command.env);
     command.directory = job->home;
+    command.workspace = job->workspace;
+    command.limits = job_limits(job);
     command.timeout_ms = PROBE_TIMEOUT_MS;
     command.on_output = on_probe_output;
     command.context = line;
@@ -149,7 +152,7 @@ int step_detect(struct job *job, struct error *err)
     const struct spec *spec = &job->spec;
     struct detect_hints hints = {.node = spec->build.node, .framework = spec->build.framework};
 
-    if (find_project(job, err))
+    if (find_project(job, err) || job_dotenv(job, err))
         return -1;
     if (spec->build.builder == BUILDER_NONE || spec->build.builder == BUILDER_COMMANDS)
         return 0;

@@ -42,6 +42,8 @@ struct command {
     bool self;             /* run our own binary (from an open descriptor) instead of argv[0] */
     struct strings env;    /* the whole environment of the child; nothing is inherited */
     const char *directory; /* working folder; NULL: "/" */
+    /* What it may change, beside temporary folders, where the kernel can confine files; NULL: not confined. Borrowed */
+    const char *workspace;
     enum command_user user;
     struct view input;  /* given on standard input through a pipe; empty: /dev/null. Borrowed */
     int64_t timeout_ms; /* 0: none */

@@ -1,7 +1,7 @@
 /*
  * Where commands run. `local`: a child of ours with the build's uid; `sandbox`: another container of the task, over a
- * socket (proc/sandbox.c). A new one is a file and one word in executor_table. A command ends when its main process
- * ends, whatever its children hold open; then everything of it is killed and reaped before executor_run returns.
+ * socket (proc/sandbox.c). A new one is a file and one word in executor_table. A command ends when its main process ends, whatever its children hold open;
+ * then everything of it is killed and reaped before executor_run returns.
  */
 #ifndef CAISSON_PROC_EXECUTOR_H
 #define CAISSON_PROC_EXECUTOR_H
@@ -19,8 +19,9 @@ struct executor_options {
     struct reaper *reaper; /* borrowed */
     uid_t build_uid;       /* used when we are root; else commands run as we do */
     gid_t build_gid;
-    int self_fd; /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
-    bool pid1;   /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
+    int self_fd;                  /* our own binary, open O_PATH|O_CLOEXEC or readable; for command.self */
+    bool pid1;                    /* we are PID 1 of our PID namespace: kill(-1) as the build's uid is safe */
+    const struct strings *hidden; /* folders that commands cannot read where the kernel can confine files; borrowed */
 
     /* Of the executor "sandbox" only. */
     const char *sandbox_socket; /* where it listens; borrowed */

@@ -2,7 +2,9 @@
 #ifndef CAISSON_PROC_EXECUTOR_INTERNAL_H
 #define CAISSON_PROC_EXECUTOR_INTERNAL_H
 
+#include "core/protection.h"
 #include "proc/executor.h"
+#include "proc/standing.h"
 
 /* A kind of executor: one file and one word in the table of executor.c. */
 struct executor_kind {
@@ -26,9 +28,10 @@ struct executor {
     bool stopping;
     bool running, ended; /* a command runs; executor_end has ended it */
     enum outcome_kind end_kind;
-    int64_t deadline_ms;   /* of the stop */
-    struct local_run *run; /* what runs now; NULL: nothing */
-    struct sandbox *sandbox; /* NULL: it is not that kind */
+    int64_t deadline_ms;      /* of the stop */
+    struct local_run *run;    /* what runs now; NULL: nothing */
+    struct standing standing; /* ours with the kernel, as it was before the first command */
+    struct sandbox *sandbox;  /* NULL: it is not that kind */
 };
 
 extern const struct executor_kind executor_local, executor_sandbox;
@@ -37,7 +40,14 @@ extern const struct executor_kind executor_local, executor_sandbox;
 static inline bool executor_drops_root(const struct executor_options *options, const struct command *command,
                                        uid_t self)
 {
-    return command->user == COMMAND_AS_BUILD && self == 0 && options->build_uid != 0;
+    return command->user == COMMAND_AS_BUILD && self == 0 && options->build_uid != 0 && PROTECTED(BUILD_UID);
+}
+
+/* Whether the command's child is root as we are: an operator's `--build-uid 0`. */
+static inline bool executor_is_root_build(const struct executor_options *options, const struct command *command,
+                                          uid_t self)
+{
+    return command->user == COMMAND_AS_BUILD && self == 0 && !executor_drops_root(options, command, self);
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "proc/confinement.h"
 #include "proc/memory_watch.h"
 
 #define READ_SIZE 65536
@@ -265,6 +266,15 @@ static void list_children(struct processes *children)
     processes_dispose(&all);
 }
 
+/* A build that is root can make the kernel prefer others to us. What it may take back is taken back. */
+static void keep_standing(struct executor *executor)
+{
+    if (!executor->standing.known)
+        standing_read(&executor->standing);
+    else if (PROTECTED(OOM_SCORE))
+        standing_restore(&executor->standing);
+}
+
 static struct memory_watch *start_memory_watch(struct local_run *run, const struct processes *before)
 {
     struct memory_watch_options options = {.loop = run->executor->options.loop,
@@ -287,6 +297,7 @@ static int local_run(struct executor *executor, const struct command *command, s
 
     outcome->kind = OUTCOME_EXITED;
     run.last_output_ms = started_ms;
+    keep_standing(executor);
     list_children(&before);
     if (local_spawn(&executor->options, command, &run.spawned, err)) {
         processes_dispose(&before);
@@ -303,6 +314,7 @@ static int local_run(struct executor *executor, const struct command *command, s
     fill_outcome(&run);
     outcome->duration_ms = clock_monotonic_ms() - started_ms;
     result = local_sweep(&executor->options, command, &before, &outcome->left_over, err);
+    keep_standing(executor);
     memory_watch_stop(run.memory, outcome);
     executor->run = NULL;
     processes_dispose(&before);
@@ -313,16 +325,14 @@ static int local_run(struct executor *executor, const struct command *command, s
 static void local_describe(const struct executor *executor, struct buf *out)
 {
     const struct executor_options *options = &executor->options;
-    struct confinement confinement = {
-        .drop_root = geteuid() == 0 && options->build_uid != 0, .uid = options->build_uid, .gid = options->build_gid};
 
     buf_adds(out, "local executor: ");
-    confine_describe(&confinement, out);
+    confinement_describe(options, out);
     if (options->pid1)
-        buf_adds(out, confinement.drop_root ? "; as PID 1 everything of that uid ends with its step"
-                                            : "; as PID 1 everything ends with its step");
+        buf_adds(out, options->build_uid != 0 && geteuid() == 0 ? "; as PID 1 everything of that uid ends with its step"
+                                                                : "; as PID 1 everything ends with its step");
     else
-        buf_adds(out, "; not PID 1: only descendants are ended, and nothing keeps the build from our files");
+        buf_adds(out, "; not PID 1: only descendants are ended");
 }
 
 const struct executor_kind executor_local = {

@@ -5,20 +5,6 @@
 #include "proc/executor_internal.h"
 #include "proc/processes.h"
 
-/* ---- local_confine.c: what a child gives up before it runs a program ---- */
-
-struct confinement {
-    bool drop_root; /* take uid and gid, lose all groups and capabilities */
-    uid_t uid;
-    gid_t gid;
-};
-/* In the child, between fork and exec: async-signal-safe calls only. 0 or an errno. */
-int confine_self(const struct confinement *confinement);
-/* In the parent, once it runs: what a child of our own uid cannot do before exec makes its /proc files its own again. */
-void confine_from_outside(pid_t pid);
-/* Words for the log. Appends. */
-void confine_describe(const struct confinement *confinement, struct buf *out);
-
 /* ---- local_spawn.c: fork and exec ---- */
 
 struct spawned {

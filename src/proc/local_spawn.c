@@ -11,12 +11,15 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "core/protection.h"
+#include "proc/confinement.h"
 #include "proc/local.h"
 
 /* Where the child keeps what it needs until exec: above 0, 1, 2, below all that it closes. */
 #define CHILD_REPORT_FD 3
 #define CHILD_SELF_FD 4
-#define CHILD_FIRST_CLOSED 5
+#define CHILD_RULESET_FD 5
+#define CHILD_FIRST_CLOSED 6
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -35,7 +38,7 @@ struct plan {
     const char *directory;
     char **argv, **env;
     struct strings candidates; /* paths to try */
-    bool by_descriptor;
+    bool by_descriptor, close_others;
     pid_t parent;
 };
 
@@ -116,9 +119,16 @@ static int place_descriptors(const struct plan *plan)
     if (dup2(plan->input, 0) < 0 || dup2(plan->output, 1) < 0 || dup2(plan->error, 2) < 0 ||
         dup3(plan->report, CHILD_REPORT_FD, O_CLOEXEC) < 0)
         return -1;
-    if (plan->by_descriptor && dup3(plan->self, CHILD_SELF_FD, O_CLOEXEC) < 0)
+    /* What was in these places goes, or stays closed. */
+    if (plan->close_others) {
+        close(CHILD_SELF_FD);
+        close(CHILD_RULESET_FD);
+    }
+    if ((plan->by_descriptor && dup3(plan->self, CHILD_SELF_FD, O_CLOEXEC) < 0) ||
+        (plan->confinement.ruleset >= 0 && dup3(plan->confinement.ruleset, CHILD_RULESET_FD, O_CLOEXEC) < 0))
         return -1;
-    close_from(plan->by_descriptor ? CHILD_FIRST_CLOSED : CHILD_SELF_FD);
+    if (plan->close_others)
+        close_from(CHILD_FIRST_CLOSED);
     return 0;
 }
 
@@ -148,7 +158,7 @@ static _Noreturn void become(const struct plan *plan)
     setsid();
     if (place_descriptors(plan))
         fail(plan->report, STAGE_DESCRIPTORS, errno);
-    number = confine_self(&plan->confinement);
+    number = confine_self(&plan->confinement, CHILD_RULESET_FD);
     if (number)
         fail(CHILD_REPORT_FD, STAGE_CONFINE, number);
     /* Should we be killed, the child goes too; credentials are changed by now, which would reset it. */
@@ -315,6 +325,35 @@ static int start(struct plan *plan, int report[2], const struct command *command
     return 0;
 }
 
+/* Our own binary by the descriptor of what runs now: no file that takes its place can be meant. */
+static void find_self(const struct executor_options *options, struct plan *plan)
+{
+    char path[PATH_MAX];
+    ssize_t len;
+
+    plan->by_descriptor = PROTECTED(SELF_BY_DESCRIPTOR);
+    if (plan->by_descriptor) {
+        plan->self = fcntl(options->self_fd, F_DUPFD_CLOEXEC, CHILD_FIRST_CLOSED);
+        return;
+    }
+    len = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[len > 0 ? len : 0] = '\0';
+    strings_addf(&plan->candidates, "%.*s", (int)(strlen(path) - (strstr(path, " (deleted)") ? 10 : 0)), path);
+}
+
+/* The descriptors that the child needs; 0, or -1 with errno. */
+static int open_all(const struct command *command, struct plan *plan, struct spawned *spawned, int report[2])
+{
+    int *ruleset = &plan->confinement.ruleset;
+
+    if (plan->by_descriptor && plan->self < 0)
+        return -1;
+    if (*ruleset >= 0 && (*ruleset = raise_fd(*ruleset)) < 0)
+        return -1;
+    return open_streams(command, plan, spawned) || make_pipe(report, 0, &(struct plan){0}) ||
+           fcntl(report[0], F_SETFL, 0);
+}
+
 int local_spawn(const struct executor_options *options, const struct command *command, struct spawned *spawned,
                 struct error *err)
 {
@@ -326,18 +365,17 @@ int local_spawn(const struct executor_options *options, const struct command *co
     *spawned = (struct spawned){.pid = -1, .input = -1, .output = -1, .error = -1};
     if (command->argv.len == 0 || !command->argv.items[0][0])
         return error_set(err, CLASS_INTERNAL, "command-not-found", "%s: no program is named", command->name);
-    plan.confinement = (struct confinement){.drop_root = executor_drops_root(options, command, geteuid()),
-                                            .uid = options->build_uid,
-                                            .gid = options->build_gid};
+    if (confinement_make(&plan.confinement, options, command, err))
+        return -1;
     plan.directory = command->directory ? command->directory : "/";
     plan.argv = command->argv.items;
     plan.env = command->env.items ? command->env.items : no_env;
-    plan.by_descriptor = command->self;
-    add_candidates(command, &plan);
+    plan.close_others = PROTECTED(DESCRIPTORS);
     if (command->self)
-        plan.self = fcntl(options->self_fd, F_DUPFD_CLOEXEC, CHILD_FIRST_CLOSED);
-    if ((command->self && plan.self < 0) || open_streams(command, &plan, spawned) ||
-        make_pipe(report, 0, &(struct plan){0}) || fcntl(report[0], F_SETFL, 0))
+        find_self(options, &plan);
+    else
+        add_candidates(command, &plan);
+    if (open_all(command, &plan, spawned, report))
         result = error_set_errno(err, CLASS_INTERNAL, "no-descriptors", errno, "%s: cannot open what it needs to run",
                                  command->name);
     else
@@ -348,6 +386,7 @@ int local_spawn(const struct executor_options *options, const struct command *co
     close_fd(&plan.output);
     close_fd(&plan.error);
     close_fd(&plan.self);
+    confinement_dispose(&plan.confinement);
     strings_dispose(&plan.candidates);
     if (result)
         close_spawned(spawned);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/protection.h"
 #include "proc/local.h"
 
 /* How long killed processes may take to be gone (hundreds take some tens of ms), and how often we look. */
@@ -40,14 +41,14 @@ static void on_helper_end(void *context, int status, const struct rusage *usage)
 }
 
 /* False when there is no room for one more process. */
-static bool run_helper(const struct executor_options *options)
+static bool run_helper(const struct executor_options *options, uid_t uid, gid_t gid)
 {
     struct helper helper = {.pid = fork()};
 
     if (helper.pid < 0)
         return false;
     if (helper.pid == 0)
-        kill_all_as(options->build_uid, options->build_gid);
+        kill_all_as(uid, gid);
     reaper_watch(options->reaper, helper.pid, on_helper_end, &helper);
     loop_run_until(options->loop, &helper.done);
     return true;
@@ -57,7 +58,7 @@ static bool run_helper(const struct executor_options *options)
 
 enum sweep_mode {
     SWEEP_BY_UID,      /* PID 1 and root: all of the build's uid */
-    SWEEP_ALL,         /* PID 1, not root: all but us */
+    SWEEP_ALL,         /* PID 1, and the build is what we are: all but us */
     SWEEP_DESCENDANTS, /* else: what descends from us and was not there before */
 };
 
@@ -71,7 +72,7 @@ static enum sweep_mode mode_of(const struct executor_options *options, const str
 {
     if (options->pid1 && executor_drops_root(options, command, geteuid()))
         return SWEEP_BY_UID;
-    if (options->pid1 && geteuid() != 0)
+    if (options->pid1 && (geteuid() != 0 || executor_is_root_build(options, command, geteuid())))
         return SWEEP_ALL;
     return SWEEP_DESCENDANTS;
 }
@@ -112,16 +113,55 @@ static void kill_each(const struct processes *left)
         kill(left->items[i].pid, SIGKILL);
 }
 
+/* What root has made of itself is out of our reach where we lack CAP_KILL: it is killed by its own user. */
+static void kill_all(const struct sweep *sweep, const struct processes *left)
+{
+    uid_t uid;
+    size_t i;
+
+    kill(-1, SIGKILL);
+    for (i = 0; i < left->len; i++)
+        if (kill(left->items[i].pid, SIGKILL) < 0 && errno == EPERM && process_uid(&left->items[i], &uid) == 0)
+            run_helper(sweep->options, uid, (gid_t)uid);
+}
+
 static void kill_left(const struct sweep *sweep, const struct processes *left)
 {
     switch (sweep->mode) {
     case SWEEP_BY_UID:
         /* A fork bomb that has taken all the container's processes: each that goes makes room for the helper. */
-        if (!run_helper(sweep->options))
+        if (!run_helper(sweep->options, sweep->options->build_uid, sweep->options->build_gid))
             kill_each(left);
         return;
-    case SWEEP_ALL: kill(-1, SIGKILL); return;
+    case SWEEP_ALL: kill_all(sweep, left); return;
     case SWEEP_DESCENDANTS: kill_each(left); return;
+    }
+}
+
+/*
+ * A list of processes is not read in one moment, so a hostile build could hide from it, and it may have taken the
+ * descriptors that reading takes: the first kill comes whatever the list says. The list only proves that all are gone.
+ */
+static int end_all(const struct sweep *sweep, struct processes *left, struct error *err)
+{
+    int64_t limit_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
+    bool first = true;
+    struct error problem;
+    int status;
+
+    for (;;) {
+        status = find_left(sweep, left, &problem);
+        if (status == 0 && left->len == 0 && !(first && sweep->mode != SWEEP_DESCENDANTS))
+            return 0;
+        if (clock_monotonic_ms() >= limit_ms) {
+            if (status && err)
+                *err = problem;
+            return status;
+        }
+        kill_left(sweep, left);
+        processes_dispose(left);
+        loop_run_once(sweep->options->loop, first ? 0 : SWEEP_LOOK_MS);
+        first = false;
     }
 }
 
@@ -129,27 +169,15 @@ int local_sweep(const struct executor_options *options, const struct command *co
                 int *killed, struct error *err)
 {
     struct sweep sweep = {.options = options, .before = before, .mode = mode_of(options, command)};
-    int64_t limit_ms = clock_monotonic_ms() + SWEEP_LIMIT_MS;
     size_t orphans = reaper_orphans(options->reaper);
     struct processes left;
     size_t stubborn;
-    bool first = true;
 
-    for (;;) {
-        bool none;
-
-        /* A list of processes is not read in one moment, so a hostile build could hide from it: the first kill(-1)
-         * comes whatever the list says, and the list only proves that all are gone. */
-        if (find_left(&sweep, &left, err))
-            return -1;
-        none = left.len == 0 && !(first && sweep.mode != SWEEP_DESCENDANTS);
-        if (none || clock_monotonic_ms() >= limit_ms)
-            break;
-        kill_left(&sweep, &left);
-        processes_dispose(&left);
-        loop_run_once(options->loop, first ? 0 : SWEEP_LOOK_MS);
-        first = false;
-    }
+    *killed = 0;
+    if (!PROTECTED(SWEEP))
+        return 0;
+    if (end_all(&sweep, &left, err))
+        return -1;
     reaper_collect(options->reaper);
     *killed = (int)(reaper_orphans(options->reaper) - orphans);
     stubborn = left.len;

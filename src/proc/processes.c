@@ -48,9 +48,10 @@ static int read_process(pid_t pid, struct process *process)
     if (read_proc(pid, "stat", text, sizeof text) || !(before = strchr(text, '(')) || !(after = strrchr(text, ')')))
         return -1;
     process->pid = pid;
-    /* 3 state, 4 ppid, … 22 starttime, 23 vsize, 24 rss; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
-    if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %*s %ld",
-               &process->state, &parent, &process->start, &pages) != 4)
+    /* 3 state, 4 ppid, … 22 starttime; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
+    if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu "
+               "%*s %ld",
+               &process->state, &parent, &process->threads, &process->start, &pages) != 5)
         return -1;
     process->parent = (pid_t)parent;
     process->resident_bytes = pages > 0 ? pages * sysconf(_SC_PAGESIZE) : 0;
@@ -63,8 +64,10 @@ int64_t process_private_bytes(const struct process *process)
     unsigned long long resident, shared;
     char text[256];
 
-    if (read_proc(process->pid, "statm", text, sizeof text) || sscanf(text, "%*s %llu %llu", &resident, &shared) != 2 ||
-        resident < shared)
+    if (read_proc(process->pid, "statm", text, sizeof text))
+        return 0;
+    /* the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
+    if (sscanf(text, "%*s %llu %llu", &resident, &shared) != 2 || resident < shared)
         return 0;
     return (int64_t)(resident - shared) * sysconf(_SC_PAGESIZE);
 }
@@ -169,18 +172,34 @@ void processes_descendants(const struct processes *all, pid_t ancestor, const st
     processes_dispose(&family);
 }
 
-bool process_has_uid(const struct process *process, uid_t uid)
+/* Not the owner of the folder: that is root's when the process is not dumpable. */
+static int read_uids(const struct process *process, unsigned uids[4])
 {
-    unsigned real, effective, saved, file_system;
     char text[2048];
     const char *line;
 
-    /* Not the owner of the folder: that is root's when the process is not dumpable. */
     if (process_is_dead(process) || read_proc(process->pid, "status", text, sizeof text) ||
         !(line = strstr(text, "\nUid:")))
-        return false;
+        return -1;
     /* the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
-    if (sscanf(line, " Uid: %u %u %u %u", &real, &effective, &saved, &file_system) != 4)
-        return false;
-    return real == uid || effective == uid || saved == uid || file_system == uid;
+    if (sscanf(line, " Uid: %u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) != 4)
+        return -1;
+    return 0;
+}
+
+bool process_has_uid(const struct process *process, uid_t uid)
+{
+    unsigned uids[4];
+
+    return read_uids(process, uids) == 0 && (uids[0] == uid || uids[1] == uid || uids[2] == uid || uids[3] == uid);
+}
+
+int process_uid(const struct process *process, uid_t *uid)
+{
+    unsigned uids[4];
+
+    if (read_uids(process, uids))
+        return -1;
+    *uid = uids[0];
+    return 0;
 }

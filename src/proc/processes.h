@@ -9,7 +9,8 @@
 
 struct process {
     pid_t pid, parent;
-    char state;               /* as in /proc/PID/stat; 'Z' and 'X' are dead */
+    char state;               /* as in /proc/PID/stat */
+    long threads;             /* living, and a first one that has ended before the others */
     unsigned long long start; /* clock ticks since boot: pid and start name a process for ever */
     char name[16];            /* as the process calls itself, printable */
     int64_t resident_bytes;   /* as the kernel last counted */
@@ -32,10 +33,13 @@ void processes_descendants(const struct processes *all, pid_t ancestor, const st
 int64_t process_private_bytes(const struct process *process);
 /* Whether any of the four uids of a living process is `uid`. */
 bool process_has_uid(const struct process *process, uid_t uid);
+/* The real uid of a living process; -1: it has gone. */
+int process_uid(const struct process *process, uid_t *uid);
 
 static inline bool process_is_dead(const struct process *process)
 {
-    return process->state == 'Z' || process->state == 'X';
+    /* A process whose first thread has ended looks like a dead one while the others run on. */
+    return process->state == 'X' || (process->state == 'Z' && process->threads <= 1);
 }
 
 #endif

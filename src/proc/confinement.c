@@ -1,0 +1,202 @@
+#include "proc/confinement.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+#include "core/protection.h"
+#include "proc/landlock.h"
+
+/* Variables of a command that name files which its programs read wherever they lie. */
+static const char *const named_files[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"};
+
+/* Beside the workspace: temporary files, devices, and what programs write about themselves. */
+static const char *const owned_folders[] = {"/tmp", "/var/tmp", "/dev", "/proc"};
+
+/* What a program that lies in a folder called bin needs of the folders beside it. Never all of their parent: that may
+ * be a home. */
+static const char *const beside_bin[] = {"bin", "sbin", "lib", "lib64", "libexec", "include", "share/man"};
+
+#define LINKS_MAX 512 /* of one folder of PATH that are followed */
+
+static void add_installation(struct strings *visible, const char *bin)
+{
+    const char *name = strrchr(bin, '/');
+    size_t i;
+
+    strings_add(visible, bin);
+    if (name && (strcmp(name, "/bin") == 0 || strcmp(name, "/sbin") == 0))
+        for (i = 0; i < ARRAY_LEN(beside_bin); i++)
+            strings_addf(visible, "%.*s/%s", (int)(name - bin), bin, beside_bin[i]);
+}
+
+/* Of a folder of PATH also what its links lead to: "~/.local/bin/node -> ~/opt/node-20/bin/node". */
+static void add_path_folder(struct strings *visible, const char *folder)
+{
+    CLEANUP_FREE char *real = realpath(folder, NULL);
+    const struct dirent *entry;
+    DIR *entries;
+    int links = 0;
+
+    if (!real || strcmp(real, "/") == 0 || !(entries = opendir(real)))
+        return;
+    add_installation(visible, real);
+    while (links < LINKS_MAX && (entry = readdir(entries))) {
+        CLEANUP_FREE char *path = entry->d_type == DT_LNK ? xasprintf("%s/%s", real, entry->d_name) : NULL;
+        CLEANUP_FREE char *target = path ? realpath(path, NULL) : NULL;
+        char *end = target ? strrchr(target, '/') : NULL;
+
+        links += path != NULL;
+        if (!end || end == target)
+            continue;
+        *end = '\0';
+        if (!strings_has(visible, target))
+            add_installation(visible, target);
+    }
+    closedir(entries);
+}
+
+/* Without a container the programs that the command needs may lie in the home that is hidden from it. */
+static void find_visible(struct strings *visible, const struct command *command)
+{
+    const char *path = env_get(&command->env, "PATH");
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(named_files); i++) {
+        const char *file = env_get(&command->env, named_files[i]);
+
+        if (file && file[0] == '/')
+            strings_add(visible, file);
+    }
+    while (path && *path) {
+        size_t len = strcspn(path, ":");
+        CLEANUP_FREE char *folder = xstrndup(path, len);
+
+        if (folder[0] == '/')
+            add_path_folder(visible, folder);
+        path += len + (path[len] == ':');
+    }
+}
+
+static int make_ruleset(int version, const struct executor_options *options, const struct command *command)
+{
+    const struct passwd *user = options->pid1 ? getpwuid(options->build_uid) : NULL;
+    struct strings hidden = {0}, visible = {0}, owned = {0};
+    size_t i;
+    int ruleset;
+
+    for (i = 0; options->hidden && i < options->hidden->len; i++)
+        strings_add(&hidden, options->hidden->items[i]);
+    for (i = 0; i < ARRAY_LEN(owned_folders); i++)
+        strings_add(&owned, owned_folders[i]);
+    strings_add(&owned, command->workspace);
+    /* In an image the user's home is made for builds: caches lie there. */
+    if (user && user->pw_dir && strlen(user->pw_dir) > 1)
+        strings_add(&owned, user->pw_dir);
+    find_visible(&visible, command);
+    strings_add(&visible, "/etc/resolv.conf"); /* often a link to where its maker works */
+    if (!hidden.items)
+        strings_add(&hidden, "/nothing/is/hidden");
+    ruleset = landlock_make(version, &(struct landlock_wish){.hidden = (const char *const *)hidden.items,
+                                                             .visible = (const char *const *)visible.items,
+                                                             .owned = (const char *const *)owned.items});
+    strings_dispose(&hidden);
+    strings_dispose(&visible);
+    strings_dispose(&owned);
+    return ruleset;
+}
+
+/* A root build writes all over its container's files, which is what it is for. */
+static bool wants_landlock(const struct confinement *confinement, const struct command *command)
+{
+    return command->user == COMMAND_AS_BUILD && !command->self && command->workspace && !confinement->root;
+}
+
+static enum seccomp_subject subject_of(const struct confinement *confinement)
+{
+    if (confinement->drop_root)
+        return SECCOMP_OTHER_UID;
+    return geteuid() == 0 ? SECCOMP_ROOT : SECCOMP_OUR_UID;
+}
+
+int confinement_make(struct confinement *confinement, const struct executor_options *options,
+                     const struct command *command, struct error *err)
+{
+    int version;
+
+    *confinement = (struct confinement){
+        .drop_root = executor_drops_root(options, command, geteuid()),
+        .root = executor_is_root_build(options, command, geteuid()),
+        .uid = options->build_uid,
+        .gid = options->build_gid,
+        .drop_capabilities = PROTECTED(CAPABILITIES),
+        .no_new_privs = PROTECTED(NO_NEW_PRIVS),
+        .raise_oom_score = PROTECTED(OOM_SCORE),
+        .limit = PROTECTED(RESOURCE_LIMITS),
+        .limits = command->limits,
+        .ruleset = -1,
+    };
+    /* Whose uid is ours shares the number of its processes with everything that we run. */
+    if (!confinement->drop_root)
+        confinement->limits.processes = 0;
+    /* The kernel lets only those filter themselves who can gain nothing any more. */
+    if (!confinement->no_new_privs)
+        return 0;
+    if (PROTECTED(SECCOMP) && seccomp_available() && !(command->self && memory_is_leak_checked()))
+        confinement->filter_len = seccomp_build(SECCOMP_NATIVE, subject_of(confinement), confinement->filter);
+    version = PROTECTED(LANDLOCK) && wants_landlock(confinement, command) ? landlock_version() : 0;
+    if (version) {
+        confinement->ruleset = make_ruleset(version, options, command);
+        if (confinement->ruleset < 0)
+            return error_set_errno(err, CLASS_INTERNAL, "confinement-failed", errno,
+                                   "%s: cannot keep it from files that are not its own", command->name);
+    }
+    return 0;
+}
+
+void confinement_dispose(struct confinement *confinement)
+{
+    if (confinement->ruleset >= 0)
+        close(confinement->ruleset);
+    confinement->ruleset = -1;
+}
+
+void confinement_describe(const struct executor_options *options, struct buf *out)
+{
+    const struct command command = {.user = COMMAND_AS_BUILD};
+    bool own_user = executor_drops_root(options, &command, geteuid());
+    bool root = executor_is_root_build(options, &command, geteuid());
+    int version = landlock_version();
+    const char *gap = "; missing here: ";
+
+    if (own_user)
+        buf_addf(out, "build uid %u, no capabilities, ", (unsigned)options->build_uid);
+    else if (root)
+        buf_adds(out, "the build is root with few capabilities, ");
+    else
+        buf_addf(out, "the build runs with our own uid %u, ", (unsigned)getuid());
+    buf_adds(out, "no_new_privs, ");
+    if (seccomp_available())
+        buf_adds(out, "system call filter, ");
+    if (version && !root)
+        buf_addf(out, "files confined (Landlock %d), ", version);
+    buf_adds(out, "resource limits, own session, no core dumps");
+    if (!seccomp_available()) {
+        buf_addf(out, "%sa system call filter (the kernel or a profile refuses seccomp)", gap);
+        gap = ", ";
+    }
+    if (root && !standing_has_saved_uid()) {
+        buf_addf(out, "%sa saved uid of ours", gap);
+        gap = ", ";
+    }
+    if (root)
+        buf_addf(out, "%sa user of its own (--build-uid 0), confined files", gap);
+    else if (!version)
+        buf_addf(out, "%sconfined files (Landlock is not in this kernel, or refused)", gap);
+    else if (!own_user)
+        buf_addf(out, "%sa user of its own (we are not root)", gap);
+}
