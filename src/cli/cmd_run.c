@@ -117,7 +117,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
 /* Secrets of ours that must not be seen, whatever prints them. */
 static void on_secret(void *context, const char *value)
 {
-    redactor_add(context, value, strlen(value));
+    redactor_add_named(context, "AWS credentials", value, strlen(value));
 }
 
 /* Each line an error of its own; takes the text apart. */

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "job/job.h"
+#include "job/redact_result.h"
 #include "job/task_metadata.h"
 #include "net/retry.h"
 
@@ -192,27 +193,6 @@ static void announce(const struct job *job)
     buf_dispose(&line);
 }
 
-/* Messages may quote what a command line or a server said. */
-static void redact_field(const struct job *job, char *text, size_t size)
-{
-    struct buf redacted;
-
-    buf_init(&redacted, size - 1);
-    redact_text(job->options->redactor, view_of(text), &redacted);
-    snprintf(text, size, "%s", buf_text(&redacted));
-    buf_dispose(&redacted);
-}
-
-static void redact_result(struct job *job)
-{
-    struct result *result = job->result;
-
-    redact_field(job, result->error.message, sizeof result->error.message);
-    redact_field(job, result->error.hint, sizeof result->error.hint);
-    if (result->subject)
-        redact_field(job, result->subject, strlen(result->subject) + 1);
-}
-
 static void summarize(struct job *job)
 {
     struct buf text;
@@ -241,7 +221,6 @@ static void dispose(struct job *job)
     free(job->project);
     free(job->home);
     free(job->temp);
-    job_secrets_forget(&job);
     free(job->package_bin);
 }
 
@@ -262,13 +241,14 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
         job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
     if (run_steps(&job, &err))
         result->error = err;
+    job_secrets_forget(&job);
     loop_timer_stop(job.limit);
     job_disk_watch_stop(&job);
     result->peak_disk_bytes = job.peak_disk_bytes;
     result->image_pull_ms = task_metadata_image_pull_ms(metadata);
     task_metadata_free(metadata);
     result->finished_ms = clock_wall_ms();
-    redact_result(&job);
+    redact_result(options->redactor, job.result);
     summarize(&job);
     job_deliver(&job);
     /* A container that is being stopped takes its files along: removing them would only cost the budget. */
