@@ -34,6 +34,7 @@ static void clear_line(struct lines *lines)
     lines->coloured = false;
     lines->restart = false;
     lines->started = false;
+    lines->spliced = false;
 }
 
 static void emit_line(struct lines *lines)
@@ -80,6 +81,7 @@ static void restart_line(struct lines *lines)
 {
     if (lines->terminal && lines->started)
         lines->restart = true;
+    lines->spliced |= !lines->terminal;
 }
 
 /* ---- escape sequences (ECMA-48): each of these takes one byte and says whether it is used up ---- */
@@ -184,10 +186,13 @@ static size_t feed_partial(struct lines *lines, char c)
         lines->partial_len++;
         return 1;
     }
-    if (step < 0)
-        add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
-    else if (!is_control(lines->partial))
+    if (step > 0 && !is_control(lines->partial)) {
         add_text(lines, lines->partial, (size_t)step);
+    } else {
+        if (step < 0)
+            add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
+        lines->spliced = true;
+    }
     lines->partial_len = 0;
     return step < 0 ? 0 : 1;
 }
@@ -201,10 +206,13 @@ static size_t feed_multibyte(struct lines *lines, struct view bytes)
         lines->partial_len = bytes.len;
         return bytes.len;
     }
-    if (step < 0)
-        add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
-    else if (!is_control(bytes.data))
+    if (step > 0 && !is_control(bytes.data)) {
         add_text(lines, bytes.data, (size_t)step);
+    } else {
+        if (step < 0)
+            add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
+        lines->spliced = true;
+    }
     return (size_t)(step < 0 ? -step : step);
 }
 
@@ -232,7 +240,9 @@ static size_t feed_text(struct lines *lines, struct view bytes)
         emit_line(lines);
     else if (c == '\r')
         restart_line(lines);
-    else if (c == ESC)
+    else
+        lines->spliced = true;
+    if (c == ESC)
         lines->state = LINES_ESCAPE;
     return 1;
 }

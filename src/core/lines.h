@@ -38,6 +38,7 @@ struct lines {
     bool restart;  /* a carriage return came: what follows starts the line again */
     bool started;  /* the line has text, be it empty after a cut */
     bool coloured; /* the line does not end with a reset */
+    bool spliced;  /* something within the line was dropped or replaced: it is not a piece of what was fed */
     char parameters[LINES_PARAMETERS_MAX];
     size_t parameters_len; /* LINES_PARAMETERS_MAX: too many, or none of ours */
     char partial[4];       /* the beginning of a character */

@@ -33,14 +33,15 @@ struct log {
     void *warning_context;
 };
 
-static void append(struct log *log, struct record record)
+/* `spliced`: redact it once more, because control characters that were dropped after the first time may have stood within
+ * a secret. */
+static void append(struct log *log, struct record record, bool spliced)
 {
     struct view text = {record.text, record.text_len};
     struct buf again;
 
     buf_init(&again, SPOOL_LINE_MAX + 2);
-    /* Redacted twice: control characters that were dropped after the first time may have stood within a secret. */
-    if (redact_finds(log->redactor, text)) {
+    if (spliced && redact_finds(log->redactor, text)) {
         redact_text(log->redactor, text, &again);
         record.text = buf_text(&again);
         record.text_len = again.len;
@@ -56,13 +57,15 @@ static void emit_output(void *context, const char *text, size_t len)
 {
     const struct stream *stream = context;
 
-    append(stream->log, (struct record){
-                            .kind = RECORD_OUTPUT,
-                            .wall_ms = stream->log->now_ms,
-                            .is_stderr = stream->is_stderr,
-                            .text = text,
-                            .text_len = len,
-                        });
+    append(stream->log,
+           (struct record){
+               .kind = RECORD_OUTPUT,
+               .wall_ms = stream->log->now_ms,
+               .is_stderr = stream->is_stderr,
+               .text = text,
+               .text_len = len,
+           },
+           stream->lines.spliced);
 }
 
 struct log *log_new(struct spool *spool, struct redactor *redactor)
@@ -161,7 +164,7 @@ static void emit_message(void *context, const char *text, size_t len)
         buf_adds(&line, "  ");
     buf_add(&line, text, len);
     message->continued = true;
-    append(message->log, (struct record){.kind = message->kind, .text = buf_text(&line), .text_len = line.len});
+    append(message->log, (struct record){.kind = message->kind, .text = buf_text(&line), .text_len = line.len}, true);
     buf_dispose(&line);
 }
 
@@ -244,18 +247,20 @@ void log_step_begin(struct log *log, const char *step)
 {
     log_output_flush(log);
     snprintf(log->step, sizeof log->step, "%s", step);
-    append(log, (struct record){.kind = RECORD_STEP_BEGIN, .text = log->step, .text_len = strlen(log->step)});
+    append(log, (struct record){.kind = RECORD_STEP_BEGIN, .text = log->step, .text_len = strlen(log->step)}, true);
 }
 
 void log_step_end(struct log *log, bool ok, int64_t duration_ms)
 {
     log_output_flush(log);
-    append(log, (struct record){
-                    .kind = RECORD_STEP_END,
-                    .ok = ok,
-                    .duration_ms = duration_ms,
-                    .text = log->step,
-                    .text_len = strlen(log->step),
-                });
+    append(log,
+           (struct record){
+               .kind = RECORD_STEP_END,
+               .ok = ok,
+               .duration_ms = duration_ms,
+               .text = log->step,
+               .text_len = strlen(log->step),
+           },
+           true);
     memset(log->step, 0, sizeof log->step);
 }

@@ -11,6 +11,8 @@
 #define PATTERN_MAX AUTOMATON_LONGEST
 /* A stream works on so many bytes at once. */
 #define SLICE 65536
+/* … and on so many together with what is held, which is copied: soon nothing is held any more. */
+#define SLICE_HELD 1024
 /* From here on a value is looked for in its usual forms only. */
 #define LONG_VALUE 8192
 /* States of the automaton, 12 bytes each, from which on values are looked for in usual forms only, and raw only. */
@@ -285,8 +287,9 @@ void redact_stream_feed(struct redact_stream *stream, struct view bytes, struct 
         return;
     }
     while (bytes.len) {
-        struct view text = {bytes.data, bytes.len < SLICE ? bytes.len : SLICE};
         size_t held = stream->held.len;
+        size_t most = held ? SLICE_HELD : SLICE;
+        struct view text = {bytes.data, bytes.len < most ? bytes.len : most};
         size_t decided;
 
         bytes.data += text.len;
