@@ -129,5 +129,6 @@ const struct cli_command cmd_sandbox = {
         "the runner did not come or was lost, 143 after a stop signal.",
     .examples = examples,
     .options = options,
+    .without_environment = true,
     .run = run,
 };

@@ -23,6 +23,7 @@ int sandbox_command_encode(const struct command *command, struct buf *out)
 {
     put_text(out, command->name);
     put_text(out, command->directory ? command->directory : "/");
+    put_text(out, command->workspace ? command->workspace : "");
     put_strings(out, &command->argv);
     put_strings(out, &command->env);
     put_bytes(out, command->input);
@@ -71,6 +72,8 @@ const char *sandbox_command_decode(struct view bytes, struct sandbox_command *ou
     command_init(command, NULL);
     command->name = out->name = get_copy(&fields);
     command->directory = out->directory = get_copy(&fields);
+    out->workspace = get_copy(&fields);
+    command->workspace = *out->workspace ? out->workspace : NULL;
     get_strings(&fields, &command->argv);
     get_strings(&fields, &command->env);
     input = get_bytes(&fields, get_u32(&fields));
@@ -97,6 +100,7 @@ void sandbox_command_dispose(struct sandbox_command *command)
     command_dispose(&command->command);
     free(command->name);
     free(command->directory);
+    free(command->workspace);
     memset(command, 0, sizeof *command);
 }
 

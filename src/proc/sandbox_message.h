@@ -82,7 +82,7 @@ void sandbox_number_encode(uint32_t number, struct buf *out);
 /* What of a command travels: all but its user, which is the build, and its callbacks. */
 struct sandbox_command {
     struct command command;
-    char *name, *directory, *input; /* what the command borrows */
+    char *name, *directory, *workspace, *input; /* what the command borrows */
 };
 const char *sandbox_command_decode(struct view bytes, struct sandbox_command *command);
 /* 0, or -1: it is larger than SANDBOX_COMMAND_MAX. */
