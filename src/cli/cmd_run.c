@@ -198,6 +198,7 @@ static void run_job(struct run *run, const struct cli_call *call)
         .pid1 = run->setup.pid1,
         .profile = run->setup.profile != NULL,
         .stop_budget_ms = run->stop_budget_ms,
+        .build_container = executors_build_container(&run->setup),
     };
 
     credentials_on_secret(run->setup.credentials, on_secret, run->redactor);

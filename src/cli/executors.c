@@ -23,6 +23,13 @@ bool executors_want_sandbox(const struct setup *setup)
     return name ? strcmp(name, "sandbox") == 0 : named_socket(setup) != NULL;
 }
 
+const char *executors_build_container(const struct setup *setup)
+{
+    const char *name = cli_value(setup->call, "sandbox-container");
+
+    return !executors_want_sandbox(setup) ? NULL : name ? name : "sandbox";
+}
+
 static int parse_timeout(const struct setup *setup, int64_t *timeout_ms, struct error *err)
 {
     const char *text = cli_value(setup->call, "sandbox-timeout");
@@ -38,7 +45,6 @@ static int parse_timeout(const struct setup *setup, int64_t *timeout_ms, struct 
 static int make_sandbox(struct executors *executors, const struct setup *setup, const struct executor_options *base,
                         struct error *err)
 {
-    const char *name = cli_value(setup->call, "sandbox-container");
     const char *socket = named_socket(setup);
     struct executor_options options = *base;
 
@@ -47,7 +53,7 @@ static int make_sandbox(struct executors *executors, const struct setup *setup, 
     options.sandbox_socket = socket ? socket : SANDBOX_SOCKET;
     if (setup->platform.task_metadata) {
         executors->container =
-            sandbox_container_new(setup->loop, setup->platform.task_metadata, name ? name : "sandbox");
+            sandbox_container_new(setup->loop, setup->platform.task_metadata, executors_build_container(setup));
         options.sandbox_stopped = sandbox_container_stopped;
         options.sandbox_context = executors->container;
     }

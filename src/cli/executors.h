@@ -31,6 +31,8 @@ struct executors {
 };
 
 bool executors_want_sandbox(const struct setup *setup);
+/* The name of the container that builds; NULL: our own. Borrowed from the command line. */
+const char *executors_build_container(const struct setup *setup);
 /* `base`: what a local executor needs. On failure too the executors must be disposed. */
 int executors_make(struct executors *executors, const struct setup *setup, const struct executor_options *base,
                    struct error *err);

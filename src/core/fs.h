@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -36,10 +37,12 @@ int fs_write_file(const char *path, const void *data, size_t len, mode_t mode);
 int fs_make_folders(const char *path, mode_t mode);
 /* Removes a folder and all below it, following no link, chmod-ing what is in its way, bounded in descriptors and stack
  * whatever the depth. A missing folder is fine; what else bears the name (a link, a file) is unlinked. Other file
- * systems mounted in the tree stay (-EXDEV). Goes on after a failure; 0 or the first -errno. `name` is one component,
+ * systems and folders mounted in the tree stay (-EXDEV). Goes on after a failure; 0 or the first -errno. `name` is one component,
  * which the caller has made sure of. */
 int fs_remove_tree(const char *path);
 int fs_remove_tree_at(int folder_fd, const char *name);
+/* The same until a time (monotonic; 0: none): -ETIMEDOUT, and something is left. */
+int fs_remove_tree_within(int folder_fd, const char *name, int64_t deadline_ms);
 /* A new private folder "<parent>/<prefix>XXXXXX", mode 0700. Caller frees *path with free. 0 or -errno. */
 int fs_make_temp(const char *parent, const char *prefix, char **path);
 /* Writes all or fails; 0 or -errno. EINTR is retried. */

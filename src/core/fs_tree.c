@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 
@@ -24,9 +25,10 @@
 struct removal {
     int top_fd; /* borrowed from remove_folder at depth 0 */
     dev_t device;
-    uint64_t number; /* of the next folder moved up */
-    int first_error; /* 0 or -errno */
-    bool moved;      /* something new is in the top folder */
+    uint64_t number;     /* of the next folder moved up */
+    int64_t deadline_ms; /* monotonic; 0: none */
+    int first_error;     /* 0 or -errno */
+    bool moved;          /* something new is in the top folder */
 };
 
 static int remove_folder(struct removal *removal, int parent_fd, const char *name, int depth);
@@ -94,6 +96,15 @@ static bool remove_entry(struct removal *removal, int folder_fd, const struct di
     return result == 0;
 }
 
+/* Asked for each entry: a build can leave more files than anybody wants to wait for. */
+static bool out_of_time(struct removal *removal)
+{
+    if (removal->deadline_ms == 0 || clock_monotonic_ms() < removal->deadline_ms)
+        return false;
+    removal->first_error = -ETIMEDOUT;
+    return true;
+}
+
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
@@ -106,7 +117,7 @@ static bool remove_entries(struct removal *removal, DIR *listing, int depth)
     bool progress = false;
 
     rewinddir(listing);
-    while ((entry = readdir(listing)) != NULL)
+    while (!out_of_time(removal) && (entry = readdir(listing)) != NULL)
         if (!is_dots(entry->d_name) && remove_entry(removal, dirfd(listing), entry, depth))
             progress = true;
     return progress;
@@ -142,9 +153,16 @@ static int empty_and_remove(struct removal *removal, int folder_fd, int parent_f
 
 static int remove_folder(struct removal *removal, int parent_fd, const char *name, int depth)
 {
-    int fd = open_folder(parent_fd, name);
     struct stat st;
+    int fd;
 
+    /* What is mounted there is not ours to empty, also when it is of the same file system: the kernel says so before it
+     * looks at what is in it. An empty folder is gone by this. */
+    if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0)
+        return 0;
+    if (errno == EBUSY)
+        return -EXDEV;
+    fd = open_folder(parent_fd, name);
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
     if (fstat(fd, &st)) {
@@ -165,7 +183,12 @@ static int remove_folder(struct removal *removal, int parent_fd, const char *nam
 
 int fs_remove_tree_at(int folder_fd, const char *name)
 {
-    struct removal removal = {.top_fd = -1};
+    return fs_remove_tree_within(folder_fd, name, 0);
+}
+
+int fs_remove_tree_within(int folder_fd, const char *name, int64_t deadline_ms)
+{
+    struct removal removal = {.top_fd = -1, .deadline_ms = deadline_ms};
     struct stat st;
     int result;
 

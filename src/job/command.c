@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "job/guard.h"
 #include "job/job.h"
 #include "job/secret_files.h"
 
@@ -47,6 +48,9 @@ static bool tail_matches(const struct buf *tail, const char *pattern)
     "ECONNRESET|ETIMEDOUT|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|EPIPE|ERR_SOCKET_TIMEOUT|"                  \
     "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                          \
     "(npm (error|ERR!)|ERR_PNPM_FETCH_|Request failed|Response Code|code E)[^0-9]*(429|500|502|503|504)"
+
+/* V8's last words. */
+#define NODE_HEAP "JavaScript heap out of memory|Reached heap limit Allocation failed"
 
 /* "sh: 3: vite: not found", "bash: line 3: vite: command not found", "/bin/sh: ./x: Permission denied". */
 #define SHELL_WORDS                                                                                                    \
@@ -102,15 +106,14 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
     outcome_describe(outcome, name, &words);
     snprintf(reason, sizeof reason, "%s-failed", step);
     error_set(err, failure, reason, "%s", buf_text(&words));
-    buf_dispose(&words);
-    if (outcome->out_of_memory) {
+    if (outcome->out_of_memory || outcome->kind == OUTCOME_MEMORY)
+        guard_memory_error(job, outcome, step, buf_text(&words), err);
+    else if (guard_disk_full(job) || tail_matches(&capture->tail, "ENOSPC|no space left on device"))
+        guard_disk_error(job, "disk-full", buf_text(&words), err);
+    else if (tail_matches(&capture->tail, NODE_HEAP)) {
         err->class = CLASS_OUT_OF_MEMORY;
-        snprintf(err->reason, sizeof err->reason, "out-of-memory");
-        error_hint(err, "give the task more memory, or the build less to do at once");
-    } else if (job_disk_full(job) || tail_matches(&capture->tail, "ENOSPC|no space left on device")) {
-        err->class = CLASS_DISK_FULL;
-        snprintf(err->reason, sizeof err->reason, "disk-full");
-        error_hint(err, "give the task more ephemeral storage");
+        snprintf(err->reason, sizeof err->reason, "node-heap-limit");
+        error_hint(err, "raise NODE_OPTIONS=--max-old-space-size, and the task's memory with it");
     } else if (outcome->kind == OUTCOME_EXITED && strcmp(step, "install") == 0 &&
                tail_matches(&capture->tail, NETWORK_FAILURE)) {
         snprintf(err->reason, sizeof err->reason, "registry-unreachable");
@@ -123,6 +126,7 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
         add_shell_words(&capture->tail, err);
         error_hint(err, "is the tool in the builder image, or in the project's dependencies?");
     }
+    buf_dispose(&words);
     if (outcome->kind == OUTCOME_EXITED)
         err->child_exit = outcome->exit_code;
     else
@@ -132,8 +136,7 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
 
 static void note_usage(struct job *job, const struct outcome *outcome)
 {
-    if (outcome->peak_rss_bytes > job->result->peak_rss_bytes)
-        job->result->peak_rss_bytes = outcome->peak_rss_bytes;
+    guard_note_memory(job, outcome);
     if (outcome->out_of_memory && outcome_ok(outcome))
         log_warning(job->options->log, "memory ran out and the kernel killed a process, though the command ended well");
     if (outcome->left_over)
@@ -165,6 +168,7 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     command.workspace = job->workspace;
     command.limits = job_limits(job);
     command.timeout_ms = timeout_ms;
+    command.memory = guard_memory(job);
     command.idle_ms = job->spec.timeouts.idle_ms;
     command.on_output = on_output;
     command.context = &capture;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "job/guard.h"
 #include "job/job.h"
 #include "job/secret_files.h"
 
@@ -108,5 +109,6 @@ void job_environment(const struct job *job, const char *step, struct strings *en
     for (i = 0; i < spec->env.len; i++)
         env_set(env, spec->env.items[i].name, spec->env.items[i].value);
     set_secrets(job, step, env);
+    guard_node_heap(job, env);
     set_metadata(job, env);
 }

@@ -35,6 +35,7 @@ struct job_options {
     bool pid1, profile;
     int stop_signal; /* one that came while the spec was awaited; 0: none */
     int64_t stop_budget_ms;
+    const char *build_container; /* its name in the task's metadata; NULL: our own */
 };
 
 /* Stop signals from within, of the current second. */
@@ -60,12 +61,17 @@ struct job {
     char *git_username, *git_password;
     enum stop_kind stop;
     struct stop_attempts attempts;
-    bool stopping;                          /* stop != STOP_NONE: for waits */
-    int64_t stop_deadline_ms;               /* monotonic: end of the stop budget; 0: not stopped */
-    int64_t deliver_deadline_ms;            /* monotonic: result and log are given up then */
-    bool committing;                        /* the publisher has passed the point of no return */
-    int64_t free_at_start, peak_disk_bytes; /* of the workspace's file system */
+    bool stopping;               /* stop != STOP_NONE: for waits */
+    int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */
+    int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
+    bool committing;             /* the publisher has passed the point of no return */
+    int64_t free_at_start;       /* of the workspace's file system */
+    int64_t disk_limit_bytes;    /* of what it may lose from then on; 0: none */
+    bool disk_passed;            /* the limit was passed, and what ran was ended */
+    bool workspace_removed;
+    int workspace_lock; /* descriptor of the workspace, locked while we live; -1: none */
     struct loop_timer *limit, *disk_watch;
+    struct task_metadata *metadata; /* NULL: not in a task */
 };
 
 /* Takes the spec. Fills the result. Returns when the stop budget ends (monotonic ms); 0: the job was not stopped. */
@@ -110,12 +116,12 @@ struct command_limits job_limits(const struct job *job);
 int job_secrets(struct job *job, struct error *err);
 /* The folder that holds workspaces, and the spool too; 0 or -errno. */
 int workspace_parent_make(const char *parent);
+/* Removes workspaces that dead jobs of our user left in the parent folder, for a few seconds at most. */
+void job_leftovers_remove(const struct job *job);
 /* Folders of the workspace, owned by the build's uid; from now on its disk use is watched. */
 int job_workspace_make(struct job *job, struct error *err);
-void job_disk_watch_stop(struct job *job);
+/* A second call does nothing. */
 void job_workspace_remove(struct job *job);
-/* Whether the workspace's file system is as good as full. */
-bool job_disk_full(const struct job *job);
 
 /* Result and log to where the spec says; failures become warnings. */
 void job_deliver(struct job *job);

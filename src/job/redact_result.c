@@ -42,6 +42,7 @@ void redact_result(const struct redactor *redactor, struct result *result)
 
     redact_in_place(redactor, result->error.message);
     redact_in_place(redactor, result->error.hint);
+    redact_in_place(redactor, result->biggest_name);
     redact_in_place(redactor, result->subject);
     redact_in_place(redactor, result->ref);
     redact_in_place(redactor, result->repository);

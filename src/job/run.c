@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "job/guard.h"
 #include "job/job.h"
 #include "job/redact_result.h"
 #include "job/task_metadata.h"
@@ -108,6 +109,10 @@ static int run_attempts(struct job *job, const struct step *step, struct result_
         record->attempts++;
         if (step->run(job, &attempt) == 0)
             return 0;
+        if (job->disk_passed) {
+            guard_disk_error(job, "disk-limit", step->name, err);
+            return -1;
+        }
         /* What is lost does not come back within this task: that may be repeated as a whole. */
         if (job->stopping || attempt.class == CLASS_SANDBOX_LOST)
             break;
@@ -153,6 +158,7 @@ static int run_steps(struct job *job, struct error *err)
 
     if (job->stopping)
         return stop_error(job, err);
+    job_leftovers_remove(job);
     if (job_secrets(job, err))
         return job->stopping ? stop_error(job, err) : -1;
     if (job_workspace_make(job, err))
@@ -226,11 +232,11 @@ static void dispose(struct job *job)
 
 int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
-    struct job job = {.options = options, .spec = *spec, .result = result};
-    struct task_metadata *metadata = task_metadata_start(options->loop, options->platform->task_metadata);
+    struct job job = {.options = options, .spec = *spec, .result = result, .workspace_lock = -1};
     struct error err;
 
     memset(spec, 0, sizeof *spec);
+    job.metadata = task_metadata_start(options->loop, options->platform->task_metadata, options->build_container);
     describe_job(&job);
     reaper_on_stop(options->reaper, on_signal, &job);
     if (job.spec.timeout_ms)
@@ -243,13 +249,13 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
         result->error = err;
     job_secrets_forget(&job);
     loop_timer_stop(job.limit);
-    job_disk_watch_stop(&job);
-    result->peak_disk_bytes = job.peak_disk_bytes;
-    result->image_pull_ms = task_metadata_image_pull_ms(metadata);
-    task_metadata_free(metadata);
+    guard_disk_stop(&job);
+    result->image_pull_ms = task_metadata_image_pull_ms(job.metadata);
+    task_metadata_free(job.metadata);
     result->finished_ms = clock_wall_ms();
     redact_result(options->redactor, job.result);
     summarize(&job);
+    guard_make_room(&job);
     job_deliver(&job);
     /* A container that is being stopped takes its files along: removing them would only cost the budget. */
     if (!(job.stopping && options->pid1))

@@ -8,10 +8,13 @@
 
 struct task_metadata;
 
-/* uri: ECS_CONTAINER_METADATA_URI_V4; NULL gives NULL. The loop is borrowed. */
-struct task_metadata *task_metadata_start(struct loop *loop, const char *uri);
+/* uri: ECS_CONTAINER_METADATA_URI_V4; NULL gives NULL. `container`: the one that the build runs in; NULL: our own. Both
+ * and the loop are borrowed. */
+struct task_metadata *task_metadata_start(struct loop *loop, const char *uri, const char *container);
 /* 0 while it is not known. NULL is fine. */
 int64_t task_metadata_image_pull_ms(const struct task_metadata *metadata);
+/* The memory of the build's container, or of the task when it has no limit of its own; 0 while it is not known. */
+int64_t task_metadata_memory_bytes(const struct task_metadata *metadata);
 /* Gives up what is still under way. NULL is fine. */
 void task_metadata_free(struct task_metadata *metadata);
 

@@ -1,46 +1,19 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "job/guard.h"
 #include "job/job.h"
+#include "job/leftovers.h"
 
-/* Less than this counts as full: a build that failed at ENOSPC has usually removed something on its way out. */
-#define DISK_RESERVE (2 * 1024 * 1024)
-
-#define DISK_LOOK_MS 1000
-
-static int64_t free_bytes(const struct job *job)
-{
-    struct statvfs status;
-
-    return statvfs(job->workspace, &status) == 0 ? (int64_t)status.f_bavail * (int64_t)status.f_frsize : -1;
-}
-
-/* What the file system lost since the start, looked at once a second: on a task of its own that is the job's. */
-static void on_disk_look(void *context)
-{
-    struct job *job = context;
-    int64_t now = free_bytes(job);
-
-    if (now >= 0 && job->free_at_start - now > job->peak_disk_bytes)
-        job->peak_disk_bytes = job->free_at_start - now;
-    job->disk_watch = loop_timer_start(job->options->loop, DISK_LOOK_MS, on_disk_look, job);
-}
-
-void job_disk_watch_stop(struct job *job)
-{
-    if (!job->disk_watch)
-        return;
-    loop_timer_stop(job->disk_watch);
-    on_disk_look(job); /* the last word */
-    loop_timer_stop(job->disk_watch);
-    job->disk_watch = NULL;
-}
+/* Of what a job leaves; a host that is used again cleans up what is left when the next one starts. */
+#define REMOVE_MS (30 * 1000)
 
 static int make_folder(const struct job *job, char **path, const char *name, struct error *err)
 {
@@ -69,12 +42,13 @@ int job_workspace_make(struct job *job, struct error *err)
     int code = workspace_parent_make(parent);
 
     if (code == 0)
-        code = fs_make_temp(parent, "caisson-", &job->workspace);
+        code = fs_make_temp(parent, WORKSPACE_PREFIX, &job->workspace);
     if (code) {
         error_set_errno(err, -code == ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "workspace-failed", -code,
                         "making a workspace in %s", parent);
         return error_hint(err, "name a folder that can be written with --workspace");
     }
+    job->workspace_lock = workspace_lock(AT_FDCWD, job->workspace);
     /* The build's user passes through, and lists nothing. */
     if (chmod(job->workspace, 0711) != 0)
         return error_set_errno(err, CLASS_INTERNAL, "workspace-failed", errno, "opening %s", job->workspace);
@@ -82,8 +56,7 @@ int job_workspace_make(struct job *job, struct error *err)
         make_folder(job, &job->temp, "tmp", err))
         return -1;
     job->project = xstrdup(job->source);
-    job->free_at_start = free_bytes(job);
-    job->disk_watch = loop_timer_start(job->options->loop, DISK_LOOK_MS, on_disk_look, job);
+    guard_disk_start(job);
     return 0;
 }
 
@@ -91,19 +64,14 @@ void job_workspace_remove(struct job *job)
 {
     int code;
 
-    if (!job->workspace)
+    if (!job->workspace || job->workspace_removed)
         return;
-    code = fs_remove_tree(job->workspace);
+    job->workspace_removed = true;
+    code = fs_remove_tree_within(AT_FDCWD, job->workspace, clock_monotonic_ms() + REMOVE_MS);
     if (code)
         log_warning(job->options->log, "the workspace %s could not be removed whole: %s", job->workspace,
-                    strerror(-code));
-}
-
-bool job_disk_full(const struct job *job)
-{
-    struct statvfs status;
-
-    if (!job->workspace || statvfs(job->workspace, &status) != 0)
-        return false;
-    return (uint64_t)status.f_bavail * status.f_frsize < DISK_RESERVE || (status.f_files && status.f_favail < 16);
+                    code == -ETIMEDOUT ? "it holds too much to be removed in time" : strerror(-code));
+    if (job->workspace_lock >= 0)
+        close(job->workspace_lock);
+    job->workspace_lock = -1;
 }

@@ -176,10 +176,22 @@ static void put_usage(json_t *document, const struct result *result)
 {
     json_t *usage = json_object();
 
-    if (result->peak_rss_bytes)
-        put_count(usage, "peak_memory_bytes", result->peak_rss_bytes);
+    if (result->peak_memory_bytes)
+        put_count(usage, "peak_memory_bytes", result->peak_memory_bytes);
+    if (result->memory_limit_bytes)
+        put_count(usage, "memory_limit_bytes", result->memory_limit_bytes);
+    if (result->biggest_bytes) {
+        json_t *process = json_object();
+
+        if (*result->biggest_name)
+            json_put_text(process, "name", result->biggest_name);
+        put_count(process, "memory_bytes", result->biggest_bytes);
+        json_object_set_new(usage, "biggest_process", process);
+    }
     if (result->peak_disk_bytes)
         put_count(usage, "peak_disk_bytes", result->peak_disk_bytes);
+    if (result->disk_limit_bytes)
+        put_count(usage, "disk_limit_bytes", result->disk_limit_bytes);
     if (result->image_pull_ms)
         put_seconds(usage, "image_pull_seconds", result->image_pull_ms);
     json_object_set_new(document, "usage", usage);

@@ -42,9 +42,12 @@ struct result {
     struct result_artifact *artifacts;
     size_t artifacts_len;
     char *log_url;
-    int64_t peak_rss_bytes;  /* largest process of the build; 0: not known */
-    int64_t peak_disk_bytes; /* of the workspace; 0: not known */
-    int64_t image_pull_ms;   /* from task metadata; 0: not known */
+    /* Of the build, as far as known; 0 and "": not known. */
+    int64_t peak_memory_bytes, memory_limit_bytes;
+    int64_t biggest_bytes; /* of the biggest process */
+    char biggest_name[16]; /* its own word for itself, printable */
+    int64_t peak_disk_bytes, disk_limit_bytes;
+    int64_t image_pull_ms; /* from task metadata; 0: not known */
     struct strings warnings;
     struct error error; /* class CLASS_SUCCEEDED: none */
 };

@@ -33,7 +33,10 @@ static const struct {
      "each published folder: from, url, mode, digest, files, bytes, written, unchanged, removed, seconds, ordered",
      true},
     {"log_url", "string", "where the whole log went", false},
-    {"usage", "object", "peak_memory_bytes, peak_disk_bytes, image_pull_seconds, as far as known", true},
+    {"usage", "object",
+     "peak_memory_bytes, memory_limit_bytes, biggest_process (name, memory_bytes), peak_disk_bytes, disk_limit_bytes, "
+     "image_pull_seconds, as far as known",
+     true},
     {"warnings", "array", "what did not end the job but should be known", false},
     {"runner_version", "string", "the version of caisson", true},
     {"shortened", "boolean", "true in the log's last line when parts were left out to fit", false},

@@ -52,12 +52,14 @@ def group():
             time.sleep(0.1)
 
 
-def run(program, group, open_path, commands):
+def run(program, group, open_path, commands, limits=None):
     (open_path / "repositories").mkdir()
     repository = repositories.Repository(str(open_path / "repositories"), {"README.md": "x\n"})
     spec = {"version": 1, "id": "j1", "source": {"repository": f"file://{repository.folder}"},
             "build": {"builder": "commands", "commands": commands, "output": "dist"},
             "artifacts": [{"to": f"file:{open_path}/out/"}], "result": f"file:{open_path}/result.json"}
+    if limits:
+        spec["limits"] = limits
     (open_path / "job.json").write_text(json.dumps(spec))
     join = f'echo $$ >"{group}/cgroup.procs" && exec "$@"'
     ran = subprocess.run(["sh", "-c", join, "sh", program, "run", "--workspace", str(open_path / "work"),
@@ -75,6 +77,7 @@ def test_out_of_memory_is_a_class(program, group, open_path, result_schema):
 
 
 def test_out_of_memory_that_a_build_hides_is_said(program, group, open_path):
-    ran, result = run(program, group, open_path, [f"{HUNGRY} || true", "mkdir dist; echo x >dist/index.html"])
+    ran, result = run(program, group, open_path, [f"{HUNGRY} || true", "mkdir dist; echo x >dist/index.html"],
+                      {"memory": "100%"})
     assert ran.returncode == 0, ran.stdout
     assert any("memory ran out" in text for text in result["warnings"]), result

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "support/skip.h"
@@ -265,10 +266,46 @@ static void test_mounts_stay(void **state)
     free(path);
 }
 
+/* The same file system mounted a second time has the same device number. */
+static void test_bound_folders_stay(void **state)
+{
+    struct fixture *f = *state;
+    char *path = xasprintf("%s/tree/bound", f->path);
+    char *elsewhere = xasprintf("%s/elsewhere", f->path);
+
+    assert_int_equal(mkdirat(f->fd, "tree/bound", 0755) | mkdirat(f->fd, "elsewhere", 0755), 0);
+    make_file(f->fd, "elsewhere/kept");
+    make_file(f->fd, "tree/file");
+    if (mount(elsewhere, path, NULL, MS_BIND, NULL)) {
+        free(path);
+        free(elsewhere);
+        skip_because("mounting is not allowed here");
+    }
+    assert_int_equal(fs_remove_tree_at(f->fd, "tree"), -EXDEV);
+    assert_true(exists(f->fd, "elsewhere/kept"));
+    assert_false(exists(f->fd, "tree/file"));
+    assert_int_equal(umount(path), 0);
+    free(path);
+    free(elsewhere);
+}
+
+static void test_time_ends_it(void **state)
+{
+    struct fixture *f = *state;
+
+    make_file(f->fd, "tree/file");
+    assert_int_equal(fs_remove_tree_within(f->fd, "tree", clock_monotonic_ms() - 1), -ETIMEDOUT);
+    assert_true(exists(f->fd, "tree/file"));
+    assert_int_equal(fs_remove_tree_within(f->fd, "tree", clock_monotonic_ms() + 60000), 0);
+    assert_false(exists(f->fd, "tree"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_odd_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bound_folders_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_time_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_are_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deep_nesting_with_few_descriptors_and_little_stack, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wide_folders, setup, teardown),

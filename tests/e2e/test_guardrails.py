@@ -1,0 +1,148 @@
+"""What a build may use: memory, disk, processes, descriptors, output, silence. Whoever passes a limit is ended, and the
+result says which limit it was."""
+
+import json
+
+import pytest
+
+MIB = 1 << 20
+
+
+def start(bed, *commands, files=None, limits=None, timeouts=None, memory=256 * MIB, size="300m", **options):
+    spec = bed.commands(*commands, files=files, **({"limits": limits} if limits else {}),
+                        **({"timeouts": timeouts} if timeouts else {}), log="s3://jobs-bucket/log.txt")
+    task = bed.start(spec, memory=memory, size=size, **options)
+    if memory and task.group.folder is None:
+        pytest.skip("no group of processes can be limited in memory here")
+    return task
+
+
+def run(bed, *commands, **options):
+    return bed.finish(start(bed, *commands, **options))
+
+
+def log_of(bed):
+    return bed.storage.request("GET", "/jobs-bucket/log.txt").body.decode()
+
+
+GROW = """
+const parts = [];
+function grow() { for (let i = 0; i < %d; i++) parts.push(Buffer.alloc(1 << 20, 1)); setTimeout(grow, 20); }
+grow();
+"""
+
+
+# -- memory
+
+def test_memory_bomb_is_ended_before_the_kernel_acts(bed):
+    done = run(bed, "node grow.js", files={"grow.js": GROW % 4})
+    assert done.code == 33 and done.result["reason"] == "memory-limit", done
+    usage = done.result["usage"]
+    assert usage["memory_limit_bytes"] == 256 * MIB, done
+    assert 200 * MIB < usage["peak_memory_bytes"] < 256 * MIB, done
+    assert usage["biggest_process"]["name"] == "node", done
+    assert usage["biggest_process"]["memory_bytes"] > 100 * MIB, done
+    assert "node" in done.result["message"] and "MiB" in done.result["message"], done
+    assert done.result["hint"] and "child_exit_code" not in done.result, done
+
+
+def test_memory_bomb_that_is_quicker_than_we(bed):
+    """100 % leaves it to the kernel: its own count of our group says so, and we live."""
+    done = run(bed, "head -c 2000000000 /dev/zero | tail", limits={"memory": "100%"})
+    assert done.code == 33 and done.result["reason"] == "out-of-memory", done
+    assert done.result["usage"]["memory_limit_bytes"] == 256 * MIB, done
+    assert "kernel" in done.result["message"], done
+
+
+def test_memory_bomb_of_files_in_memory(bed):
+    """The layer is a tmpfs here: what a build writes is memory, and stays when it is dead."""
+    done = run(bed, "i=0; while :; do head -c 4000000 /dev/zero >f$i; i=$((i+1)); done", size="1g",
+               limits={"disk": "100%"})
+    assert done.code == 33 and done.result["reason"] == "memory-limit", done
+    assert "job job-" in log_of(bed), done
+
+
+def test_page_cache_is_not_memory(bed):
+    volume = bed.results_folder()
+    done = run(bed, "for i in 1 2 3 4; do head -c 200000000 /dev/zero >/cache/f; cat /cache/f >/dev/null; done",
+               "mkdir dist; echo x >dist/index.html", volumes={"/cache": volume})
+    assert done.code == 0, done
+
+
+def test_limit_in_bytes_and_the_operators_bound(bed):
+    done = run(bed, "node grow.js", files={"grow.js": GROW % 4}, limits={"memory": "200MiB"},
+               operator="max: { limits: { memory: 120MiB } }\n")
+    assert done.code == 33 and done.result["reason"] == "memory-limit", done
+    assert done.result["usage"]["peak_memory_bytes"] < 200 * MIB and "120 MiB" in done.result["message"], done
+
+
+def test_tasks_metadata_knows_a_limit_that_the_cgroup_does_not(bed):
+    done = run(bed, "sleep 1; node -p 'process.env.NODE_OPTIONS' >dist.txt; mkdir dist; mv dist.txt dist", memory=None)
+    assert done.code == 0 and done.result["usage"]["memory_limit_bytes"] == 2048 * MIB, done
+    assert bed.published(done.container.spec)["dist.txt"].decode().strip() == "--max-old-space-size=1536", done
+
+
+def test_heap_of_node_follows_the_limit_and_the_user(bed):
+    read = "mkdir -p dist; echo \"$NODE_OPTIONS\" >dist/options.txt"
+    done = run(bed, read)
+    assert bed.published(done.container.spec)["options.txt"].decode().strip() == "--max-old-space-size=192", done
+
+
+# -- disk
+
+def test_disk_bomb_is_ended(bed):
+    done = run(bed, "mkdir -p big/deep small; head -c 1000 /dev/zero >small/f; sleep 0.2;"
+               "i=0; while :; do head -c 2000000 /dev/zero >big/deep/f$i; i=$((i+1)); done",
+               memory=None, limits={"disk": "100MiB"})
+    assert done.code == 34 and done.result["reason"] == "disk-limit", done
+    assert "source/big" in done.result["message"] and "100 MiB" in done.result["message"], done
+    assert done.result["usage"]["disk_limit_bytes"] == 100 * MIB, done
+    assert done.result["usage"]["peak_disk_bytes"] > 100 * MIB, done
+
+
+def test_full_disk_lets_result_and_log_out(bed):
+    done = run(bed, "echo before; mkdir bulk; head -c 2000000000 /dev/zero >bulk/f; echo after; exit 1",
+               memory=None, size="200m", limits={"disk": "100%"})
+    assert done.code == 34 and done.result["reason"] == "disk-full", done
+    assert "source/bulk" in done.result["message"], done
+    text = log_of(bed)
+    assert "before" in text and "after" in text and "disk-full" in text, text
+
+
+# -- processes, descriptors
+
+def test_fork_bomb(bed):
+    done = run(bed, "bomb() { bomb | bomb & }; bomb; sleep 3; exit 5", timeouts={"build": "20s"}, memory=1 << 30)
+    assert done.code in (31, 33, 124), done
+    assert done.seconds < 60, done
+
+
+def test_descriptor_bomb(bed):
+    script = "const fs=require('fs');try{for(;;)fs.openSync('/dev/null')}catch(e){console.log(e.code)};process.exit(3)"
+    done = run(bed, "node bomb.js", files={"bomb.js": script})
+    assert done.code == 31 and done.result["child_exit_code"] == 3 and "EMFILE" in done.text, done
+
+
+# -- output
+
+def test_a_gibibyte_without_a_newline(bed):
+    done = run(bed, "head -c 1073741824 /dev/zero | tr '\\0' x; exit 4", memory=256 * MIB,
+               limits={"log": "1MiB"}, timeouts={"build": "60s"})
+    assert done.code == 31 and done.result["child_exit_code"] == 4, done.result
+    assert max(map(len, done.text.splitlines())) <= 16384
+    assert len(done.text) < 4 * MIB and "limit of 1 MiB" in done.text
+
+
+# -- silence
+
+def test_idle_build_is_ended(bed):
+    done = run(bed, "echo start; sleep 60", timeouts={"idle": "1s"}, memory=None)
+    assert done.code == 124 and done.result["reason"] == "idle-timeout", done
+
+
+def test_a_byte_now_and_then_is_no_silence_but_time_passes(bed):
+    done = run(bed, "for i in 1 2 3 4 5 6 7 8; do printf .; sleep 0.5; done; exit 3", timeouts={"idle": "2s"},
+               memory=None)
+    assert done.code == 31 and done.result["child_exit_code"] == 3, done
+    done = run(bed, "while :; do printf .; sleep 0.2; done", timeouts={"idle": "2s", "build": "3s"}, memory=None)
+    assert done.code == 124 and done.result["reason"] == "step-timeout", done
