@@ -24,6 +24,7 @@ struct sandbox_channel {
     struct buf queue; /* packets, each after its length as a size_t */
     size_t sent;      /* of the queue */
     enum sandbox_end end;
+    bool reset; /* the other side went with words of ours unread */
     char packet[SANDBOX_PACKET_MAX];
 };
 
@@ -131,6 +132,9 @@ static bool read_packet(struct sandbox_channel *channel)
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
+    /* The kernel says this before it gives what the other side had said until then. */
+    if (got < 0 && errno == ECONNRESET && !channel->reset)
+        return channel->reset = true;
     if (got < 0 || (got == 0 && is_over(channel))) {
         end(channel, SANDBOX_CLOSED, "it closed the connection");
         return false;
