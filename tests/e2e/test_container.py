@@ -16,7 +16,7 @@ def status_of(pid):
 
 
 def test_the_container_is_like_one_of_fargate(bed):
-    task = bed.start(bed.commands("echo building", "sleep 60"))
+    task = bed.start(bed.commands("echo building", "sleep 60"), executor="local")
     task.wait_for("| building")
     pid = task.pid()
     status = status_of(pid)
@@ -100,7 +100,7 @@ def test_orphans_are_reaped(bed):
     task = bed.start(bed.commands(
         "for i in $(seq 200); do (setsid sh -c 'sleep 0.2' &) ; done", "sleep 1", "echo counted", "sleep 60"))
     task.wait_for("| counted")
-    pid = task.pid()
+    pid = task.builder.pid()
     states = []
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from bed import s3
-from bed.world import BUCKET, JOBS_BUCKET, PROGRAM
+from bed.world import BUCKET, JOBS_BUCKET, PROGRAM, RUNNER_PROGRAM
 
 BUDGET_S = 25
 FILES = {"index.html": b"new\n", "a.js": b"a\n", "b.css": b"b\n"}
@@ -57,7 +57,7 @@ def await_blocked(pid):
         with open(f"/proc/{pid}/status") as file:
             blocked = int(next(line for line in file if line.startswith("SigBlk:")).split()[1], 16)
         with open(f"/proc/{pid}/cmdline") as file:
-            ours = file.read().startswith(PROGRAM)
+            ours = file.read().startswith((PROGRAM, RUNNER_PROGRAM))
         if ours and blocked >> (signal.SIGTERM - 1) & 1:
             return
 

@@ -49,17 +49,19 @@ class Container:
     layers: folders that make the image, the uppermost first.
     files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}.
     memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would.
-    read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks."""
+    read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks.
+    beside: pid of a process in whose mount namespace `volumes` are found."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
-                 size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=()):
+                 size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=(),
+                 beside=None):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
         self.output = b""
         self.changed = threading.Condition()
         self.process = self.started = self.ended = self.reader = None
-        self.read_output, self.read_only = read_output, read_only
+        self.read_output, self.read_only, self.beside = read_output, read_only, beside
         self.capabilities = [name for name in CAPABILITIES if name not in drop]
         self.group = memory_group.MemoryGroup(self.id, memory)
         for part in ("layer", "seed", "bundle", "crun"):
@@ -111,7 +113,8 @@ class Container:
     # -- life
 
     def start(self):
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh", self.folder,
+        enter = ["nsenter", f"--mount=/proc/{self.beside}/ns/mnt"] if self.beside else []
+        command = [*enter, "unshare", "--mount", "--propagation", "private", "sh", "-c", START, "sh", self.folder,
                    ":".join(self.layers), self.size, self.group.folder or "",
                    *self._crun("run", "--bundle", os.path.join(self.folder, "bundle"), "--pid-file",
                                os.path.join(self.folder, "pid"), self.id)]
@@ -125,8 +128,9 @@ class Container:
                                             stderr=subprocess.STDOUT, start_new_session=True)
             self.master = self.process.stdout.fileno()
         if self.read_output:
-            self.reader = threading.Thread(target=self._read, daemon=True)
-            self.reader.start()
+            reader = threading.Thread(target=self._read, daemon=True)
+            reader.start()
+            self.reader = reader  # who sees it sees it alive
         return self
 
     def _crun(self, *words):
@@ -154,6 +158,11 @@ class Container:
             except (FileNotFoundError, ValueError):
                 time.sleep(0.005)
         raise AssertionError(f"the container does not start: {self.text()}")
+
+    @property
+    def builder(self):
+        """The container where the build runs; of a task another than where it is reported from."""
+        return self
 
     def has_begun(self):
         """Its program has been started, and may have ended since."""

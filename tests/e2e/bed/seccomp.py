@@ -7,12 +7,12 @@ shortly by what is not. Source: Docker documentation, "Seccomp security profiles
 EPERM, ENOSYS = 1, 38
 
 REFUSED = """
-    acct add_key bpf clock_adjtime clock_settime create_module delete_module finit_module fsconfig fsmount fsopen fspick
-    get_kernel_syms get_mempolicy init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp
-    kexec_file_load kexec_load keyctl lookup_dcookie mbind migrate_pages mount mount_setattr move_mount move_pages
-    nfsservctl open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root process_madvise query_module quotactl
-    quotactl_fd reboot request_key set_mempolicy setdomainname sethostname setns settimeofday swapoff swapon syslog
-    sysfs umount2 unshare uselib userfaultfd ustat vhangup
+    acct add_key bpf clock_adjtime clock_settime create_module delete_module fanotify_init finit_module fsconfig
+    fsmount fsopen fspick get_kernel_syms get_mempolicy init_module io_uring_enter io_uring_register io_uring_setup
+    ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind migrate_pages mount mount_setattr
+    move_mount move_pages nfsservctl open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root
+    process_madvise query_module quotactl quotactl_fd reboot request_key set_mempolicy setdomainname sethostname setns
+    settimeofday swapoff swapon syslog sysfs umount2 unshare uselib userfaultfd ustat vhangup
 """.split()
 
 # What a kernel of some years ago does not have, as a Fargate host may run one: refuse_calls of a container.

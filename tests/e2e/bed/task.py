@@ -11,6 +11,7 @@ Source: Amazon ECS Developer Guide, "Task definition parameters for Fargate" and
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from . import container
 
 NEVER = float("inf")
+HOLD = 'mount -t tmpfs -o "size=$2,mode=755" volumes "$1" && echo ready && exec cat'
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
@@ -56,9 +58,10 @@ class Definition:
 class Task:
     """What a test asks of a container (text, wait_for, signal, pid, …) is asked of the first essential one.
 
-    overrides: {container's name: {"command": …, "environment": {…}}}, as RunTask takes them."""
+    overrides: {container's name: {"command": …, "environment": {…}}}, as RunTask takes them.
+    size: of all volumes together, as a number for tmpfs."""
 
-    def __init__(self, folder, endpoint, network, definitions, overrides=None):
+    def __init__(self, folder, endpoint, network, definitions, overrides=None, size="2g"):
         self.endpoint = endpoint
         self.definitions = {definition.name: definition for definition in definitions}
         self.folder = os.path.join(folder, "task-" + endpoint.id[:12])
@@ -70,8 +73,13 @@ class Task:
         endpoint.containers = [
             endpoint.add_container(definition.name, number, memory=definition.memory)
             for number, definition in enumerate(definitions, 1)]
-        os.makedirs(os.path.join(self.folder, "volumes"), mode=0o755)
+        self.volumes = os.path.join(self.folder, "volumes")
+        os.makedirs(self.volumes, mode=0o755)
         os.chmod(self.folder, 0o755)
+        # Holds the volumes' mount; when we end, however it happens, it reads the end of its input.
+        self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", HOLD, "sh",
+                                        self.volumes, size], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.holder.stdout.readline() == b"ready\n"
         for definition in definitions:
             override = (overrides or {}).get(definition.name, {})
             self.containers[definition.name] = self._container(definition, override, network)
@@ -87,18 +95,28 @@ class Task:
                        **override.get("environment", {})}
         return container.Container(
             self.folder, definition.layers, definition.arguments(), environment=environment, volumes=volumes,
-            network=network, memory=definition.memory, read_only=definition.read_only, drop=definition.drop, **options)
+            network=network, memory=definition.memory, read_only=definition.read_only, drop=definition.drop,
+            beside=self.holder.pid, **options)
 
     def volume(self, name):
-        """The host's folder of a volume. Fargate's are empty and root's."""
-        folder = os.path.join(self.folder, "volumes", name)
+        """Where a volume is in the containers' mount namespace. Fargate's are empty and root's."""
+        folder = self.on_host(name)
         if not os.path.isdir(folder):
             os.mkdir(folder)
             os.chmod(folder, 0o755)
-        return folder
+        return os.path.join(self.volumes, name)
+
+    def on_host(self, volume):
+        """The folder of a volume, for the test to look into while the task is there."""
+        return os.path.join(f"/proc/{self.holder.pid}/root" + self.volumes, volume)
 
     def container(self, name):
         return self.containers[name]
+
+    @property
+    def builder(self):
+        """The container where the build runs."""
+        return self.containers.get("sandbox", self.main)
 
     @property
     def main(self):
@@ -218,6 +236,18 @@ class Task:
             document.update(stopCode=self.stop_code, stoppedReason=self.stopped_reason)
         return document
 
+    def await_start(self):
+        """Until the first essential container has been started, or the task has been stopped before."""
+        while self.main.process is None and not self.stopping.wait(0.005):
+            pass
+
+    def signal(self, name):
+        """ECS signals tasks, not containers: TERM stops it."""
+        if name == "TERM":
+            self.stop()
+        else:
+            self.main.signal(name)
+
     def evidence(self):
         parts = [json.dumps(self.describe(), indent=1)]
         parts += [f"-- {name}\n{one.text()[-4000:]}" for name, one in self.containers.items()]
@@ -234,4 +264,7 @@ class Task:
             thread.join(15)
         for one in self.containers.values():
             one.close()
+        self.holder.stdin.close()
+        self.holder.wait()
+        self.holder.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)

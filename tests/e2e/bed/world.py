@@ -236,7 +236,10 @@ class Bed:
                                        **options)
         made.endpoint, made.spec = endpoint, spec
         self.started.append(made)
-        return made.start()
+        made.start()
+        if isinstance(made, ecs_task.Task) and not (sandbox or {}).get("start_after"):
+            made.await_start()
+        return made
 
     def _two_containers(self, endpoint, network, arguments, variables, files, image, binary, sandbox, options):
         """The task definition of a runner beside a sandbox. Memory is the sandbox's, a terminal the runner's."""
@@ -255,7 +258,7 @@ class Bed:
         beside = {"command": ["sandbox"], "essential": False, "memory": options.get("memory"), "stop_timeout": 30,
                   "drop": ("CAP_NET_RAW",), "mounts": {SHARED: "shared"}, **parts[image], **sandbox}
         return ecs_task.Task(self.folder, endpoint, network.path, [runner, ecs_task.Definition("sandbox", **beside)],
-                             overrides={"runner": {"environment": variables}})
+                             overrides={"runner": {"environment": variables}}, size=options.get("size", "2g"))
 
     def finish(self, task, timeout=120):
         code = task.wait(timeout)
