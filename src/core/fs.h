@@ -33,6 +33,9 @@ int fs_read_file(const char *path, size_t max, struct buf *out);
 /* Writes beside and renames over: readers see all or nothing (no fsync: a crash of the host is not met). The mode is
  * subject to the umask. 0 or -errno. */
 int fs_write_file(const char *path, const void *data, size_t len, mode_t mode);
+/* The same within an open folder that others may write to: `name` is one component, and a link of that name is replaced,
+ * not followed. The file belongs to uid and gid ((uid_t)-1: as we do), and its mode is exactly this one. */
+int fs_write_at(int folder_fd, const char *name, const void *data, size_t len, mode_t mode, uid_t uid, gid_t gid);
 /* mkdir -p; 0 or -errno. */
 int fs_make_folders(const char *path, mode_t mode);
 /* Removes a folder and all below it, following no link, chmod-ing what is in its way, bounded in descriptors and stack

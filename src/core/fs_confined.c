@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -148,4 +149,30 @@ int fs_open_beneath(int folder_fd, const char *path, int flags, mode_t mode)
     if (errno == ENOSYS || errno == EPERM || errno == EAGAIN)
         return fs_open_beneath_by_steps(folder_fd, path, flags, mode);
     return refine(folder_fd, path, errno);
+}
+
+int fs_write_at(int folder_fd, const char *name, const void *data, size_t len, mode_t mode, uid_t uid, gid_t gid)
+{
+    CLEANUP_FREE char *temporary = NULL;
+    uint64_t random;
+    int fd, result;
+
+    if (!fs_is_confined(name, false) || strchr(name, '/'))
+        return -EINVAL;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        return -EIO;
+    temporary = xasprintf(".%016llx.tmp", (unsigned long long)random);
+    fd = openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    result = fs_write_all(fd, data, len);
+    if (result == 0 && (fchown(fd, uid, gid) != 0 || fchmod(fd, mode) != 0))
+        result = -errno;
+    if (close(fd) != 0 && result == 0)
+        result = -errno;
+    if (result == 0 && renameat(folder_fd, temporary, folder_fd, name) != 0)
+        result = -errno;
+    if (result)
+        unlinkat(folder_fd, temporary, 0);
+    return result;
 }

@@ -61,6 +61,7 @@ struct job {
     char *git_username, *git_password;
     enum stop_kind stop;
     struct stop_attempts attempts;
+    bool dotenv_written;
     bool stopping;               /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */
     int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
