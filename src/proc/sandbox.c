@@ -50,6 +50,20 @@ static void sandbox_close(struct executor *executor)
 
 /* ---- what it says about a command ---- */
 
+/* What a command is ended for must be what the runner asked for. */
+static bool is_wanted(const struct sandbox *sandbox, enum outcome_kind kind)
+{
+    const struct command *command = sandbox->command;
+
+    switch (kind) {
+    case OUTCOME_TIMED_OUT: return command->timeout_ms > 0;
+    case OUTCOME_IDLE: return command->idle_ms > 0;
+    case OUTCOME_STOPPED: return sandbox->asked_to_stop;
+    case OUTCOME_MEMORY: return command->memory.bytes > 0 || command->memory.percent > 0;
+    default: return true;
+    }
+}
+
 static const char *on_exit_message(struct sandbox *sandbox, struct view payload)
 {
     struct outcome outcome;
@@ -57,9 +71,7 @@ static const char *on_exit_message(struct sandbox *sandbox, struct view payload)
 
     if (wrong)
         return wrong;
-    if ((outcome.kind == OUTCOME_TIMED_OUT && !sandbox->command->timeout_ms) ||
-        (outcome.kind == OUTCOME_IDLE && !sandbox->command->idle_ms) ||
-        (outcome.kind == OUTCOME_STOPPED && !sandbox->asked_to_stop))
+    if (!is_wanted(sandbox, outcome.kind))
         return "an end of a command that nobody asked for";
     *sandbox->outcome = outcome;
     sandbox->answered = true;

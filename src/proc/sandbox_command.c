@@ -33,6 +33,9 @@ int sandbox_command_encode(const struct command *command, struct buf *out)
     put_u64(out, (uint64_t)command->limits.processes);
     put_u64(out, (uint64_t)command->limits.file_size_bytes);
     put_u64(out, (uint64_t)command->limits.open_files);
+    put_u64(out, (uint64_t)command->memory.known_limit_bytes);
+    put_u64(out, (uint64_t)command->memory.bytes);
+    put_u64(out, (uint64_t)command->memory.percent);
     return out->overflow || out->len > SANDBOX_COMMAND_MAX ? -1 : 0;
 }
 
@@ -86,6 +89,9 @@ const char *sandbox_command_decode(struct view bytes, struct sandbox_command *ou
     command->limits.processes = get_limit(&fields, (int64_t)1 << 32);
     command->limits.file_size_bytes = get_limit(&fields, (int64_t)1 << 56);
     command->limits.open_files = get_limit(&fields, (int64_t)1 << 32);
+    command->memory.known_limit_bytes = get_limit(&fields, (int64_t)1 << 56);
+    command->memory.bytes = get_limit(&fields, (int64_t)1 << 56);
+    command->memory.percent = (int)get_limit(&fields, 100);
     if (fields_end(&fields) && command->argv.len && command->argv.items[0][0] && command->directory[0] == '/')
         return NULL;
     sandbox_command_dispose(out);

@@ -9,7 +9,7 @@
 static const char magic[8] = {'c', 'a', 'i', 's', 's', 'o', 'n', '\n'};
 
 #define HELLO_SIZE (sizeof magic + 8)
-#define EXIT_SIZE 40
+#define EXIT_SIZE 88
 
 /* What of each type may be. A HELLO may be longer in a later version. */
 static const struct {
@@ -97,40 +97,4 @@ const char *sandbox_number_decode(struct view payload, uint32_t *number)
 void sandbox_number_encode(uint32_t number, struct buf *out)
 {
     put_u32(out, number);
-}
-
-const char *sandbox_exit_decode(struct view payload, struct outcome *outcome)
-{
-    struct fields fields = fields_of(payload);
-    uint32_t kind = get_u32(&fields), code = get_u32(&fields), signal = get_u32(&fields), flags = get_u32(&fields);
-    uint64_t duration = get_u64(&fields), peak = get_u64(&fields);
-    uint32_t left_over = get_u32(&fields), zero = get_u32(&fields);
-
-    if (!fields_end(&fields) || kind > OUTCOME_STOPPED || code > 255 || signal > 64 || flags > 3 || zero ||
-        duration > (uint64_t)1 << 40 || peak > (uint64_t)1 << 50 || left_over > 1u << 24)
-        return "an impossible end of a command";
-    /* Only a command that exited has a code, only one that did not may have a signal. */
-    if ((kind == OUTCOME_EXITED && signal) || (kind == OUTCOME_SIGNALED && (!signal || code)))
-        return "an end of a command that contradicts itself";
-    *outcome = (struct outcome){.kind = (enum outcome_kind)kind,
-                                .exit_code = (int)code,
-                                .signal = (int)signal,
-                                .core_dumped = flags & 1,
-                                .out_of_memory = flags & 2,
-                                .duration_ms = (int64_t)duration,
-                                .peak_rss_bytes = (int64_t)peak,
-                                .left_over = (int)left_over};
-    return NULL;
-}
-
-void sandbox_exit_encode(const struct outcome *outcome, struct buf *out)
-{
-    put_u32(out, (uint32_t)outcome->kind);
-    put_u32(out, (uint32_t)outcome->exit_code);
-    put_u32(out, (uint32_t)outcome->signal);
-    put_u32(out, (outcome->core_dumped ? 1u : 0) | (outcome->out_of_memory ? 2u : 0));
-    put_u64(out, (uint64_t)outcome->duration_ms);
-    put_u64(out, (uint64_t)outcome->peak_rss_bytes);
-    put_u32(out, (uint32_t)outcome->left_over);
-    put_u32(out, 0);
 }

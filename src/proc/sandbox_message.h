@@ -89,7 +89,8 @@ const char *sandbox_command_decode(struct view bytes, struct sandbox_command *co
 int sandbox_command_encode(const struct command *command, struct buf *out);
 void sandbox_command_dispose(struct sandbox_command *command); /* wipes */
 
-/* Numbers are checked to be possible; whether the kind is, the runner knows (SIGNALED and EXITED always are). */
+/* sandbox_exit.c. Numbers are checked to be possible; whether the kind is, the runner knows (SIGNALED and EXITED always
+ * are). */
 const char *sandbox_exit_decode(struct view payload, struct outcome *outcome);
 void sandbox_exit_encode(const struct outcome *outcome, struct buf *out);
 

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
             memcpy(out + 8, "caisson\n\1\0\0\0\xe8\3\0", 16);
             say(fd, HELLO, NULL, 16);
         } else if (in[0] == COMMAND && in[1]) {
-            say(fd, EXIT, in + 4, 40);
+            say(fd, EXIT, in + 4, 88);
         } else if (in[0] == PING) {
             say(fd, PONG, NULL, 0);
         } else if (in[0] == FINISH) {

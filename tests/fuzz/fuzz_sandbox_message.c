@@ -32,16 +32,22 @@ static void try_command(struct view payload)
 
 static void try_exit(struct view payload)
 {
-    struct outcome outcome;
+    struct outcome outcome, again;
     struct buf out;
+    const char *at;
 
     if (sandbox_exit_decode(payload, &outcome))
         return;
     if (outcome.exit_code < 0 || outcome.signal < 0 || outcome.duration_ms < 0 || outcome.left_over < 0)
         abort();
-    buf_init(&out, 64);
+    for (at = outcome.memory.biggest_name; *at; at++)
+        if (*at <= ' ' || *at >= 0x7f)
+            abort();
+    buf_init(&out, 128);
     sandbox_exit_encode(&outcome, &out);
-    must_be_same(&out, payload);
+    if (sandbox_exit_decode((struct view){out.data, out.len}, &again) || outcome.kind != again.kind ||
+        outcome.memory.peak_bytes != again.memory.peak_bytes)
+        abort();
     buf_dispose(&out);
 }
 

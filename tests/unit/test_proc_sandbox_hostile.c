@@ -37,7 +37,7 @@ static void answer(int fd, uint32_t number, const struct outcome *outcome)
 {
     struct buf out;
 
-    buf_init(&out, 64);
+    buf_init(&out, 128);
     sandbox_exit_encode(outcome, &out);
     sandbox_peer_write(fd, SANDBOX_EXIT, 0, number, out.data, out.len);
     buf_dispose(&out);

@@ -114,7 +114,7 @@ static void test_a_greeting(void **state)
     struct buf out;
 
     (void)state;
-    buf_init(&out, 64);
+    buf_init(&out, 128);
     sandbox_hello_encode(&hello, &out);
     assert_int_equal(out.len, 16);
     assert_memory_equal(out.data, "caisson\n\3\0\0\0\xe8\3\0\0", 16);
@@ -142,6 +142,7 @@ static void fill_command(struct command *command)
     command->idle_ms = 2000;
     command->grace_ms = 3000;
     command->limits = (struct command_limits){4096, 5000000000, 1024};
+    command->memory = (struct command_memory){8000000000, 7000000000, 90};
 }
 
 static void test_a_command(void **state)
@@ -170,6 +171,9 @@ static void test_a_command(void **state)
     assert_int_equal(back.command.limits.processes, 4096);
     assert_int_equal(back.command.limits.file_size_bytes, 5000000000);
     assert_int_equal(back.command.limits.open_files, 1024);
+    assert_int_equal(back.command.memory.known_limit_bytes, 8000000000);
+    assert_int_equal(back.command.memory.bytes, 7000000000);
+    assert_int_equal(back.command.memory.percent, 90);
     assert_int_equal(back.command.user, COMMAND_AS_BUILD);
     sandbox_command_dispose(&back);
     for (len = 0; len < out.len; len++) {
@@ -276,13 +280,14 @@ static void test_an_end(void **state)
         {.kind = OUTCOME_TIMED_OUT, .signal = 15},
         {.kind = OUTCOME_IDLE, .exit_code = 1},
         {.kind = OUTCOME_STOPPED},
+        {.kind = OUTCOME_MEMORY, .signal = 9, .memory = {1 << 20, 2 << 20, 3 << 20, 4 << 20, "node"}},
     };
     struct outcome back;
     struct buf out;
     size_t i;
 
     (void)state;
-    buf_init(&out, 64);
+    buf_init(&out, 128);
     for (i = 0; i < ARRAY_LEN(outcomes); i++) {
         buf_reset(&out);
         sandbox_exit_encode(&outcomes[i], &out);
@@ -295,6 +300,11 @@ static void test_an_end(void **state)
         assert_int_equal(back.duration_ms, outcomes[i].duration_ms);
         assert_int_equal(back.peak_rss_bytes, outcomes[i].peak_rss_bytes);
         assert_int_equal(back.left_over, outcomes[i].left_over);
+        assert_int_equal(back.memory.limit_bytes, outcomes[i].memory.limit_bytes);
+        assert_int_equal(back.memory.threshold_bytes, outcomes[i].memory.threshold_bytes);
+        assert_int_equal(back.memory.peak_bytes, outcomes[i].memory.peak_bytes);
+        assert_int_equal(back.memory.biggest_bytes, outcomes[i].memory.biggest_bytes);
+        assert_string_equal(back.memory.biggest_name, outcomes[i].memory.biggest_name);
     }
     buf_dispose(&out);
 }
@@ -302,7 +312,8 @@ static void test_an_end(void **state)
 static void test_ends_that_cannot_be(void **state)
 {
     const struct outcome outcomes[] = {
-        {.kind = (enum outcome_kind)5},
+        {.kind = OUTCOME_DISK},
+        {.kind = (enum outcome_kind)99},
         {.kind = OUTCOME_EXITED, .exit_code = 256},
         {.kind = OUTCOME_EXITED, .exit_code = -1},
         {.kind = OUTCOME_EXITED, .signal = 9},
@@ -312,18 +323,33 @@ static void test_ends_that_cannot_be(void **state)
         {.kind = OUTCOME_EXITED, .duration_ms = -1},
         {.kind = OUTCOME_EXITED, .peak_rss_bytes = INT64_MAX},
         {.kind = OUTCOME_EXITED, .left_over = -1},
+        {.kind = OUTCOME_EXITED, .memory.peak_bytes = INT64_MAX},
     };
     struct outcome back;
     struct buf out;
     size_t i;
 
     (void)state;
-    buf_init(&out, 64);
+    buf_init(&out, 128);
     for (i = 0; i < ARRAY_LEN(outcomes); i++) {
         buf_reset(&out);
         sandbox_exit_encode(&outcomes[i], &out);
         assert_non_null(sandbox_exit_decode(view_of_buf(&out), &back));
     }
+    buf_dispose(&out);
+}
+
+static void test_the_name_of_a_process_is_the_builds_word(void **state)
+{
+    struct outcome outcome = {.memory.biggest_name = "\033[31m\n\xff x"}, back;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 128);
+    memset(outcome.memory.biggest_name + 10, 'x', sizeof outcome.memory.biggest_name - 10);
+    sandbox_exit_encode(&outcome, &out);
+    assert_null(sandbox_exit_decode(view_of_buf(&out), &back));
+    assert_string_equal(back.memory.biggest_name, "?[31m???x");
     buf_dispose(&out);
 }
 
@@ -384,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_a_command_that_is_too_large),
         cmocka_unit_test(test_an_end),
         cmocka_unit_test(test_ends_that_cannot_be),
+        cmocka_unit_test(test_the_name_of_a_process_is_the_builds_word),
         cmocka_unit_test(test_a_failure_keeps_its_words_and_nothing_else),
         cmocka_unit_test(test_failures_that_make_no_sense),
     };
