@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/protection.h"
 #include "core/spool.h"
 #include "core/utf8.h"
 
@@ -175,6 +176,30 @@ static bool is_control(const char *character)
     return (unsigned char)character[0] == 0xC2 && (unsigned char)character[1] < 0xA0;
 }
 
+/*
+ * What changes where text stands: U+2028 and U+2029, at which some readers begin a line, and the embeddings, overrides
+ * and isolates of right-to-left text, U+202A to U+202E and U+2066 to U+2069.
+ */
+static bool moves_text(const char *character)
+{
+    const unsigned char *c = (const unsigned char *)character;
+
+    return c[0] == 0xE2 &&
+           ((c[1] == 0x80 && c[2] >= 0xA8 && c[2] <= 0xAE) || (c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9));
+}
+
+/* `step` as utf8_step says of it: its length, or negative when it is none. */
+static void add_character(struct lines *lines, const char *character, int step)
+{
+    if (step > 0 && !is_control(character) && !moves_text(character)) {
+        add_text(lines, character, (size_t)step);
+        return;
+    }
+    if (step < 0 || !is_control(character))
+        add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
+    lines->spliced = true;
+}
+
 /* Goes on with a character that the bytes before began. Returns how many bytes are used up. */
 static size_t feed_partial(struct lines *lines, char c)
 {
@@ -186,13 +211,7 @@ static size_t feed_partial(struct lines *lines, char c)
         lines->partial_len++;
         return 1;
     }
-    if (step > 0 && !is_control(lines->partial)) {
-        add_text(lines, lines->partial, (size_t)step);
-    } else {
-        if (step < 0)
-            add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
-        lines->spliced = true;
-    }
+    add_character(lines, lines->partial, step);
     lines->partial_len = 0;
     return step < 0 ? 0 : 1;
 }
@@ -206,13 +225,7 @@ static size_t feed_multibyte(struct lines *lines, struct view bytes)
         lines->partial_len = bytes.len;
         return bytes.len;
     }
-    if (step > 0 && !is_control(bytes.data)) {
-        add_text(lines, bytes.data, (size_t)step);
-    } else {
-        if (step < 0)
-            add_text(lines, UTF8_REPLACEMENT, sizeof UTF8_REPLACEMENT - 1);
-        lines->spliced = true;
-    }
+    add_character(lines, bytes.data, step);
     return (size_t)(step < 0 ? -step : step);
 }
 
@@ -247,6 +260,16 @@ static size_t feed_text(struct lines *lines, struct view bytes)
     return 1;
 }
 
+/* Without the protection: cut into lines, and nothing else. */
+static void feed_raw(struct lines *lines, struct view bytes)
+{
+    for (; bytes.len; bytes.data++, bytes.len--)
+        if (bytes.data[0] == '\n')
+            emit_line(lines);
+        else
+            add_text(lines, bytes.data, 1);
+}
+
 void lines_feed(struct lines *lines, struct view bytes)
 {
     static bool (*const feed_state[])(struct lines *, unsigned char) = {
@@ -257,6 +280,10 @@ void lines_feed(struct lines *lines, struct view bytes)
     };
     size_t used;
 
+    if (!PROTECTED(LOG_ESCAPES)) {
+        feed_raw(lines, bytes);
+        return;
+    }
     while (bytes.len) {
         if (lines->state == LINES_TEXT)
             used = feed_text(lines, bytes);

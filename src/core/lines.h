@@ -1,6 +1,7 @@
 /*
  * Bytes of a program, as they come, into lines that are safe to show anywhere: valid UTF-8 of at most SPOOL_LINE_MAX
- * bytes, without control characters but tabs. Longer lines are cut between characters. Escape sequences (cursor
+ * bytes, without control characters but tabs, and without those that move text about (line separators, overrides of the
+ * direction: U+FFFD stands for them). Longer lines are cut between characters. Escape sequences (cursor
  * movement, titles, clipboard, links) are dropped whole, so that a build cannot move the cursor, or write where we do.
  *
  * For the output of a `terminal` program colours stay (SGR, "ESC [ … m"; they are reset at the end of their line), and

@@ -125,6 +125,9 @@ void memory_watch_stop(struct memory_watch *watch, struct outcome *outcome)
     }
     if (watch->use.biggest_bytes > watch->use.peak_bytes)
         watch->use.peak_bytes = watch->use.biggest_bytes;
+    /* A process has pages of files too, which do not count. */
+    if (watch->by_group && watch->use.limit_bytes && watch->use.peak_bytes > watch->use.limit_bytes)
+        watch->use.peak_bytes = watch->use.limit_bytes;
     outcome->out_of_memory = watch->kills >= 0 && memory_group_kills(&watch->group) > watch->kills;
     outcome->memory = watch->use;
     memory_group_dispose(&watch->group);

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/protection.h"
 #include "core/utf8.h"
 
 int log_format_parse(const char *name, enum log_format *format)
@@ -40,9 +41,47 @@ static const struct {
     [RECORD_GAP] = {"gap", "warning: ", "\xe2\x9a\xa0\xef\xb8\x8f ", "33"},
     [RECORD_RESULT] = {"result", "result ", "result ", ""},
 };
+/* What CI systems take for commands wherever it stands in a line: ##[group], ##vso[task…], ##teamcity[…]. */
+static bool is_ci_command(const char *text)
+{
+    if (text[0] != '#' || text[1] != '#')
+        return false;
+    for (text += 2; *text >= 'a' && *text <= 'z'; text++)
+        ;
+    return *text == '[';
+}
+
+/* A text of the same length, so that no line gets longer than log drivers take. */
+static void defuse(char *text)
+{
+    if (!text || !PROTECTED(LOG_ESCAPES))
+        return;
+    for (; *text; text++)
+        if (is_ci_command(text))
+            text[1] = '-';
+}
+
 #define JSON_TEXT_MAX ((size_t)SPOOL_LINE_MAX) /* escaped; with what stands around it a line stays below 16 KiB */
 #define MARK_SUCCESS "\xe2\x9c\x85 "
 #define MARK_FAILURE "\xe2\x9d\x8c "
+
+/* In JSON the same is said without the bytes: "\u0023#". */
+static bool is_hidden(const char *text, size_t len)
+{
+    return len > 1 && text[0] == '#' && text[1] == '#';
+}
+
+static void add_hidden(struct buf *out, const char *json)
+{
+    size_t len = strlen(json), i;
+
+    for (i = 0; i < len; i++)
+        if (is_hidden(json + i, len - i) && PROTECTED(LOG_ESCAPES))
+            buf_adds(out, "\\u0023");
+        else
+            buf_addc(out, json[i]);
+    buf_addc(out, '\n');
+}
 
 /* How much of the text fits once it is escaped: a record of quotes alone would be twice its size. */
 static size_t cut_escaped(struct view text)
@@ -53,11 +92,22 @@ static size_t cut_escaped(struct view text)
     for (i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
-        size += c == '"' || c == '\\' ? 2 : c < 0x20 ? 6 : 1;
+        size += c == '"' || c == '\\' ? 2 : c < 0x20 ? 6 : is_hidden(text.data + i, text.len - i) ? 6 : 1;
         if (size > JSON_TEXT_MAX)
             return utf8_cut(text, i);
     }
     return text.len;
+}
+
+/* It is as long as a line may be, and whole in its own place. */
+static json_t *result_of(const char *text)
+{
+    CLEANUP_FREE char *copy = xstrdup(text);
+    char *at = copy;
+
+    while ((at = strstr(at, "##")) && PROTECTED(LOG_ESCAPES))
+        at[1] = '-';
+    return json_loads(copy, 0, NULL);
 }
 
 static void render_json_line(const struct record *record, struct view part, bool continued, struct buf *out)
@@ -79,14 +129,14 @@ static void render_json_line(const struct record *record, struct view part, bool
         json_object_set_new(line, "seconds", json_real((double)record->duration_ms / 1000));
     }
     if (record->kind == RECORD_RESULT)
-        json_object_set_new(line, "result", json_loads(record->text, 0, NULL));
+        json_object_set_new(line, "result", result_of(record->text));
     else
         json_object_set_new(line, "text", json_stringn(part.data, part.len));
     if (continued)
         json_object_set_new(line, "continued", json_true());
     text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12));
     if (text)
-        buf_addf(out, "%s\n", text);
+        add_hidden(out, text);
     free(text);
 }
 
@@ -141,10 +191,15 @@ static void render_plain(const struct render *render, const struct record *recor
 {
     bool emoji = render->format == LOG_EMOJI;
 
+    if (record->kind == RECORD_OUTPUT && !PROTECTED(LOG_ESCAPES)) {
+        buf_addf(out, "%s\n", record->text);
+        return;
+    }
     add_clock(record, out);
     if (*record->step)
         buf_addf(out, "%-8s ", record->step);
     if (record->kind == RECORD_OUTPUT) {
+        /* By this a build's line is told from ours, whatever it says. */
         buf_adds(out, "| ");
         add_without_colour(out, record->text);
         buf_addc(out, '\n');
@@ -180,7 +235,10 @@ static void render_terminal(const struct render *render, const struct record *re
         buf_adds(out, "\033[0m\n");
         return;
     }
-    buf_adds(out, *record->step ? "    " : "");
+    if (record->kind == RECORD_OUTPUT)
+        buf_adds(out, "  \033[2m\xe2\x94\x82\033[0m "); /* a margin that only output has */
+    else
+        buf_adds(out, *record->step ? "    " : "");
     if (*colour)
         buf_addf(out, "\033[%sm", colour);
     buf_adds(out, looks[record->kind].word);
@@ -202,8 +260,12 @@ void render_record(const struct render *render, const struct record *record, str
     }
     if (record->kind == RECORD_PROGRESS)
         return;
-    if (render->format != LOG_TERMINAL)
+    if (render->format != LOG_TERMINAL) {
+        size_t before = out->len;
+
         render_plain(render, record, out);
-    else if (record->kind != RECORD_RESULT) /* people have had the same in words */
+        defuse(out->data ? out->data + before : NULL);
+    }
+    if (render->format == LOG_TERMINAL && record->kind != RECORD_RESULT) /* people have had the same in words */
         render_terminal(render, record, out);
 }

@@ -71,6 +71,55 @@ static void test_emoji(void **state)
     expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9a\xa0\xef\xb8\x8f careful\n");
 }
 
+/* Lines of a build that look like ours, or like what CI systems obey. */
+static void test_forged_lines(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"12:00:00 build    done in 1s", "12:00:00 build    done in 1s"},
+        {"==> publish", "==> publish"},
+        {"::error::no", "::error::no"},
+        {"##[group]x", "#-[group]x"},
+        {"text ##[error]y ##[", "text #-[error]y #-["},
+        {"##vso[task.complete]", "#-vso[task.complete]"},
+        {"###[x] ##teamcity[y]", "##-[x] #-teamcity[y]"},
+        {"## a heading", "## a heading"},
+        {"######", "######"},
+        {"##", "##"},
+    };
+    static const enum log_format formats[] = {LOG_PLAIN, LOG_EMOJI};
+    struct render render = {.format = LOG_JSON};
+    size_t i, j;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        struct record record = make(RECORD_OUTPUT, cases[i].text);
+        CLEANUP_FREE char *wanted = xasprintf("12:00:00 build    | %s\n", cases[i].shown);
+        struct buf out;
+        json_t *line;
+
+        for (j = 0; j < ARRAY_LEN(formats); j++)
+            expect(formats[j], &record, wanted);
+        buf_init(&out, 4096);
+        render_record(&render, &record, &out);
+        assert_null(strstr(buf_text(&out), "##"));
+        line = json_loads(buf_text(&out), 0, NULL);
+        assert_string_equal(json_text(line, "type", ""), "output");
+        assert_string_equal(json_text(line, "text", ""), cases[i].text);
+        json_decref(line);
+        buf_dispose(&out);
+        /* What we say quotes others. */
+        record.kind = RECORD_ERROR;
+        buf_init(&out, 4096);
+        render.format = LOG_PLAIN;
+        render_record(&render, &record, &out);
+        assert_null(strstr(buf_text(&out), "##["));
+        render.format = LOG_JSON;
+        buf_dispose(&out);
+    }
+}
+
 static void test_json(void **state)
 {
     struct render render = {.format = LOG_JSON};
@@ -114,7 +163,7 @@ static void test_terminal(void **state)
     record.duration_ms = 1500;
     render_record(&render, &record, &out);
     assert_string_equal(buf_text(&out), "\033[1;36m==> build\033[0m\n"
-                                        "    \033[32mgreen\033[0m\n"
+                                        "  \033[2m\xe2\x94\x82\033[0m \033[32mgreen\033[0m\n"
                                         "    \033[33mwarning: look here\033[0m\n"
                                         "\033[32mbuild done in 1.5s\033[0m\n");
     buf_dispose(&out);
@@ -123,7 +172,7 @@ static void test_terminal(void **state)
 /* The log driver cuts lines at 16 KiB, and a cut object is none. */
 static void test_json_lines_are_short_however_escaped(void **state)
 {
-    static const char *const units[] = {"\"", "\\", "\x1b", "\xc3\xbc", "a"};
+    static const char *const units[] = {"\"", "\\", "\x1b", "\xc3\xbc", "a", "#", "##["};
     struct render render = {.format = LOG_JSON};
     char text[15901];
     size_t i, j;
@@ -260,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_emoji),
+        cmocka_unit_test(test_forged_lines),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_json_lines_are_short_however_escaped),
