@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_an_image_starts_the_program_as_root_and_hears_sigterm(image):
     assert config["User"] == "0:0" and config["StopSignal"] == "SIGTERM"
     assert set(config["Labels"]) >= {f"org.opencontainers.image.{label}" for label in (
         "title", "description", "licenses", "version", "revision")}
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", config["Labels"]["org.opencontainers.image.version"])
     assert not any("KEY" in pair or "SECRET" in pair or "TOKEN" in pair for pair in config.get("Env") or [])
 
 
