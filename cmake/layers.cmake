@@ -55,6 +55,10 @@ function(caisson_layer name)
             target_link_libraries(caisson_${name} PRIVATE caisson_${layer})
         endif()
     endforeach()
+    # Bytes of logs and of files run through the others; these decide, once a job.
+    if(CAISSON_STATIC AND name MATCHES "^(spec|git|detect|report|profiles|job|cli)$")
+        target_compile_options(caisson_${name} PRIVATE -Os)
+    endif()
     add_dependencies(caisson_${name} check_includes)
     target_compile_definitions(caisson_${name} PRIVATE
         CAISSON_VERSION="${PROJECT_VERSION}" $<$<STREQUAL:${name},cli>:CAISSON_COMMIT="${CAISSON_COMMIT}">)

@@ -13,6 +13,9 @@
 #define RATIO_FREE ((int64_t)16 << 20)
 #define ZSTD_WINDOW_LOG 23
 
+/* cmake/deps/patches/brotli_dictionary.c: 0 or -1. */
+int brotli_dictionary_load(void);
+
 struct unpack {
     enum unpack_format format;
     struct unpack_consumer consumer;
@@ -49,7 +52,8 @@ struct unpack *unpack_new(enum unpack_format format, const struct unpack_consume
     unpack->budget = budget;
     if (format == UNPACK_GZIP && inflateInit2(&unpack->zlib, MAX_WBITS + 16) != Z_OK)
         abort();
-    if (format == UNPACK_BROTLI && !(unpack->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL)))
+    if (format == UNPACK_BROTLI &&
+        (brotli_dictionary_load() || !(unpack->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL))))
         abort();
     if (format == UNPACK_ZSTD) {
         unpack->zstd = ZSTD_createDCtx();
