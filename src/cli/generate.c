@@ -179,6 +179,7 @@ static void man(FILE *out)
         fprintf(out, ".TP\n.B %d\n%s\n", (int)class, error_class_summary(class));
     fprintf(out,
             ".SH ENVIRONMENT\n.TP\n.B CAISSON_JOB\nThe job spec: its text, or an s3:// or https:// address.\n"
+            ".TP\n.B CAISSON_SANDBOX_SOCKET\nAs \\-\\-sandbox\\-socket of caisson run; not read under a profile.\n"
             ".SH FILES\n.TP\n.I /etc/caisson/operator.yaml\nThe operator's file: defaults, pins, limits, permissions.\n"
             ".SH SEE ALSO\nThe job spec is described in docs/spec.md; ");
     fprintf(out, "caisson schema prints its JSON Schema.\n");

@@ -191,8 +191,12 @@ static void announce(const struct job *job)
 {
     struct buf line;
 
-    buf_init(&line, 1024);
+    buf_init(&line, 2048);
     executor_describe(job->options->executor, &line);
+    if (job->options->workers != job->options->executor) {
+        buf_adds(&line, "; checkout, detection and publishing run here: ");
+        executor_describe(job->options->workers, &line);
+    }
     log_info(job->options->log, "caisson " CAISSON_VERSION ", job %s%s%s", job->spec.id,
              job->spec.project ? ", project " : "", job->spec.project ? job->spec.project : "");
     log_info(job->options->log, "%s", buf_text(&line));
@@ -230,9 +234,20 @@ static void dispose(struct job *job)
     free(job->package_bin);
 }
 
+/* That they cannot be had is the affair of whoever needs them. */
+static void on_credentials(void *context, const struct credentials *credentials, const struct error *error)
+{
+    struct credentials_wait **wait = context;
+
+    (void)credentials;
+    (void)error;
+    *wait = NULL;
+}
+
 int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
     struct job job = {.options = options, .spec = *spec, .result = result, .workspace_lock = -1};
+    struct credentials_wait *wait = NULL;
     struct error err;
 
     memset(spec, 0, sizeof *spec);
@@ -242,11 +257,15 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     if (job.spec.timeout_ms)
         job.limit = loop_timer_start(options->loop, job.spec.timeout_ms, on_time_limit, &job);
     spool_limit(options->spool, job.spec.limits.log_bytes);
+    /* Asked for now, so that they are known, and redacted, before the build can print them. */
+    if (!credentials_now(options->credentials))
+        wait = credentials_renew(options->credentials, on_credentials, &wait);
     announce(&job);
     if (options->stop_signal)
         job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
     if (run_steps(&job, &err))
         result->error = err;
+    credentials_cancel(wait);
     job_secrets_forget(&job);
     loop_timer_stop(job.limit);
     guard_disk_stop(&job);

@@ -37,13 +37,14 @@ static void on_probe_output(void *context, bool is_stderr, const char *data, siz
         buf_add(line, data, len < room ? len : room);
 }
 
-/* The first line that a command prints in the build's environment; false when it fails. */
-static bool probe(const struct job *job, const char *command_line, struct buf *line)
+/* The first line that a command prints in the build's environment. 0; 1 when it fails, whatever the reason; -1 when no
+ * command can be run any more, which is not the project's doing. */
+static int probe(const struct job *job, const char *command_line, struct buf *line, struct error *err)
 {
     struct command command;
     struct outcome outcome;
-    struct error ignored;
-    bool ok;
+    struct error failure;
+    int status;
 
     command_init(&command, command_line);
     strings_add(&command.argv, "/bin/sh");
@@ -56,46 +57,53 @@ static bool probe(const struct job *job, const char *command_line, struct buf *l
     command.timeout_ms = PROBE_TIMEOUT_MS;
     command.on_output = on_probe_output;
     command.context = line;
-    ok = executor_run(job->options->executor, &command, &outcome, &ignored) == 0 && outcome_ok(&outcome);
+    if (executor_run(job->options->executor, &command, &outcome, &failure) == 0)
+        status = outcome_ok(&outcome) ? 0 : 1;
+    else
+        status = failure.class == CLASS_INTERNAL ? 1 : -1;
     command_dispose(&command);
     if (line->data)
         line->data[strcspn(line->data, "\r\n")] = '\0';
-    return ok;
+    if (status < 0)
+        *err = failure;
+    return status;
+}
+
+static int judge_node(const struct job *job, const char *version, struct error *err)
+{
+    const struct detection *detection = &job->detection;
+    const char *wanted = detection->node.value;
+
+    if (!*version) {
+        error_set(err, CLASS_BUILD_FAILED, "node-missing",
+                  "the project needs Node, and this image has none on its PATH");
+        return error_hint(err, "run the job in the builder image node:%s",
+                          detection->node_major.value ? detection->node_major.value : "20");
+    }
+    /* A default is nobody's wish: whatever Node is here will do. */
+    if (wanted && strcmp(detection->node.from ? detection->node.from : "default", "default") != 0 &&
+        !node_major_satisfies(version, wanted)) {
+        error_set(err, CLASS_BUILD_FAILED, "node-version-mismatch",
+                  "the project wants Node %s (%s), and this image has %s", wanted, detection->node.from, version);
+        return error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
+                          detection->node_major.value ? detection->node_major.value : wanted, detection->node.from);
+    }
+    log_info(job->options->log, "node %s is here", version);
+    if (wanted && !node_version_satisfies(version, wanted))
+        log_warning(job->options->log, "the project wants exactly Node %s (%s); %s is of the same major version",
+                    wanted, detection->node.from, version);
+    return 0;
 }
 
 static int check_node(const struct job *job, struct error *err)
 {
-    const struct detection *detection = &job->detection;
-    const char *wanted = detection->node.value;
-    const char *version = "";
     struct buf line;
-    int status = 0;
+    int status;
 
     buf_init(&line, 64);
-    if (probe(job, "node --version", &line))
-        version = buf_text(&line) + (*buf_text(&line) == 'v');
-    if (!*version) {
-        error_set(err, CLASS_BUILD_FAILED, "node-missing",
-                  "the project needs Node, and this image has none on its PATH");
-        status = error_hint(err, "run the job in the builder image node:%s",
-                            detection->node_major.value ? detection->node_major.value : "20");
-    } else {
-        /* A default is nobody's wish: whatever Node is here will do. */
-        if (wanted && strcmp(detection->node.from ? detection->node.from : "default", "default") != 0 &&
-            !node_major_satisfies(version, wanted)) {
-            error_set(err, CLASS_BUILD_FAILED, "node-version-mismatch",
-                      "the project wants Node %s (%s), and this image has %s", wanted, detection->node.from, version);
-            status =
-                error_hint(err, "run the job in the builder image node:%s, or change the wish in %s",
-                           detection->node_major.value ? detection->node_major.value : wanted, detection->node.from);
-        } else {
-            log_info(job->options->log, "node %s is here", version);
-            if (wanted && !node_version_satisfies(version, wanted))
-                log_warning(job->options->log,
-                            "the project wants exactly Node %s (%s); %s is of the same major version", wanted,
-                            detection->node.from, version);
-        }
-    }
+    status = probe(job, "node --version", &line, err);
+    if (status >= 0)
+        status = judge_node(job, status == 0 ? buf_text(&line) + (*buf_text(&line) == 'v') : "", err);
     buf_dispose(&line);
     return status;
 }
@@ -110,18 +118,17 @@ static int provide_manager(struct job *job, struct error *err)
     CLEANUP_FREE char *enable =
         xasprintf("mkdir -p '%s' && corepack enable --install-directory '%s' %s", shims, shims, program);
     struct buf line;
-    bool found;
+    int status;
 
     buf_init(&line, 64 * 1024);
-    found = probe(job, look, &line);
-    if (!found && strcmp(program, "bun") != 0 && probe(job, enable, &line)) {
+    status = probe(job, look, &line, err);
+    if (status > 0 && strcmp(program, "bun") != 0 && (status = probe(job, enable, &line, err)) == 0) {
         job->package_bin = xstrdup(shims);
         log_info(job->options->log, "%s comes through corepack", program);
-        found = true;
     }
     buf_dispose(&line);
-    if (found)
-        return 0;
+    if (status <= 0)
+        return status;
     error_set(err, CLASS_INSTALL_FAILED, "package-manager-missing", "the project uses %s (%s), and this image has none",
               program, job->detection.package_manager.from);
     return error_hint(err, "use a builder image with corepack or %s, or set build.install", program);
