@@ -173,9 +173,9 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     command.on_output = on_output;
     command.context = &capture;
     status = executor_run(job->options->executor, &command, &outcome, err);
+    secret_files_remove(files);
     log_output_flush(job->options->log);
     if (status == 0) {
-    secret_files_remove(files);
         note_usage(job, &outcome);
         if (outcome.kind == OUTCOME_TIMED_OUT || outcome.kind == OUTCOME_IDLE)
             status = fail_by_kind(job, &outcome, step, timeout_ms, err);

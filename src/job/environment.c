@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/protection.h"
 #include "job/guard.h"
 #include "job/job.h"
 #include "job/secret_files.h"
@@ -95,6 +96,8 @@ void job_environment(const struct job *job, const char *step, struct strings *en
     const struct spec *spec = &job->spec;
     size_t i;
 
+    if (!PROTECTED(CLEAN_ENVIRON))
+        strings_copy(env, job->options->env);
     env_set(env, "LANG", "C.UTF-8");
     pass_network(job, env);
     set_path(job, env);

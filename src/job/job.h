@@ -81,10 +81,10 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
 /* A stop request, e.g. from a signal: ends what runs, unless the publisher is past its point of no return. */
 void job_stop(struct job *job, enum stop_kind kind);
 
-/* ---- for the steps ---- */
 /* A stop signal that is none: said in the log, and otherwise ignored. */
 void job_stop_attempt(struct job *job, int signal_number, pid_t sender);
 
+/* ---- for the steps ---- */
 
 struct step {
     const char *name;                      /* of the event and the result */
@@ -111,10 +111,14 @@ void job_environment(const struct job *job, const char *step, struct strings *en
  * ordinary failure; timeout_ms 0: none. */
 int job_command(struct job *job, const char *step, const char *command_line, enum error_class failure,
                 int64_t timeout_ms, struct error *err);
-/* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
 /* Of every command of the user. */
 struct command_limits job_limits(const struct job *job);
+/* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
 int job_secrets(struct job *job, struct error *err);
+/* The value that a step gets of a secret, borrowed; NULL: none. */
+const char *job_secret_for(const struct job *job, const struct spec_secret *secret, const char *step);
+/* Wipes them: after the last step nobody needs them (the redactor has copies of its own). */
+void job_secrets_forget(struct job *job);
 /* The folder that holds workspaces, and the spool too; 0 or -errno. */
 int workspace_parent_make(const char *parent);
 /* Removes workspaces that dead jobs of our user left in the parent folder, for a few seconds at most. */
@@ -127,8 +131,4 @@ void job_workspace_remove(struct job *job);
 /* Result and log to where the spec says; failures become warnings. */
 void job_deliver(struct job *job);
 
-/* The value that a step gets of a secret, borrowed; NULL: none. */
-const char *job_secret_for(const struct job *job, const struct spec_secret *secret, const char *step);
-/* Wipes them: after the last step nobody needs them (the redactor has copies of its own). */
-void job_secrets_forget(struct job *job);
 #endif

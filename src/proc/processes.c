@@ -49,7 +49,8 @@ static int read_process(pid_t pid, struct process *process)
         return -1;
     process->pid = pid;
     /* 3 state, 4 ppid, … 22 starttime; the kernel's own text. NOLINTNEXTLINE(cert-err34-c) */
-    if (sscanf(after + 1, " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu "
+    if (sscanf(after + 1,
+               " %c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %*s %llu "
                "%*s %ld",
                &process->state, &parent, &process->threads, &process->start, &pages) != 5)
         return -1;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "core/protection.h"
 
 /* Exits kept for a later reaper_watch. Nearly all of them are orphans that nobody will ask for. */
 #define KEPT_EXITS 64
@@ -183,7 +184,7 @@ size_t reaper_orphans(const struct reaper *reaper)
  * but the kernel lets nobody send these two codes that way to another process. */
 static bool is_genuine(const struct reaper *reaper, const struct signalfd_siginfo *info)
 {
-    if (!reaper->pid1)
+    if (!reaper->pid1 || !PROTECTED(STOP_GENUINE))
         return true;
     return info->ssi_pid == 0 && (info->ssi_code == SI_USER || info->ssi_code == SI_KERNEL);
 }

@@ -194,7 +194,7 @@ def test_compressed_siblings(bed):
 
 
 def test_sparse_giant_is_refused(bed):
-    spec = bed.commands("mkdir dist; echo x >dist/index.html; truncate -s 5T dist/x")
+    spec = bed.commands("mkdir dist; echo x >dist/index.html; truncate -s 10G dist/x")
     ended = bed.run(spec, timeout=30)
     assert ended.code == 42, ended
     assert bed.published(spec) == {}

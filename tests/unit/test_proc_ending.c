@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,7 +192,45 @@ static void test_stopped_processes_end_too(void **state)
     assert_int_equal(f->outcome.signal, SIGTERM);
 }
 
-int main(void)
+/* A process whose first thread has ended looks dead in /proc, and is not. */
+static void test_left_over_without_first_thread(void **state)
+{
+    struct executor_fixture *f = *state;
+
+    if (!executor_runs_self() || !executor_adopts_orphans())
+        skip();
+    command_init(&f->command, "test");
+    f->command.self = true;
+    strings_add(&f->command.argv, "caisson");
+    strings_add(&f->command.argv, "leave-headless");
+    executor_run_prepared(f);
+    assert_true(outcome_ok(&f->outcome));
+    assert_int_equal(f->outcome.left_over, 1);
+}
+
+static void *live_on(void *nothing)
+{
+    for (;;)
+        pause();
+    return nothing;
+}
+
+static _Noreturn void leave_headless(void)
+{
+    pthread_t thread;
+
+    if (fork() > 0) {
+        usleep(300 * 1000);
+        _exit(0);
+    }
+    setsid();
+    if (pthread_create(&thread, NULL, live_on, NULL))
+        _exit(1);
+    syscall(SYS_exit, 0L);
+    _exit(1);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_daemon_that_keeps_the_streams, executor_setup, executor_teardown),
@@ -203,7 +243,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stop, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_kill, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_stopped_processes_end_too, executor_setup, executor_teardown),
+        cmocka_unit_test_setup_teardown(test_left_over_without_first_thread, executor_setup, executor_teardown),
     };
+
+    if (argc == 2 && strcmp(argv[1], "leave-headless") == 0)
+        leave_headless();
+    if (argc > 1) /* "--say" of the fixture: whether we can be run at all */
+        return 0;
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

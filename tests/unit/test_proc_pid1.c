@@ -14,10 +14,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@
 #include "core/mem.h"
 #include "proc/executor.h"
 #include "proc/processes.h"
+#include "proc/standing.h"
 
 #define BUILD_UID_FIRST 300000 /* a uid of each test's own: the limits on processes count all that a uid has */
 
@@ -54,10 +57,9 @@ static void on_stop(void *context, int number, bool genuine, pid_t sender)
     f->done = true;
 }
 
-static int setup(void **state)
+static int setup_as(void **state, uid_t uid)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
-    uid_t uid = BUILD_UID_FIRST + (uid_t)(clock_monotonic_ms() % 100000);
     struct executor_options options = {.build_uid = uid, .build_gid = uid, .self_fd = -1, .pid1 = true};
 
     f->loop = loop_new();
@@ -68,6 +70,16 @@ static int setup(void **state)
     reaper_on_stop(f->reaper, on_stop, f);
     *state = f;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_as(state, BUILD_UID_FIRST + (uid_t)(clock_monotonic_ms() % 100000));
+}
+
+static int setup_root(void **state)
+{
+    return setup_as(state, 0);
 }
 
 static int teardown(void **state)
@@ -136,6 +148,99 @@ static void test_left_over_that_fights_back(void **state)
     run_shell(f, "setsid sh -c 'while :; do for p in /proc/[0-9]*; do p=${p#/proc/}; "
                  "[ $p = $$ ] || kill -9 $p; done; done' 2>/dev/null >&2 & sleep 0.2");
     assert_int_equal(count_others(), 0);
+}
+
+/* Of a root build too, whoever its processes have become. */
+static void test_everything_of_a_root_build_ends(void **state)
+{
+    struct fixture *f = *state;
+
+    run_shell(f, "for i in 1 2 3 4 5; do (setsid sh -c 'trap \"\" TERM; sleep 60 & wait' &); done; "
+                 "(setsid setpriv --reuid 4321 --clear-groups sleep 60 &); sleep 60 & kill -STOP $!; sleep 0.3");
+    assert_true(outcome_ok(&f->outcome));
+    assert_true(f->outcome.left_over >= 10);
+    assert_int_equal(count_others(), 0);
+}
+
+/* Where we may not signal other users' processes either. */
+static void test_other_users_of_a_root_build_end_without_cap_kill(void **state)
+{
+    struct fixture *f = *state;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+    assert_int_equal(syscall(SYS_capget, &header, sets), 0);
+    sets[0].effective &= ~(1u << CAP_KILL);
+    assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+    run_shell(f, "(setsid setpriv --reuid 4321 --clear-groups sleep 60 &); sleep 0.3");
+    sets[0].effective |= 1u << CAP_KILL;
+    assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+    assert_int_equal(f->outcome.left_over, 1);
+    assert_int_equal(count_others(), 0);
+}
+
+/* Root without CAP_SYS_RESOURCE: what a root build is. It neither sets our limits nor keeps our uid. */
+static void test_our_limits_are_ours(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(standing_take_saved_uid());
+    assert_true(standing_has_saved_uid());
+    run_shell(f, "grep -q '^Uid:.0.0.0.0$' /proc/self/status && ! prlimit --pid 1 --nofile=3:3 2>/dev/null");
+    assert_int_equal(f->outcome.exit_code, 0);
+    assert_int_equal(setresuid((uid_t)-1, (uid_t)-1, 0), 0);
+}
+
+/* Without the filter in between: the kernel's own rule. */
+static void test_our_limits_are_ours_by_the_saved_uid_alone(void **state)
+{
+    const struct rlimit few = {3, 3};
+    int status, i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        pid_t pid;
+
+        if (i == 1)
+            assert_true(standing_take_saved_uid());
+        pid = fork();
+        if (pid == 0) {
+            struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+            struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+            setresuid(0, 0, 0);
+            syscall(SYS_capset, &header, none);
+            _exit(prlimit(1, RLIMIT_CORE, i == 0 ? &(struct rlimit){0, 0} : &few, NULL) == 0 ? 0 : errno);
+        }
+        waitpid(pid, &status, 0);
+        assert_int_equal(WEXITSTATUS(status), i == 0 ? 0 : EPERM);
+    }
+    assert_int_equal(setresuid((uid_t)-1, (uid_t)-1, 0), 0);
+}
+
+static void write_own_score(const char *text)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+/* A root build may write the score of PID 1: before the next command it is what it was. */
+static void test_our_oom_score_is_put_back(void **state)
+{
+    struct fixture *f = *state;
+    struct standing before, after;
+
+    standing_read(&before);
+    write_own_score("300");
+    run_shell(f, "echo 900 >/proc/1/oom_score_adj");
+    standing_read(&after);
+    assert_int_equal(after.oom_score, 300);
+    run_shell(f, "test $(cat /proc/1/oom_score_adj) = 300 && test $(cat /proc/self/oom_score_adj) = 800");
+    assert_true(outcome_ok(&f->outcome));
+    write_own_score(before.oom_score == 0 ? "0" : "300");
 }
 
 static void test_others_of_ours_stay(void **state)
@@ -222,6 +327,11 @@ static int run_as_pid1(void)
         cmocka_unit_test_setup_teardown(test_everything_of_the_build_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fork_race, setup, teardown),
         cmocka_unit_test_setup_teardown(test_left_over_that_fights_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_everything_of_a_root_build_ends, setup_root, teardown),
+        cmocka_unit_test_setup_teardown(test_other_users_of_a_root_build_end_without_cap_kill, setup_root, teardown),
+        cmocka_unit_test_setup_teardown(test_our_limits_are_ours, setup_root, teardown),
+        cmocka_unit_test_setup_teardown(test_our_limits_are_ours_by_the_saved_uid_alone, setup_root, teardown),
+        cmocka_unit_test_setup_teardown(test_our_oom_score_is_put_back, setup_root, teardown),
         cmocka_unit_test_setup_teardown(test_others_of_ours_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphans_are_reaped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signals_from_inside_do_not_count, setup, teardown),
