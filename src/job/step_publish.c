@@ -117,7 +117,8 @@ static int copy_credentials(struct publish_request *request, const struct job *j
 
 /*
  * A site without a build is often the checkout itself. What is there for git and for the developer's machine is not
- * part of it, and an .env file is a leak; whoever wants them says so with include or exclude.
+ * part of it; whoever wants them says so with include or exclude. (Files of secrets are left out wherever they are:
+ * publish/tree_walk.c.)
  */
 static void exclude_private(struct publish_request *request, const struct spec_artifact *artifact)
 {

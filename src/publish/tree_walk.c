@@ -21,6 +21,9 @@ struct walk {
     struct glob_list include, exclude;
     struct strings folders; /* work list: one descriptor is open at a time, whatever the depth */
     size_t prefix_len;
+    bool environment_files; /* they are asked for by name */
+    char *withheld;         /* the first one that was left out */
+    size_t withheld_len;
 };
 
 static bool is_published(const struct walk *walk, const char *path)
@@ -28,18 +31,66 @@ static bool is_published(const struct walk *walk, const char *path)
     return (!walk->include.len || glob_list_matches(&walk->include, path)) && !glob_list_matches(&walk->exclude, path);
 }
 
+/* A path as it may stand in a message. */
+static void show(const char *path, struct buf *shown)
+{
+    size_t i;
+
+    buf_init(shown, 512);
+    utf8_repair(view_of(path), shown);
+    for (i = 0; i < shown->len; i++)
+        if ((unsigned char)shown->data[i] < 0x20 || shown->data[i] == 0x7F)
+            shown->data[i] = '?';
+}
+
 static int refuse(struct error *err, const char *reason, const char *path, const char *what)
 {
     struct buf shown;
 
-    buf_init(&shown, 512);
-    utf8_repair(view_of(path), &shown);
-    for (size_t i = 0; i < shown.len; i++)
-        if ((unsigned char)shown.data[i] < 0x20 || shown.data[i] == 0x7F)
-            shown.data[i] = '?';
+    show(path, &shown);
     error_set(err, CLASS_OUTPUT_REFUSED, reason, "%s %s", buf_text(&shown), what);
     buf_dispose(&shown);
     return -1;
+}
+
+/* ".env", ".env.production", ".envrc": what a server or a developer keeps its secrets in. A wildcard does not mean it. */
+static bool is_environment_file(const char *name)
+{
+    return strncmp(name, ".env", 4) == 0 && (name[4] == '\0' || name[4] == '.' || strcmp(name + 4, "rc") == 0);
+}
+
+static bool asks_for_environment_files(const struct strings *include)
+{
+    size_t i;
+
+    for (i = 0; i < include->len; i++)
+        if (strstr(include->items[i], ".env"))
+            return true;
+    return false;
+}
+
+/* Takes the path. */
+static int withhold(struct walk *walk, char *path)
+{
+    if (walk->withheld_len++ == 0)
+        walk->withheld = path;
+    else
+        free(path);
+    return 0;
+}
+
+static void tell_withheld(struct walk *walk)
+{
+    struct buf shown;
+
+    if (walk->withheld_len == 0)
+        return;
+    show(walk->withheld, &shown);
+    strings_addf(&walk->tree->warnings,
+                 "%s%s not published: such files hold secrets; to publish them all the same, name them in include",
+                 buf_text(&shown), walk->withheld_len == 1 ? " is" : " and others like it are");
+    buf_dispose(&shown);
+    free(walk->withheld);
 }
 
 static const char *kind_of(mode_t mode)
@@ -132,6 +183,8 @@ static int visit(struct walk *walk, int folder_fd, const char *folder, const cha
                            TREE_MAX_DEPTH, path);
     else if (S_ISDIR(st.st_mode))
         strings_add(&walk->folders, path);
+    else if (is_published(walk, path) && is_environment_file(name) && !walk->environment_files)
+        return withhold(walk, path);
     else if (is_published(walk, path)) {
         result = check_file(walk, path, &st, err);
         if (!result)
@@ -233,12 +286,15 @@ static int walk_all(struct walk *walk, struct error *err)
 
 int tree_walk(struct tree *tree, size_t prefix_len, struct error *err)
 {
-    struct walk walk = {.tree = tree, .prefix_len = prefix_len};
+    struct walk walk = {.tree = tree,
+                        .prefix_len = prefix_len,
+                        .environment_files = asks_for_environment_files(&tree->request->include)};
     int result = -1;
 
     if (!glob_list_init(&walk.include, &tree->request->include, err) &&
         !glob_list_init(&walk.exclude, &tree->request->exclude, err))
         result = walk_all(&walk, err);
+    tell_withheld(&walk);
     glob_list_dispose(&walk.include);
     glob_list_dispose(&walk.exclude);
     strings_dispose(&walk.folders);

@@ -70,7 +70,8 @@ const struct rule artifact_rules[] = {
      .type = TYPE_LIST,
      .check = check_glob,
      .fallback_doc = "everything",
-     .doc = "Patterns of what is published.",
+     .doc = "Patterns of what is published. `.env`, `.env.*` and `.envrc` files are left out, with a warning, unless a "
+            "pattern names them.",
      .example = "[\"**\"]"},
     {.name = "exclude",
      .type = TYPE_LIST,

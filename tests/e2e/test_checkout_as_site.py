@@ -24,4 +24,9 @@ def test_private_files_stay(caisson, open_path):
 
 
 def test_unless_the_spec_says_what_it_wants(caisson, open_path):
-    assert ".env" in published(caisson, open_path, {"exclude": ["a/**"]})
+    assert published(caisson, open_path, {"exclude": ["a/**"]}) >= {".gitattributes", ".github/w"}
+
+
+def test_environment_files_stay_unless_they_are_named(caisson, open_path):
+    assert not any(".env" in path for path in published(caisson, open_path, {"include": ["**"], "exclude": ["x"]}))
+    assert published(caisson, open_path, {"include": ["**/.env*"]}) == {".env", "a/.env.local"}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bed import http1, secret_services, tls
+from bed import http1, npm_registry, secret_services, tls
 from bed.world import ADDRESSES
 
 PLACE = ADDRESSES["elsewhere.test"], 443
@@ -317,3 +317,55 @@ def test_endpoints_of_the_environment(bed, aws, run):
                 environment={"AWS_ENDPOINT_URL": "http://trap.test:9000", "AWS_ENDPOINT_URL_SSM": f"https://{name}"})
     assert ended.code == 0 and bed.world.trap.visitors == [], ended
     assert len(aws.requests) == 1
+
+
+SITE = {"name": "site", "version": "1.0.0", "private": True, "dependencies": {npm_registry.PACKAGE: "1.0.0"},
+        "scripts": {"build": "node build.js"}}
+BUILD_SITE = f"""
+require('fs').mkdirSync('dist', {{ recursive: true }})
+require('fs').writeFileSync('dist/index.html', require('{npm_registry.PACKAGE}').name + '\\n')
+"""
+
+
+def private_site(bed, needle, **changes):
+    look = LOOK.replace("process.argv.slice(2)", json.dumps([needle.encode().hex()]))
+    repository = bed.repository({"package.json": json.dumps(SITE), "build.js": BUILD_SITE + look})
+    return bed.spec(repository, build={"output": "dist"}, **changes)
+
+
+@pytest.mark.parametrize("source", ["secret", "ssm", "file"])
+def test_private_packages_are_installed_by_the_install_alone(bed, aws, run, source):
+    registry = npm_registry.PrivateRegistry(NPM)
+    text, files = npm_registry.npmrc(NPM), {}
+    if source == "file":
+        value, files = {"file": "/run/secrets/npmrc"}, {"/run/secrets/npmrc": (text, 0o600)}
+    else:
+        (aws.secret if source == "secret" else aws.parameter)("npmrc", text)
+        value = {source: "npmrc"}
+    spec = private_site(bed, NPM, secrets={"NPMRC": {**value, "as": "npmrc"}})
+    ended = run(spec, services=[registry.service()], files=files)
+    assert ended.code == 0, ended
+    assert bed.published(spec) == {"index.html": b"the private pad is here\n"}
+    assert len(registry.requests) >= 2 and registry.refused == 0
+    assert "looked" in ended.text and "SEEN" not in ended.text, ended
+    assert NPM not in ended.text and NPM not in json.dumps(ended.result)
+
+
+def test_private_packages_by_a_token_in_the_projects_npmrc(bed, aws, run):
+    """The other usual way: the project's .npmrc names a variable, which only the install has."""
+    registry = npm_registry.PrivateRegistry(NPM)
+    aws.parameter("/npm", NPM)
+    spec = private_site(bed, NPM, secrets={"NPM_TOKEN": {"ssm": "/npm", "steps": ["install"]}})
+    files = {"package.json": json.dumps(SITE), "build.js": BUILD_SITE, ".npmrc": npm_registry.npmrc("${NPM_TOKEN}")}
+    spec["source"]["repository"] = bed.repository(files).url()
+    ended = run(spec, services=[registry.service()])
+    assert ended.code == 0 and registry.refused == 0, ended
+    assert NPM not in ended.text
+
+
+def test_private_packages_without_the_token(bed, aws, run):
+    registry = npm_registry.PrivateRegistry(NPM)
+    aws.secret("npmrc", npm_registry.npmrc("another"))
+    ended = run(private_site(bed, NPM, secrets={"NPMRC": {"secret": "npmrc", "as": "npmrc"}}),
+                services=[registry.service()])
+    assert ended.code == 30 and registry.refused > 0 and "401" in ended.text, ended

@@ -66,11 +66,21 @@ class Repository:
         return f"{host}/{mode}/{self.name}"
 
 
+class Link:
+    """The content of a file that is a symbolic link."""
+
+    def __init__(self, target):
+        self.target = target
+
+
 def write_tree(folder, files):
     for path, content in files.items():
         content, mode = content if isinstance(content, tuple) else (content, 0o644)
         target = os.path.join(folder, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
+        if isinstance(content, Link):
+            os.symlink(content.target, target)
+            continue
         with open(target, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
         os.chmod(target, mode)
