@@ -113,6 +113,13 @@ def test_one_that_never_listens(bed):
     assert ended.seconds < 20, ended
 
 
+def test_one_that_never_listens_is_not_a_missing_tool(bed):
+    """The first thing that a Node project's job asks over there is which Node there is."""
+    spec = bed.spec(bed.repository({"package.json": '{"name": "x", "scripts": {"build": "true"}}'}))
+    ended = run(bed, spec, arguments=TIMEOUT, sandbox=in_a_shell("sleep 600"))
+    lost(bed, spec, ended, "sandbox-absent")
+
+
 def test_one_that_ended_before(bed):
     spec = bed.commands(SITE)
     ended = run(bed, spec, arguments=TIMEOUT, sandbox={"command": ["version"]})
@@ -295,6 +302,19 @@ def test_the_socket_can_be_elsewhere(bed):
     ended = run(bed, spec, arguments=["--sandbox-socket", "/workspace/in/another/place"],
                 sandbox={"command": ["sandbox", "--socket", "/workspace/in/another/place"]})
     assert ended.code == 0, ended
+
+
+def test_the_environment_may_name_the_socket_but_not_a_tenants(caisson, tmp_path):
+    spec = tmp_path / "job.yaml"
+    spec.write_text("version: 1\nsource: {repository: file:///none}\nartifacts: [{to: 'file:out/'}]\n")
+    named = {"CAISSON_SANDBOX_SOCKET": "/workspace/sandbox.sock"}
+    for arguments, environment in ((["--executor", "sandbox"], {}), (["--sandbox-socket", "/s"], {}), ([], named)):
+        ended = caisson("run", "--workspace", str(tmp_path / "w"), *arguments, str(spec), environment=environment)
+        assert ended.returncode == 2 and "must be confirmed by the task's metadata" in ended.stderr, ended
+    ended = caisson("run", "--workspace", str(tmp_path / "w"), "--executor", "local", str(spec), environment=named)
+    assert "local executor" in ended.stdout, ended
+    ended = caisson("run", "--workspace", str(tmp_path / "w"), "--profile", "veren-frontend", environment=named)
+    assert ended.returncode == 10 and "sandbox" not in ended.stdout + ended.stderr, ended
 
 
 def test_users_must_agree(bed):
