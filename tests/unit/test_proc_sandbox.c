@@ -10,14 +10,10 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
-#include "support/executor_fixture.h"
 #include "support/sandbox_fixture.h"
 
 #define LONG_MS 20000
@@ -380,103 +376,6 @@ static void test_one_that_is_silent(void **state)
     assert_in_range(clock_monotonic_ms() - began_ms, 1900, 8000);
 }
 
-/* ---- the server without a runner, or with one that goes ---- */
-
-static void test_no_runner_comes(void **state)
-{
-    struct sandbox_fixture *f = *state;
-
-    sandbox_start_server(f, 300, LONG_MS);
-    assert_int_equal(sandbox_peer_end(f), CLASS_SANDBOX_LOST);
-    assert_int_equal(access(f->socket, F_OK), -1);
-}
-
-static void hang_up(void *context)
-{
-    struct sandbox_fixture *f = context;
-
-    executor_stop(f->executor, clock_monotonic_ms());
-}
-
-static void test_a_runner_that_goes(void **state)
-{
-    struct sandbox_fixture *f = start(state);
-    pid_t left;
-
-    sandbox_run(f, "true");
-    loop_timer_start(f->loop, 500, hang_up, f);
-    sandbox_shell(f, "trap '' TERM; echo $$; while :; do sleep 0.05; done");
-    executor_run(f->executor, &f->command, &f->outcome, &f->err);
-    left = (pid_t)strtol(buf_text(&f->output), NULL, 10);
-    assert_true(left > 1);
-    executor_free(f->executor);
-    f->executor = NULL;
-    assert_int_equal(sandbox_peer_end(f), CLASS_SANDBOX_LOST);
-    assert_int_equal(kill(left, 0), -1);
-}
-
-static void end_peer(void *context)
-{
-    kill(((struct sandbox_fixture *)context)->peer, SIGTERM);
-}
-
-static void test_a_stop_signal_leaves_the_word_to_the_runner(void **state)
-{
-    struct sandbox_fixture *f = *state;
-
-    sandbox_start_server(f, LONG_MS, 1000);
-    sandbox_connect_runner(f, LONG_MS);
-    sandbox_run(f, "true");
-    kill(f->peer, SIGTERM);
-    sandbox_run(f, "sleep 0.3; echo still");
-    assert_string_equal(buf_text(&f->output), "still\n");
-    sandbox_shell(f, "sleep 600");
-    lose(f, "sandbox-gone");
-    assert_int_equal(f->exit_code, CLASS_INTERRUPTED);
-}
-
-static void test_a_stop_signal_before_a_runner(void **state)
-{
-    struct sandbox_fixture *f = *state;
-
-    sandbox_start_server(f, LONG_MS, LONG_MS);
-    loop_timer_start(f->loop, 500, end_peer, f);
-    assert_int_equal(sandbox_peer_end(f), CLASS_INTERRUPTED);
-}
-
-/* Whoever is neither root nor we cannot reach it; who reaches it all the same is not served. */
-static void test_strangers_are_not_let_in(void **state)
-{
-    struct sandbox_fixture *f = *state;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat status;
-    char byte;
-    int fd, i;
-
-    sandbox_start_server(f, LONG_MS, LONG_MS);
-    for (i = 0; i < 1000 && stat(f->socket, &status); i++)
-        usleep(10 * 1000);
-    assert_int_equal(status.st_mode & 0777, 0600);
-    if (geteuid() != 0)
-        skip();
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", f->socket);
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    assert_int_equal(seteuid(BUILD_UID), 0);
-    i = connect(fd, (struct sockaddr *)&address, sizeof address);
-    assert_int_equal(seteuid(0), 0);
-    assert_int_equal(i, -1);
-    chmod(f->socket, 0666);
-    assert_int_equal(seteuid(BUILD_UID), 0);
-    i = connect(fd, (struct sockaddr *)&address, sizeof address);
-    assert_int_equal(seteuid(0), 0);
-    assert_int_equal(i, 0);
-    assert_int_equal(recv(fd, &byte, 1, 0), 0);
-    close(fd);
-    sandbox_connect_runner(f, LONG_MS);
-    sandbox_run(f, "echo for root");
-    assert_string_equal(buf_text(&f->output), "for root\n");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_setup, sandbox_teardown)
 
 int main(void)
@@ -502,11 +401,6 @@ int main(void)
         TEST(test_one_that_is_killed),
         TEST(test_one_that_ends_for_a_reason_that_is_known),
         TEST(test_one_that_is_silent),
-        TEST(test_no_runner_comes),
-        TEST(test_a_runner_that_goes),
-        TEST(test_a_stop_signal_leaves_the_word_to_the_runner),
-        TEST(test_a_stop_signal_before_a_runner),
-        TEST(test_strangers_are_not_let_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
