@@ -57,7 +57,7 @@ static bool is_ours(int parent_fd, const char *name, int64_t min_age_ms, struct 
 
     if (!has_our_name(name) || fstat(parent_fd, &parent) || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW))
         return false;
-    candidate->changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+    candidate->changed_ms = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
     snprintf(candidate->name, sizeof candidate->name, "%s", name);
     return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && st.st_dev == parent.st_dev &&
            clock_wall_ms() - candidate->changed_ms >= min_age_ms;

@@ -9,6 +9,7 @@
 
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/protection.h"
 #include "publish/tree_internal.h"
 
 #define FOUND_MAX 8
@@ -35,17 +36,27 @@ void tree_dispose(struct tree *tree)
     tree_init(tree);
 }
 
+static int open_beneath(int folder_fd, const char *path, int flags)
+{
+    int fd;
+
+    if (PROTECTED(CONFINED_OPEN))
+        return fs_open_beneath(folder_fd, path, flags, 0);
+    fd = openat(folder_fd, path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int tree_open_beneath(const struct publish_request *request, int folder_fd, const char *path, int flags)
 {
-    bool as_build = geteuid() == 0 && request->build_uid != (uid_t)-1;
+    bool as_build = geteuid() == 0 && request->build_uid != (uid_t)-1 && PROTECTED(OPEN_AS_BUILD);
     int fd;
 
     if (!as_build)
-        return fs_open_beneath(folder_fd, path, flags, 0);
+        return open_beneath(folder_fd, path, flags);
     /* What only root may read is not the build's to publish. */
     setfsgid(request->build_gid);
     setfsuid(request->build_uid);
-    fd = fs_open_beneath(folder_fd, path, flags, 0);
+    fd = open_beneath(folder_fd, path, flags);
     setfsuid(0);
     setfsgid(getegid());
     return fd;

@@ -1,9 +1,14 @@
 """What a build may use: memory, disk, processes, descriptors, output, silence. Whoever passes a limit is ended, and the
 result says which limit it was."""
 
+import fcntl
 import json
+import os
+import time
 
 import pytest
+
+from bed import repositories
 
 MIB = 1 << 20
 
@@ -109,13 +114,7 @@ def test_full_disk_lets_result_and_log_out(bed):
     assert "before" in text and "after" in text and "disk-full" in text, text
 
 
-# -- processes, descriptors
-
-def test_fork_bomb(bed):
-    done = run(bed, "bomb() { bomb | bomb & }; bomb; sleep 1; exit 5", timeouts={"build": "20s"}, memory=1 << 30)
-    assert done.code in (31, 33, 124), done
-    assert done.seconds < 60, done
-
+# -- descriptors (processes: test_attack_container.py)
 
 def test_descriptor_bomb(bed):
     script = "const fs=require('fs');try{for(;;)fs.openSync('/dev/null')}catch(e){console.log(e.code)};process.exit(3)"
@@ -125,9 +124,9 @@ def test_descriptor_bomb(bed):
 
 # -- output
 
-def test_a_gibibyte_without_a_newline(bed):
-    done = run(bed, "head -c 1073741824 /dev/zero | tr '\\0' x; exit 4", memory=256 * MIB,
-               limits={"log": "1MiB"}, timeouts={"build": "60s"})
+@pytest.mark.parametrize("size", [128 * MIB, pytest.param(1024 * MIB, marks=pytest.mark.rare)])
+def test_much_output_without_a_newline(bed, size):
+    done = run(bed, f"head -c {size} /dev/zero | tr '\\0' x; exit 4", memory=256 * MIB, limits={"log": "1MiB"})
     assert done.code == 31 and done.result["child_exit_code"] == 4, done.result
     assert max(map(len, done.text.splitlines())) <= 16384
     assert len(done.text) < 4 * MIB and "limit of 1 MiB" in done.text
@@ -181,3 +180,82 @@ def test_a_byte_now_and_then_is_no_silence_but_time_passes(bed):
     assert done.code == 31 and done.result["child_exit_code"] == 3, done
     done = run(bed, "while :; do printf .; sleep 0.2; done", timeouts={"idle": "1s", "build": "2s"}, memory=None)
     assert done.code == 124 and done.result["reason"] == "step-timeout", done
+
+
+# -- what lies about
+
+HOSTILE = """
+mkdir -p t/locked/in; touch t/locked/in/f; chmod 000 t/locked/in t/locked
+ln -s /etc t/etc; ln -s / t/root; mkfifo t/fifo; touch "t/new
+line" "t/-rf" "t/*"; truncate -s 1T t/sparse || truncate -s 1G t/sparse
+node -e 'for (let i = 0; i < 2000; i++) { fs.mkdirSync("d"); process.chdir("d"); }'
+"""
+
+
+def test_a_hostile_workspace_is_removed_and_nothing_else(bed):
+    """Where it lies on a volume that outlives the task."""
+    volume = bed.results_folder()
+    with open(os.path.join(volume, "kept"), "w") as file:
+        file.write("kept")
+    done = run(bed, HOSTILE, "exit 3", arguments=["--workspace", "/disk"], volumes={"/disk": volume}, memory=None)
+    assert done.code == 31 and done.result["child_exit_code"] == 3, done
+    assert os.listdir(volume) == ["kept"], done
+    assert not any("could not be removed" in text for text in done.result.get("warnings", [])), done
+
+
+def test_what_dead_jobs_left_is_removed_at_the_next_start(caisson, open_path):
+    """The dead go, those of a job that lives stay, and so does what is nobody's workspace."""
+    def workspace(name, hours=2):
+        folder = open_path / "work" / name
+        (folder / "source").mkdir(parents=True)
+        (folder / "source" / "f").write_text("x")
+        (folder / "source" / "etc").symlink_to("/etc")
+        os.utime(folder, (time.time() - 3600 * hours,) * 2)
+        return folder
+
+    dead, living, young = workspace("caisson-aaaaaa"), workspace("caisson-bbbbbb"), workspace("caisson-cccccc", 0)
+    other = workspace("caisson-not-one")
+    (open_path / "repositories").mkdir()
+    repository = repositories.Repository(str(open_path / "repositories"), {"index.html": "x"})
+    spec = {"version": 1, "source": {"repository": f"file://{repository.folder}"}, "build": {"builder": "none"},
+            "artifacts": [{"to": f"file:{open_path}/out/", "from": "."}]}
+    (open_path / "job.json").write_text(json.dumps(spec))
+    lock = os.open(living, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = caisson("run", "--workspace", str(open_path / "work"), str(open_path / "job.json"))
+    finally:
+        os.close(lock)
+    assert done.returncode == 0, done.stdout
+    assert "removed 1 left-over workspace of earlier jobs" in done.stdout
+    assert not dead.exists() and living.exists() and young.exists() and other.exists()
+    assert sorted(os.listdir(open_path / "work")) == ["caisson-bbbbbb", "caisson-cccccc", "caisson-not-one"]
+
+
+def test_nothing_of_a_repository_makes_us_run_or_send_anything(bed):
+    """Whatever looks like configuration of git, git-lfs, npm or the shell is a file like any other."""
+    evil = "#!/bin/sh\ntouch /tmp/was-here\n"
+    config = "[core]\n\tfsmonitor = /tmp/evil\n\thooksPath = .\n[filter \"evil\"]\n\tsmudge = touch /tmp/was-here\n" \
+             "\tprocess = touch /tmp/was-here\n\trequired = true\n[url \"http://trap.test/\"]\n\tinsteadOf = http\n"
+    files = {
+        ".gitattributes": "* filter=evil diff=evil merge=evil\n", ".gitconfig": config,
+        ".config/git/config": config, "config": config, "hooks/post-checkout": (evil, 0o755),
+        "post-checkout": (evil, 0o755), ".lfsconfig": "[lfs]\n\turl = http://trap.test/lfs\n",
+        ".gitmodules": "[submodule \"x\"]\n\tpath = x\n\turl = http://trap.test/x.git\n\tupdate = !touch /tmp/was-here\n",
+        ".npmrc": "registry=http://trap.test/\nnode-options=--require ./evil.js\nscript-shell=./evil.sh\n",
+        ".yarnrc.yml": "yarnPath: ./evil.js\n", ".pnpmfile.cjs": "require('fs').writeFileSync('/tmp/was-here', '')\n",
+        "package.json": json.dumps({"packageManager": "yarn@http://trap.test/yarn.tgz",
+                                    "scripts": {name: "touch /tmp/was-here" for name in ("preinstall", "build")}}),
+        ".nvmrc": "$(touch /tmp/was-here)", ".env": "NODE_OPTIONS=--require ./evil.js\n", "evil.sh": (evil, 0o755),
+        "evil.js": "require('fs').writeFileSync('/tmp/was-here', '')\n", ".profile": evil, ".bashrc": evil,
+        "vite.config.js": "require('fs').writeFileSync('/tmp/was-here', '')\n",
+        "big": "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n",
+    }
+    # The detection reads all of these, and the command that is ours to choose says whether something ran.
+    spec = bed.spec(bed.repository(files), build={
+        "install": False, "command": "mkdir dist; ls /tmp/was-here >dist/x 2>&1 || echo nothing >dist/x; git log -1 || :",
+        "output": "dist"})
+    done = bed.run(spec)
+    assert done.code == 0, done
+    assert bed.published(spec)["x"].decode().strip().endswith("nothing"), done
+    assert not bed.world.trap.visitors, bed.world.trap.visitors
