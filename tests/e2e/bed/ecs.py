@@ -17,7 +17,12 @@ LIE = "/lie"  # where a fault may redirect to: every container ended well
 
 
 def iso(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e9):09d}Z"
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def iso_precise(seconds):
+    """As the metadata tells times."""
+    return iso(seconds).replace("Z", f".{int(seconds % 1 * 1e9):09d}Z")
 
 
 class ContainerRecord:
@@ -54,7 +59,7 @@ class ContainerRecord:
                        "com.amazonaws.ecs.task-definition-family": task.family,
                        "com.amazonaws.ecs.task-definition-version": "1"},
             "DesiredStatus": self.desired, "KnownStatus": states[-1][1], "Limits": {"CPU": 2},
-            "CreatedAt": iso(self.created), "Type": "NORMAL", "LogDriver": "awslogs",
+            "CreatedAt": iso_precise(self.created), "Type": "NORMAL", "LogDriver": "awslogs",
             "LogOptions": {"awslogs-group": "/ecs/builds", "awslogs-region": task.region,
                            "awslogs-stream": f"builds/{self.name}/{task.id}"},
             "Networks": [{"NetworkMode": "awsvpc", "IPv4Addresses": ["10.0.0.1"], "AttachmentIndex": 0}],
@@ -64,9 +69,9 @@ class ContainerRecord:
             document["Limits"]["Memory"] = self.memory >> 20
         for since, status, code in states:
             if status == "RUNNING":
-                document["StartedAt"] = iso(since)
+                document["StartedAt"] = iso_precise(since)
             elif status == "STOPPED":
-                document["FinishedAt"] = iso(since)
+                document["FinishedAt"] = iso_precise(since)
                 if code is not None:
                     document["ExitCode"] = code
         return document
@@ -154,8 +159,8 @@ class TaskEndpoint:
     def task_metadata(self):
         return {"Cluster": self.cluster_arn, "TaskARN": self.arn, "Family": self.family, "Revision": "1",
                 "DesiredStatus": self.desired, "KnownStatus": self.status,
-                "Limits": {"CPU": 1, "Memory": self.memory >> 20}, "PullStartedAt": iso(time.time() - 20),
-                "PullStoppedAt": iso(time.time() - 8), "AvailabilityZone": self.region + "a", "LaunchType": "FARGATE",
+                "Limits": {"CPU": 1, "Memory": self.memory >> 20}, "PullStartedAt": iso_precise(time.time() - 20),
+                "PullStoppedAt": iso_precise(time.time() - 8), "AvailabilityZone": self.region + "a", "LaunchType": "FARGATE",
                 "Containers": [record.metadata(self, self.lag) for record in self.containers]}
 
 
