@@ -160,7 +160,8 @@ class TaskEndpoint:
         return {"Cluster": self.cluster_arn, "TaskARN": self.arn, "Family": self.family, "Revision": "1",
                 "DesiredStatus": self.desired, "KnownStatus": self.status,
                 "Limits": {"CPU": 1, "Memory": self.memory >> 20}, "PullStartedAt": iso_precise(time.time() - 20),
-                "PullStoppedAt": iso_precise(time.time() - 8), "AvailabilityZone": self.region + "a", "LaunchType": "FARGATE",
+                "PullStoppedAt": iso_precise(time.time() - 8), "AvailabilityZone": self.region + "a",
+                "LaunchType": "FARGATE",
                 "Containers": [record.metadata(self, self.lag) for record in self.containers]}
 
 
