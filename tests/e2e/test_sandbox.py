@@ -294,6 +294,25 @@ def test_a_stop_while_the_agent_is_asked(bed):
     interrupted(bed, spec, bed.finish(task), began)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6, 1.0, 1.4, 1.8, 2.3, 3.0])
+def test_a_stop_at_any_moment(bed, seconds):
+    """Nothing, or everything with the point of no return behind it; always a result, and soon."""
+    spec = bed.commands("sleep 1", SITE)
+    task = start(bed, spec, arguments=["--stop-budget", "10s"])
+    time.sleep(seconds)
+    began = time.monotonic()
+    task.stop()
+    try:
+        ended = bed.finish(task)
+    except AssertionError:
+        if "never started" in task.evidence() or task.main.ended is None:
+            return  # the task was stopped before its runner was started
+        raise
+    assert time.monotonic() - began < 14, ended
+    assert ended.code in (0, 143) and ended.result is not None, ended
+    assert bed.published(spec) == ({"index.html": b"site\n"} if ended.code == 0 else {}), ended
+
+
 # -- who may choose
 
 
@@ -334,3 +353,12 @@ def test_the_result_and_the_log_of_a_lost_sandbox_get_out(bed):
     ended = bed.finish(task, timeout=60)
     lost(bed, spec, ended, "sandbox-silent")
     assert bed.storage.head(JOBS_BUCKET, f"{spec['id']}/log.gz") is not None
+
+
+def test_a_build_that_is_root_over_there(bed):
+    """The operator's word on both sides. Its daemons end, too, and nobody can come to the socket again."""
+    again = "for i in 1 2 3; do ls -l /workspace; done; test ! -e /workspace/sandbox.sock"
+    spec = bed.commands("id -u", again, SITE, "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' >/dev/null 2>&1 &")
+    ended = run(bed, spec, arguments=["--build-uid", "0"], sandbox={"command": ["sandbox", "--build-uid", "0"]})
+    assert ended.code == 0, ended
+    assert "| 0" in ended.text and bed.published(spec) == {"index.html": b"site\n"}, ended
