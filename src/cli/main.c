@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/json.h"
 #include "core/mem.h"
 #include "core/protection.h"
 #include "git/checkout.h"
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
     memory_hide();
     /* And this all that keeps it from our limits. */
     standing_take_saved_uid();
+    json_wipe_memory();
     /* A file-size limit and a reader that has gone are errors of a write, not the end of PID 1. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);

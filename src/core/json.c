@@ -1,7 +1,10 @@
 #include "core/json.h"
 
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/mem.h"
 #include "core/utf8.h"
 
 /* Replacing broken bytes may make the text three times as long, and no caller keeps texts anywhere near this. */
@@ -59,6 +62,18 @@ void json_put_text(json_t *object, const char *key, const char *text)
     utf8_repair(view_of(text), &repaired);
     json_object_set_new(object, key, json_string(buf_text(&repaired)));
     buf_dispose(&repaired);
+}
+
+static void wiping_free(void *memory)
+{
+    if (memory)
+        wipe(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void json_wipe_memory(void)
+{
+    json_set_alloc_funcs(malloc, wiping_free);
 }
 
 void cleanup_json(json_t **json)

@@ -23,6 +23,10 @@ bool json_flag(const json_t *object, const char *key, bool missing);
 /* Sets a string, or leaves the key out when text is NULL. Invalid UTF-8 becomes U+FFFD. */
 void json_put_text(json_t *object, const char *key, const char *text);
 
+/* From now on all memory of documents is wiped when it is freed: they may hold secrets, and nobody but the library sees
+ * its buffers. Once, at the program's start. */
+void json_wipe_memory(void);
+
 /* Scope-bound owner. */
 void cleanup_json(json_t **json);
 #define CLEANUP_JSON __attribute__((cleanup(cleanup_json)))

@@ -46,7 +46,7 @@ static void free_item(struct item *item)
     ssm_get_cancel(item->ssm);
     secret_get_cancel(item->secret);
     secret_reference_dispose(&item->reference);
-    wipe_free(item->text);
+    secret_free(item->text);
     free(item);
 }
 
@@ -117,7 +117,7 @@ static void end(struct item *item, const char *text, const struct error *error)
     item->done = true;
     item->ssm = NULL;
     item->secret = NULL;
-    item->text = xstrdup(text);
+    item->text = secret_dup(text);
     if (error)
         item->error = *error;
     if (--item->values->waiting == 0)

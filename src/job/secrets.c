@@ -65,7 +65,16 @@ static char *read_file(const char *path, struct error *err)
     return text.data ? buf_take(&text) : xstrdup("");
 }
 
-/* The value of a source; NULL: it cannot be had, which is noted. Caller frees with wipe_free. */
+/* Moves a text into memory for secrets. */
+static char *hide(char *text)
+{
+    char *hidden = secret_dup(text);
+
+    wipe_free(text);
+    return hidden;
+}
+
+/* The value of a source; NULL: it cannot be had, which is noted. Caller frees with secret_free. */
 static char *resolve(struct gathering *gathering, const struct value_source *source, const char *name)
 {
     const char *variable;
@@ -74,12 +83,12 @@ static char *resolve(struct gathering *gathering, const struct value_source *sou
 
     switch (source->kind) {
     case VALUE_NONE: return NULL;
-    case VALUE_TEXT: return xstrdup(source->text);
+    case VALUE_TEXT: return secret_dup(source->text);
     case VALUE_ENV:
         variable = env_get(gathering->job->options->env, source->text);
-        value = xstrdup(variable);
-        if (!value)
-            unavailable(&err, "the environment has no variable", source->text, "");
+        if (variable)
+            return secret_dup(variable);
+        unavailable(&err, "the environment has no variable", source->text, "");
         break;
     case VALUE_FILE: value = read_file(source->text, &err); break;
     case VALUE_SSM:
@@ -87,7 +96,7 @@ static char *resolve(struct gathering *gathering, const struct value_source *sou
     }
     if (!value)
         note_missing(gathering, name, &err);
-    return value;
+    return hide(value);
 }
 
 /* ---- what is hidden ---- */
@@ -298,11 +307,11 @@ void job_secrets_forget(struct job *job)
 
     for (i = 0; i < job->secrets.len; i++) {
         free(job->secrets.items[i].name);
-        wipe_free(job->secrets.items[i].value);
+        secret_free(job->secrets.items[i].value);
     }
     free(job->secrets.items);
     job->secrets = (struct spec_pairs){0};
-    wipe_free(job->git_username);
-    wipe_free(job->git_password);
+    secret_free(job->git_username);
+    secret_free(job->git_password);
     job->git_username = job->git_password = NULL;
 }

@@ -1,7 +1,6 @@
 """Secrets from the Parameter Store and the Secrets Manager, as variables and as files; who sees them and who does not."""
 
 import json
-import os
 import time
 
 import pytest
@@ -58,10 +57,6 @@ def shell(bed, install="true", build="true", test=None, secrets=None, **changes)
     repository = bed.repository({"package.json": package, "public/index.html": "hello\n"})
     commands = {"install": install, "command": build, "output": "public", **({"test": test} if test else {})}
     return bed.spec(repository, build={"builder": "node", **commands}, secrets=secrets or {}, **changes)
-
-
-def fail_unless(condition):
-    return f"{{ {condition}; }} || {{ echo WRONG: '{condition}'; exit 3; }}".replace("'", '"', 2)
 
 
 def test_parameters_and_secrets_reach_the_build(bed, aws, run):
@@ -143,10 +138,6 @@ def test_each_refusal_has_its_reason(bed, aws, run, source, reason, words):
     ended = run(shell(bed, secrets={"IT": source}))
     assert ended.code == 12 and ended.result["reason"] == reason and words in ended.result["hint"], ended
     assert NPM not in ended.text
-
-
-def refuse_once(aws, code, status=400):
-    return secret_services.fault(status, code, "slow down")
 
 
 def drop():

@@ -371,6 +371,32 @@ static void test_make_folders(void **state)
     free(file);
 }
 
+/* Links of the name are replaced, never followed; what stood there is not written to. */
+static void test_write_at(void **state)
+{
+    struct fixture *f = *state;
+    struct buf text;
+    struct stat st;
+
+    assert_int_equal(fs_write_at(f->fd, "new", "abc", 3, 0640, (uid_t)-1, (gid_t)-1), 0);
+    assert_int_equal(fstatat(f->fd, "new", &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(st.st_mode, S_IFREG | 0640);
+    assert_int_equal(symlinkat("dir/file", f->fd, "link"), 0);
+    assert_int_equal(linkat(f->fd, "dir/file", f->fd, "hard", 0), 0);
+    assert_int_equal(fs_write_at(f->fd, "link", "xyz", 3, 0644, (uid_t)-1, (gid_t)-1), 0);
+    assert_int_equal(fs_write_at(f->fd, "hard", "xyz", 3, 0644, (uid_t)-1, (gid_t)-1), 0);
+    assert_int_equal(fstatat(f->fd, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_true(S_ISREG(st.st_mode));
+    buf_init(&text, 100);
+    assert_int_equal(fs_read_at(f->fd, "dir/file", 100, &text), 0);
+    assert_string_equal(buf_text(&text), "hello");
+    buf_dispose(&text);
+    assert_int_equal(fs_write_at(f->fd, "dir", "x", 1, 0644, (uid_t)-1, (gid_t)-1), -EISDIR);
+    assert_int_equal(fs_write_at(f->fd, "../x", "x", 1, 0644, (uid_t)-1, (gid_t)-1), -EINVAL);
+    assert_int_equal(fs_write_at(f->fd, "dir/x", "x", 1, 0644, (uid_t)-1, (gid_t)-1), -EINVAL);
+    assert_int_equal(fs_write_at(f->fd, "..", "x", 1, 0644, (uid_t)-1, (gid_t)-1), -EINVAL);
+}
+
 static void test_make_temp(void **state)
 {
     struct fixture *f = *state;
@@ -403,6 +429,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_write_leaves_nothing, setup, teardown),
         cmocka_unit_test(test_write_all_to_a_full_device),
         cmocka_unit_test_setup_teardown(test_make_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_write_at, setup, teardown),
         cmocka_unit_test_setup_teardown(test_make_temp, setup, teardown),
     };
 
