@@ -11,9 +11,9 @@
 
 void credentials_dispose(struct credentials *credentials)
 {
-    wipe_free(credentials->access_key);
-    wipe_free(credentials->secret_key);
-    wipe_free(credentials->session_token);
+    secret_free(credentials->access_key);
+    secret_free(credentials->secret_key);
+    secret_free(credentials->session_token);
     *credentials = (struct credentials){0};
 }
 
@@ -45,9 +45,9 @@ static bool find_static(struct credentials_source *source, const struct strings 
     if (!access_key || !secret_key)
         return false;
     source->kind = CREDENTIALS_STATIC;
-    source->fixed.access_key = xstrdup(access_key);
-    source->fixed.secret_key = xstrdup(secret_key);
-    source->fixed.session_token = xstrdup(variable(env, "AWS_SESSION_TOKEN"));
+    source->fixed.access_key = secret_dup(access_key);
+    source->fixed.secret_key = secret_dup(secret_key);
+    source->fixed.session_token = secret_dup(variable(env, "AWS_SESSION_TOKEN"));
     source->name = xstrdup("AWS_ACCESS_KEY_ID");
     return true;
 }
@@ -116,6 +116,7 @@ struct field {
     char **value;
 };
 #define FIELDS 9
+#define SECRET_FIELDS 3 /* the first so many are secrets, in memory of their own */
 
 static void list_fields(struct credentials_source *source, struct field fields[FIELDS])
 {
@@ -175,7 +176,8 @@ int credentials_source_from_json(struct credentials_source *source, const json_t
     source->kind = (__typeof__(source->kind))i;
     list_fields(source, fields);
     for (i = 0; i < FIELDS; i++)
-        *fields[i].value = xstrdup(json_text(json, fields[i].key, NULL));
+        *fields[i].value = i < SECRET_FIELDS ? secret_dup(json_text(json, fields[i].key, NULL))
+                                             : xstrdup(json_text(json, fields[i].key, NULL));
     source->fixed.expires_ms = json_int(json, "expires_ms", 0);
     if (is_complete(source))
         return 0;

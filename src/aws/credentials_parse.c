@@ -33,7 +33,7 @@ static int take_value(const json_t *document, const char *key, size_t max, char 
                          "the credential endpoint's answer: %s is longer than %zu bytes or holds blanks or control "
                          "characters",
                          key, max);
-    *value = xstrdup(text);
+    *value = secret_dup(text);
     return 0;
 }
 
@@ -118,8 +118,8 @@ static bool is_section(struct view line, const char *name, bool *ours)
 
 static void set_value(char **to, struct view value)
 {
-    wipe_free(*to);
-    *to = xstrndup(value.data, value.len);
+    secret_free(*to);
+    *to = secret_new(value.data, value.len);
 }
 
 /* Notes in *elsewhere a key that says that the credentials come from somewhere else. */
@@ -191,7 +191,7 @@ int credentials_parse_profile(struct view text, const char *file, const char *pr
         }
     }
     if (found.session_token && !*found.session_token) {
-        wipe_free(found.session_token);
+        secret_free(found.session_token);
         found.session_token = NULL;
     }
     if (check_profile(&found, seen, elsewhere, file, profile, err)) {

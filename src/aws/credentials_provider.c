@@ -160,8 +160,8 @@ static int take_fixed(struct credentials_provider *provider, struct error *err)
                   "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN holds blanks or control characters");
         return error_hint(err, "look for a line break at the end of the value");
     }
-    copy = (struct credentials){xstrdup(fixed->access_key), xstrdup(fixed->secret_key), xstrdup(fixed->session_token),
-                                fixed->expires_ms};
+    copy = (struct credentials){secret_dup(fixed->access_key), secret_dup(fixed->secret_key),
+                                secret_dup(fixed->session_token), fixed->expires_ms};
     set_current(provider, &copy);
     return 0;
 }

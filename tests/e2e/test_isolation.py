@@ -1,10 +1,12 @@
 """What a step is given, what it cannot reach, and that nothing of it stays: with the user of its own, and as root
 (`--build-uid 0`) beside PID 1."""
 
+import json
 import os
 import random
 import re
-import threading
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -263,7 +265,7 @@ cat /etc/passwd >/dev/null && ls / /etc /run >/dev/null && echo "FACT image: rea
 kill -0 1 2>/dev/null || echo "FACT pid1: refused"
 """
     files = {"/run/secrets/token": "secret\n", "/opt/open": ("", 0o666)}
-    for refused in ([], ["landlock_create_ruleset"]):
+    for refused in ([], ["landlock_add_rule"]):
         ended = run_script(bed, script, files=files, refuse_calls=refused)
         assert ended.code == 0, ended
         seen = facts(ended.text)
@@ -320,3 +322,41 @@ def test_stop_at_random_moments(bed, number):
 def test_stop_at_many_random_moments(bed):
     for _ in range(200):
         stop_at(bed, random.uniform(0, 1.2))
+
+
+@pytest.fixture
+def home():
+    """Someone's home, where homes are, with a key and with programs."""
+    folder = f"/home/caisson-e2e-{os.getpid()}"
+    try:
+        os.makedirs(f"{folder}/tools/bin")
+    except OSError as error:
+        pytest.skip(f"no home can be made: {error}")
+    for path, content, mode in (("key", "PRIVATE", 0o644), ("tools/bin/tool", "#!/bin/sh\necho tool runs\n", 0o755)):
+        with open(f"{folder}/{path}", "w") as file:
+            file.write(content)
+        os.chmod(f"{folder}/{path}", mode)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_developers_files_stay_private(program, open_path, home):
+    """No container and, as often as not, no other user: what is in homes cannot be read, the programs there can."""
+    (open_path / "site").mkdir()
+    for words in (["init", "-q", "-b", "main", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q",
+                                                       "--allow-empty", "-m", "x"]):
+        subprocess.run(["git", *words], cwd=open_path / "site", check=True)
+    script = f"tool; cat {home}/key || echo key refused; echo x >{home}/mine || echo home refused; mkdir dist; echo x >dist/x"
+    spec = open_path / "job.yaml"
+    spec.write_text(json.dumps({
+        "version": 1, "project": "x", "source": {"repository": f"file://{open_path}/site"},
+        "build": {"builder": "commands", "commands": [script], "output": "dist"},
+        "artifacts": [{"to": f"file:{open_path}/out/"}]}))
+    environment = {"PATH": f"{home}/tools/bin:{os.environ['PATH']}", "HOME": home}
+    ran = subprocess.run([program, "run", "--workspace", str(open_path / "work"), str(spec)], env=environment,
+                         capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert "| tool runs" in ran.stdout, ran.stdout
+    assert "not PID 1: only descendants are ended" in ran.stdout
+    if "confined (Landlock" in ran.stdout:
+        assert "PRIVATE" not in ran.stdout and "key refused" in ran.stdout and "home refused" in ran.stdout, ran.stdout

@@ -192,8 +192,8 @@ void bed_request_s3(const struct publish_bed *bed, struct publish_request *reque
     request->region = xstrdup(VERSITYGW_REGION);
     request->path_style = true;
     request->credentials.kind = CREDENTIALS_STATIC;
-    request->credentials.fixed.access_key = xstrdup(VERSITYGW_ACCESS);
-    request->credentials.fixed.secret_key = xstrdup(VERSITYGW_SECRET);
+    request->credentials.fixed.access_key = secret_dup(VERSITYGW_ACCESS);
+    request->credentials.fixed.secret_key = secret_dup(VERSITYGW_SECRET);
 }
 
 static void on_text(void *context, const char *text)

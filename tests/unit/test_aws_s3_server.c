@@ -48,7 +48,7 @@ static int setup(void **state)
     bed->client = http_client_new(bed->loop, &(struct http_options){.max_connections = 64});
     bed->source = (struct credentials_source){
         .kind = CREDENTIALS_STATIC,
-        .fixed = {.access_key = xstrdup(VERSITYGW_ACCESS), .secret_key = xstrdup(VERSITYGW_SECRET)},
+        .fixed = {.access_key = secret_dup(VERSITYGW_ACCESS), .secret_key = secret_dup(VERSITYGW_SECRET)},
     };
     bed->provider = credentials_provider_new(&bed->source, bed->client);
     bed->s3 = connect_to(bed, bed->server.endpoint, VERSITYGW_REGION);

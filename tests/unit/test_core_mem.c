@@ -57,6 +57,44 @@ static void test_strings(void **state)
     free(printed);
 }
 
+/* The flags of the mapping that `at` lies in, as the kernel says them; "" when there is none. */
+static void flags_of(const void *at, char flags[256])
+{
+    CLEANUP_FCLOSE FILE *maps = fopen("/proc/self/smaps", "re");
+    unsigned long begin, end;
+    bool inside = false;
+    char line[512];
+
+    flags[0] = '\0';
+    while (maps && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            inside = (uintptr_t)at >= begin && (uintptr_t)at < end;
+        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            snprintf(flags, 256, "%s", line);
+    }
+}
+
+static void test_secrets(void **state)
+{
+    char *secret = secret_dup("s3cr3t"), *part = secret_new("s3cr3t", 2), *other;
+    char flags[256];
+
+    (void)state;
+    assert_string_equal(secret, "s3cr3t");
+    assert_string_equal(part, "s3");
+    assert_null(secret_dup(NULL));
+    flags_of(secret, flags);
+    if (*flags) /* not under user-mode emulation */
+        assert_non_null(strstr(flags, " dd "));
+    other = malloc(100);
+    flags_of(other, flags);
+    assert_null(strstr(flags, " dd "));
+    free(other);
+    secret_free(part);
+    secret_free(secret);
+    secret_free(NULL);
+}
+
 static void test_wipe(void **state)
 {
     char secret[] = "hunter2";
@@ -134,8 +172,8 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks), cmocka_unit_test(test_strings),       cmocka_unit_test(test_wipe),
-        cmocka_unit_test(test_owners), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_blocks), cmocka_unit_test(test_strings), cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_wipe),   cmocka_unit_test(test_owners),  cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@ static void test_request_json(void **state)
     request.path_style = true;
     request.proxy = xstrdup("http://u:p@proxy");
     request.credentials.kind = CREDENTIALS_STATIC;
-    request.credentials.fixed.access_key = xstrdup("A");
-    request.credentials.fixed.secret_key = xstrdup("S");
+    request.credentials.fixed.access_key = secret_dup("A");
+    request.credentials.fixed.secret_key = secret_dup("S");
     request.build_uid = 1000;
     request.build_gid = 1001;
     request.max_bytes = (int64_t)5 << 30;

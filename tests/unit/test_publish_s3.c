@@ -409,8 +409,8 @@ static void test_wrong_keys(void **state)
     struct publish_request request;
 
     bed_request_s3(bed, &request, "w/", "a", BED_TIME, PUBLISH_MIRROR);
-    free(request.credentials.fixed.secret_key);
-    request.credentials.fixed.secret_key = xstrdup("wrong");
+    secret_free(request.credentials.fixed.secret_key);
+    request.credentials.fixed.secret_key = secret_dup("wrong");
     check(bed, &request, "credentials-refused");
     bed_request_s3(bed, &request, "../x/", "a", BED_TIME, PUBLISH_MIRROR);
     check(bed, &request, "bad-target");
