@@ -278,7 +278,8 @@ static const struct cli_option options[] = {
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
     {"workspace", "DIR", "Where the workspace is made (default $TMPDIR or /tmp; with the sandbox " SANDBOX_VOLUME ").",
      NULL},
-    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000).", NULL},
+    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000; 0: root itself).",
+     NULL},
     {"stop-budget", "TIME", "How long everything after a stop signal may take (default 25s).", NULL},
     {0},
 };

@@ -104,7 +104,8 @@ static int run(const struct cli_call *call)
 static const struct cli_option options[] = {
     {"socket", "PATH", "Where the runner finds us, on the volume that both share (default " SANDBOX_SOCKET ").", NULL},
     {"wait", "TIME", "How long to wait for the runner (default 5m).", NULL},
-    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000).", NULL},
+    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000; 0: root itself).",
+     NULL},
     {"stop-budget", "TIME", "How long the runner has after a stop signal until we end by ourselves (default 25s).",
      NULL},
     {0},
