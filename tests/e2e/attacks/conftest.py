@@ -8,10 +8,10 @@ from bed import world
 from . import field
 
 
-def pytest_generate_tests(metafunc):
-    if "older_kernel" in metafunc.fixturenames:
-        rare = pytest.param(True, id="older-kernel", marks=pytest.mark.rare)
-        metafunc.parametrize("older_kernel", [pytest.param(False, id="this-kernel"), rare])
+@pytest.fixture(params=["this", pytest.param("older", marks=pytest.mark.rare)])
+def kernel(request):
+    """All attacks under this kernel, and under one that lacks landlock, openat2, clone3 and pidfd calls."""
+    return request.param if request.param == "older" else request.config.getoption("kernel")
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from bed.world import BUCKET
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
 OFF_FILE = "/etc/caisson/protections-off"
-# What a kernel of some years ago answers ENOSYS to.
-NEW_CALLS = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "openat2", "clone3",
-             "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "close_range"]
+PEER = os.path.join(os.path.dirname(os.path.dirname(PROGRAMS)), "sandbox_peer.c")
+PLACE = "/var/tmp/witness"  # of the witness, in the containers: where builds may write whatever the kernel confines
 GIT_TOKEN = "canary-git-" + secrets.token_hex(12)
 HIDDEN = "canary-hidden-" + secrets.token_hex(12)  # a secret of another step
 
@@ -22,8 +21,8 @@ def build_programs(folder):
     """Compiles the attacks of C into `folder` and copies the scripts there."""
     os.makedirs(folder, exist_ok=True)
     os.chmod(folder, 0o755)
-    for name in sorted(os.listdir(PROGRAMS)):
-        source, target = os.path.join(PROGRAMS, name), os.path.join(folder, name.removesuffix(".c"))
+    for name in [*sorted(os.listdir(PROGRAMS)), PEER]:
+        source, target = os.path.join(PROGRAMS, name), os.path.join(folder, os.path.basename(name).removesuffix(".c"))
         if name.endswith(".c"):
             subprocess.run(["gcc", "-O1", "-static", "-Wall", "-o", target, source], check=True)
         elif not name.endswith(".h"):
@@ -51,6 +50,7 @@ class Fought:
     published: dict
     spec: dict
     secrets: list
+    visitors: list  # of the server that nobody should visit
 
     def loot(self):
         """What the attack got hold of, as far as its witness shows; empty when it lost."""
@@ -73,35 +73,49 @@ def issue(gate):
     return new
 
 
-def fight(bed, attack, programs, binary=None, off=(), older_kernel=False, root=None):
-    """One job whose build runs the attack. binary: another caisson than the release; off: protections of it."""
-    bed.git.tokens = {GIT_TOKEN}
-    witness = os.path.join(bed.folder, f"witness-{secrets.token_hex(4)}")
-    os.mkdir(witness)
-    os.chmod(witness, 0o777)
-    root = attack.root if root is None else root
-    commands = ["mkdir -p dist; echo fine >dist/index.html", f"export WITNESS=/witness/it; echo began >$WITNESS; {attack.command} || true"]
-    files = {"README.md": "x\n", **attack.repository}
-    spec = bed.spec(bed.repository(files), build={"builder": "commands", "commands": commands, "output": "dist",
-                                                  "test": "true"})
+@dataclass(frozen=True)
+class Ground:
+    """Where an attack is fought: in which executor, and as whom."""
+
+    executor: str = "local"  # or sandbox
+    root: bool = False  # a build as root (--build-uid 0)
+
+    def __str__(self):
+        return self.executor + ("-root" if self.root else "")
+
+
+def _spec(bed, attack):
+    commands = ["mkdir -p dist; echo fine >dist/index.html",
+                f"export WITNESS={PLACE}/it; echo began >$WITNESS; chmod 666 $WITNESS; {attack.command} || true"]
+    build = {"builder": "commands", "commands": commands, "output": "dist", "test": attack.later}
+    spec = bed.spec(bed.repository({"README.md": "x\n", **attack.repository}), build=build)
     spec["source"]["auth"] = {"token": {"env": "REPOSITORY_TOKEN"}}
     spec["secrets"] = {"HIDDEN": {"env": "OTHER_SECRET", "steps": ["test"]}}
     spec["timeouts"] = {"build": "40s"}
     if attack.change:
         attack.change(spec)
-    environment = {"REPOSITORY_TOKEN": GIT_TOKEN, "OTHER_SECRET": HIDDEN}
-    laid = {path: content(programs) if callable(content) else content for path, content in attack.files.items()}
-    if binary:
-        with open(binary, "rb") as file:
-            laid["/usr/local/bin/caisson"] = (file.read(), 0o755)
+    return spec
+
+
+def _start(bed, attack, spec, ground, witness, programs, binary, off):
+    files = {path: content(programs) if callable(content) else content for path, content in attack.files.items()}
     if off:
-        laid[OFF_FILE] = "".join(f"{name}\n" for name in off)
-    arguments = [*(["--build-uid", "0"] if root else []), *attack.arguments]
-    options = {"refuse_calls": NEW_CALLS} if older_kernel else {}
-    task = bed.start(spec, arguments=arguments, environment=environment, issue=issue(bed.gate), files=laid,
-                     volumes={"/attack": programs, "/witness": witness}, **options, **attack.options)
-    if attack.during:
-        attack.during(bed, task)
+        files[OFF_FILE] = "".join(f"{name}\n" for name in off)
+    as_root = ["--build-uid", "0"] if ground.root else []
+    sandbox = {"stop_timeout": 2, "command": ["sandbox", *as_root], **attack.sandbox}
+    return bed.start(spec, executor=ground.executor, arguments=[*as_root, *attack.arguments], binary=binary,
+                     environment={"REPOSITORY_TOKEN": GIT_TOKEN, "OTHER_SECRET": HIDDEN}, issue=issue(bed.gate),
+                     files=files, sandbox=sandbox, volumes={"/attack": programs, PLACE: witness}, **attack.options)
+
+
+def fight(bed, attack, programs, ground, binary=None, off=()):
+    """One job whose build runs the attack. binary: another caisson than the release; off: protections of it."""
+    bed.git.tokens = {GIT_TOKEN}
+    witness = os.path.join(bed.folder, f"witness-{secrets.token_hex(4)}")
+    os.mkdir(witness)
+    os.chmod(witness, 0o777)
+    spec = _spec(bed, attack)
+    task = _start(bed, attack, spec, ground, witness, programs, binary, off)
     ended = bed.finish(task, 90)
     path = os.path.join(witness, "it")
     got = b""
@@ -111,4 +125,4 @@ def fight(bed, attack, programs, binary=None, off=(), older_kernel=False, root=N
     assert got.startswith(b"began") or not attack.begins, f"the attack never ran: {ended}"
     given = [part for keys in task.endpoint.given for part in (keys.secret, keys.token)]
     return Fought(ended, got, bed.storage.tree(BUCKET, bed.folder_of(spec)), spec,
-                  [*given, GIT_TOKEN, HIDDEN, task.endpoint.credentials_path])
+                  [*given, GIT_TOKEN, HIDDEN, task.endpoint.credentials_path], list(bed.world.trap.visitors))

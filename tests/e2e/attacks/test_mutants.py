@@ -1,7 +1,7 @@
 """Tests of the tests: without the protection that stops it, an attack wins."""
 
-import re
 import os
+import re
 
 import pytest
 
@@ -9,21 +9,31 @@ from bed import world
 
 from . import catalogue, field
 
-GUARDS = [pytest.param(attack, guard, id=f"{attack.name}-{guard.protection}")
-          for attack in catalogue.ATTACKS for guard in attack.guards]
+
+def guards(only_overlapped=False):
+    for attack in catalogue.ATTACKS:
+        for guard in attack.guards:
+            ground = guard.ground or attack.grounds[0]
+            marks = [] if guard.quick else [pytest.mark.rare]
+            if guard.overlapping or not only_overlapped:
+                yield pytest.param(attack, guard, ground, id=f"{attack.name}-{ground}-{guard.protection}", marks=marks)
 
 
-@pytest.mark.parametrize("attack, guard", GUARDS)
-def test_without_it_the_attack_wins(bed, programs, mutant, attack, guard):
-    off = [guard.protection, *guard.overlapping]
-    fought = field.fight(bed, attack, programs, binary=mutant, off=off, root=guard.root)
+@pytest.fixture
+def kernel():
+    return "this"
+
+
+@pytest.mark.parametrize("attack, guard, ground", guards())
+def test_without_it_the_attack_wins(bed, programs, mutant, attack, guard, ground):
+    fought = field.fight(bed, attack, programs, ground, binary=mutant, off=[guard.protection, *guard.overlapping])
     assert (guard.won or attack.won)(fought), fought
 
 
-@pytest.mark.parametrize("attack, guard", [entry for entry in GUARDS if entry.values[1].overlapping])
-def test_it_alone_is_enough(bed, programs, mutant, attack, guard):
+@pytest.mark.parametrize("attack, guard, ground", guards(only_overlapped=True))
+def test_it_alone_is_enough(bed, programs, mutant, attack, guard, ground):
     """With only the overlapping ones off, the one in question still stops the attack."""
-    fought = field.fight(bed, attack, programs, binary=mutant, off=guard.overlapping, root=guard.root)
+    fought = field.fight(bed, attack, programs, ground, binary=mutant, off=guard.overlapping)
     assert not (guard.won or attack.won)(fought), fought
 
 

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
 
             if (memory)
                 memset(memory, 1, (size_t)mib << 20);
-            sleep(20);
+            sleep(4);
             _exit(0);
         }
         if (child < 0)

@@ -1,10 +1,11 @@
-/* read_processes WHAT...: looks for secrets in the environ, cmdline, fd, maps and mem of PID 1 and of every other
- * process that is caisson. */
+/* read_processes WHAT...: looks for secrets in the environ, cmdline, … of every other process, and for a way into the
+ * fd, maps and mem of PID 1 and whatever else is caisson. `for SECONDS` looks again and again. */
 #include "attack.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <stdbool.h>
+#include <time.h>
 
 #define PIECE (1 << 20)
 
@@ -112,29 +113,62 @@ static bool is_caisson(const char *process)
     return strncmp(name, "caisson", 7) == 0 || strncmp(name, "exe", 3) == 0;
 }
 
+static bool can_read(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char byte;
+    bool got = fd >= 0 && read(fd, &byte, 1) == 1;
+
+    close(fd);
+    return got;
+}
+
 static void look(const char *process, int argc, char **argv)
 {
     char path[300];
     int i;
 
-    for (i = 1; i < argc; i++)
+    for (i = 1; i < argc; i++) {
+        bool inside = strcmp(argv[i], "mem") == 0 || strcmp(argv[i], "fd") == 0 || strcmp(argv[i], "maps") == 0;
+
+        if (inside && !is_caisson(process))
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/%s", process, argv[i]);
         if (strcmp(argv[i], "mem") == 0)
             read_memory(process);
         else if (strcmp(argv[i], "fd") == 0)
             read_descriptors(process);
-        else {
-            snprintf(path, sizeof path, "/proc/%s/%s", process, argv[i]);
+        else if (!inside)
             read_file(path);
-        }
+        else if (access(path, R_OK) == 0 && can_read(path))
+            won("read %s", path);
+    }
 }
 
-int main(int argc, char **argv)
+static void look_at_all(int argc, char **argv)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
 
     while (proc && (entry = readdir(proc)))
-        if (isdigit((unsigned char)*entry->d_name) && atoi(entry->d_name) != getpid() && is_caisson(entry->d_name))
+        if (isdigit((unsigned char)*entry->d_name) && atoi(entry->d_name) != getpid())
             look(entry->d_name, argc, argv);
+    if (proc)
+        closedir(proc);
+}
+
+int main(int argc, char **argv)
+{
+    time_t end = 0;
+
+    if (argc > 2 && strcmp(argv[1], "for") == 0) {
+        end = time(NULL) + atoi(argv[2]);
+        argv += 2;
+        argc -= 2;
+    }
+    do {
+        look_at_all(argc, argv);
+        usleep(end ? 2000 : 0);
+    } while (time(NULL) < end);
     return 0;
 }

@@ -1,7 +1,7 @@
 # Puts a program of ours where caisson lies: a worker that is started by its path would be it.
 cat >/usr/local/bin/evil <<'EOF'
 #!/bin/sh
-{ echo "WON run as $(id -u)"; cat; } >>/witness/it
+{ echo "WON run as $(id -u)"; cat; } >>/var/tmp/witness/it
 exit 1
 EOF
 chmod 755 /usr/local/bin/evil
