@@ -18,76 +18,11 @@
 #include "publish/tree.h"
 #include "support/publish_bed.h"
 #include "support/skip.h"
-
-struct bed {
-    struct publish_bed base;
-    struct publish_request request;
-    struct tree tree;
-    struct error err;
-};
-
-static int setup(void **state)
-{
-    struct bed *bed = xcalloc(1, sizeof *bed);
-
-    publish_bed_init(&bed->base);
-    bed_request(&bed->base, &bed->request, "job", BED_TIME, PUBLISH_MIRROR);
-    tree_init(&bed->tree);
-    *state = bed;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bed *bed = *state;
-
-    tree_dispose(&bed->tree);
-    publish_request_dispose(&bed->request);
-    publish_bed_dispose(&bed->base);
-    free(bed);
-    return 0;
-}
-
-static char *in(struct bed *bed, const char *path)
-{
-    return xasprintf("%s/%s", bed->base.folder, path);
-}
-
-/* "" or the reason. */
-static const char *read_tree(struct bed *bed)
-{
-    tree_dispose(&bed->tree);
-    memset(&bed->err, 0, sizeof bed->err);
-    if (tree_open(&bed->tree, &bed->request, &bed->err) || tree_walk(&bed->tree, 10, &bed->err) ||
-        tree_hash(&bed->tree, NULL, NULL, &bed->err))
-        return bed->err.reason;
-    return "";
-}
-
-static void expect_paths(struct bed *bed, const char *paths)
-{
-    struct buf found;
-    size_t i;
-
-    assert_string_equal(read_tree(bed), "");
-    buf_init(&found, 4096);
-    for (i = 0; i < bed->tree.len; i++)
-        buf_addf(&found, "%s%s", i ? " " : "", bed->tree.files[i].path);
-    assert_string_equal(buf_text(&found), paths);
-    buf_dispose(&found);
-}
-
-static void refused(struct bed *bed, const char *reason, const char *named)
-{
-    assert_string_equal(read_tree(bed), reason);
-    assert_int_equal(bed->err.class, CLASS_OUTPUT_REFUSED);
-    if (!strstr(bed->err.message, named))
-        fail_msg("\"%s\" does not name %s", bed->err.message, named);
-}
+#include <unit/support/tree_bed.h>
 
 static void test_plain(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
 
     bed_write(&bed->base, "site/index.html", "abc");
     bed_write(&bed->base, "site/a/.well-known/x", "");
@@ -104,7 +39,7 @@ static void test_plain(void **state)
 
 static void test_digest_is_what_sha256sum_says(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     char digest[72];
 
     bed_write(&bed->base, "site/a.txt", "abc");
@@ -117,7 +52,7 @@ static void test_digest_is_what_sha256sum_says(void **state)
 
 static void test_include_and_exclude(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
 
     bed_write(&bed->base, "site/index.html", "x");
     bed_write(&bed->base, "site/a/app.js", "x");
@@ -135,7 +70,7 @@ static void test_include_and_exclude(void **state)
 
 static void test_missing_and_empty(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *site = in(bed, "site");
 
     bed_write(&bed->base, "build/x", "x");
@@ -156,7 +91,7 @@ static void test_missing_and_empty(void **state)
 
 static void test_output_outside(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *site = in(bed, "site");
 
     bed_write(&bed->base, "site/x", "x");
@@ -181,7 +116,7 @@ static void test_output_outside(void **state)
 
 static void test_output_that_is_never_published(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
 
     bed_write(&bed->base, "site/.git/refs/x", "x");
     free(bed->request.from);
@@ -194,7 +129,7 @@ static void test_output_that_is_never_published(void **state)
 
 static void test_links(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *file = in(bed, "site/link.txt"), *folder = in(bed, "site/linked"), *hole = in(bed, "site/hole");
 
     bed_write(&bed->base, "site/x", "x");
@@ -215,7 +150,7 @@ static void test_links(void **state)
 
 static void test_hard_links(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *own = in(bed, "site/own"), *second = in(bed, "site/second");
 
     bed_write(&bed->base, "site/own", "x");
@@ -230,7 +165,7 @@ static void test_hard_links(void **state)
 
 static void test_special_files(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *fifo = in(bed, "site/fifo"), *device = in(bed, "site/device");
 
     bed_write(&bed->base, "site/x", "x");
@@ -244,7 +179,7 @@ static void test_special_files(void **state)
 
 static void test_sparse_giant(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *path = in(bed, "site/giant.bin");
     int fd;
 
@@ -260,7 +195,7 @@ static void test_sparse_giant(void **state)
 
 static void test_limits(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     struct buf deep;
     int i;
 
@@ -290,7 +225,7 @@ static void test_limits(void **state)
 
 static void test_names(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
 
     bed_write(&bed->base, "site/a\nb", "x");
     refused(bed, "bad-file-name", "a?b");
@@ -302,137 +237,9 @@ static void test_names(void **state)
     expect_paths(bed, "\xc3\xa4 + %41&x;y.html");
 }
 
-/* The secret lies across two reads of 256 KiB, and as base64. */
-static void test_secrets(void **state)
-{
-    struct bed *bed = *state;
-    CLEANUP_FREE char *text = xmalloc(300001);
-
-    strings_add(&bed->request.secrets, "S3cr3t-Value-Of-The-Job");
-    strings_add(&bed->request.secret_names, "NPM_TOKEN");
-    memset(text, 'x', 300000);
-    text[300000] = '\0';
-    bed_write(&bed->base, "site/fine.js", text);
-    assert_string_equal(read_tree(bed), "");
-    memcpy(text + 262144 - 7, "S3cr3t-Value-Of-The-Job", 23);
-    bed_write(&bed->base, "site/app.js", text);
-    refused(bed, "secret-in-output", "app.js");
-    assert_non_null(strstr(bed->err.message, "NPM_TOKEN"));
-    assert_null(strstr(bed->err.message, "S3cr3t"));
-    bed_remove(&bed->base, "site/app.js");
-    bed_write(&bed->base, "site/coded.js", "token='UzNjcjN0LVZhbHVlLU9mLVRoZS1Kb2I='");
-    refused(bed, "secret-in-output", "coded.js");
-    bed_remove(&bed->base, "site/coded.js");
-    bed_write(&bed->base, "site/a/S3cr3t-Value-Of-The-Job.txt", "x");
-    refused(bed, "secret-in-output", "name");
-    assert_non_null(strstr(bed->err.message, "NPM_TOKEN"));
-    assert_null(strstr(bed->err.message, "S3cr3t"));
-    bed_remove(&bed->base, "site/a/S3cr3t-Value-Of-The-Job.txt");
-    /* What the caller adds: the task's own credentials. */
-    bed_write(&bed->base, "site/config.json", "{\"key\": \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"}");
-    assert_string_equal(read_tree(bed), "");
-    tree_dispose(&bed->tree);
-    strings_add(&bed->tree.credentials, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-    assert_int_equal(tree_open(&bed->tree, &bed->request, &bed->err), 0);
-    assert_int_equal(tree_walk(&bed->tree, 10, &bed->err), 0);
-    assert_int_equal(tree_hash(&bed->tree, NULL, NULL, &bed->err), -1);
-    assert_non_null(
-        strstr(bed->err.message, "config.json holds the value of one of the job's secrets: AWS credentials"));
-}
-
-static void copy_data(struct bed *bed, const char *name, const char *to, size_t from, size_t len)
-{
-    CLEANUP_FREE char *path = xasprintf(TEST_DATA_DIR "/vectors/packed/%s", name);
-    CLEANUP_FREE char *target = xasprintf("%s/site/%s", bed->base.folder, to);
-    CLEANUP_FCLOSE FILE *in = fopen(path, "rb");
-    CLEANUP_FCLOSE FILE *out = fopen(target, "wb");
-    char bytes[4096];
-    size_t got;
-
-    assert_non_null(in);
-    assert_non_null(out);
-    assert_int_equal(fseek(in, (long)from, SEEK_SET), 0);
-    while (len && (got = fread(bytes, 1, len < sizeof bytes ? len : sizeof bytes, in)) > 0) {
-        assert_int_equal(fwrite(bytes, 1, got, out), got);
-        len -= got;
-    }
-}
-
-/* 100 KB of text with the secret over a border of 64 KiB, as each program packs it; two members or frames of which the
- * second holds it. tests/vectors/packed/make.sh. */
-static void test_secrets_in_compressed_files(void **state)
-{
-    static const char *const names[] = {"text.js.gz", "text.js.br", "text.js.zst", "two.js.gz", "two.js.zst"};
-    struct bed *bed = *state;
-    char word[64];
-    size_t i;
-
-    strings_add(&bed->request.secrets, "S3cr3t-Value-Of-The-Job");
-    strings_add(&bed->request.secret_names, "NPM_TOKEN");
-    bed_write(&bed->base, "site/index.html", "x");
-    for (i = 0; i < ARRAY_LEN(names); i++) {
-        copy_data(bed, names[i], names[i], 0, SIZE_MAX);
-        snprintf(word, sizeof word, "%s, unpacked, holds", names[i]);
-        refused(bed, "secret-in-output", word);
-        assert_non_null(strstr(bed->err.message, "NPM_TOKEN"));
-        snprintf(word, sizeof word, "site/%s", names[i]);
-        bed_remove(&bed->base, word);
-    }
-    /* By its bytes, whatever its name; brotli has no such bytes. */
-    copy_data(bed, "text.js.gz", "plain.js", 0, SIZE_MAX);
-    refused(bed, "secret-in-output", "plain.js, unpacked");
-    copy_data(bed, "text.js.zst", "plain.js", 0, SIZE_MAX);
-    refused(bed, "secret-in-output", "plain.js, unpacked");
-    bed_remove(&bed->base, "site/plain.js");
-    copy_data(bed, "clean.js.br", "clean.js.br", 0, SIZE_MAX);
-    assert_string_equal(read_tree(bed), "");
-    assert_int_equal(bed->tree.warnings.len, 0);
-}
-
-static void test_damaged_compressed_files(void **state)
-{
-    static const char *const names[] = {"clean.js.gz", "clean.js.br", "clean.js.zst"};
-    struct bed *bed = *state;
-    size_t i;
-
-    strings_add(&bed->request.secrets, "S3cr3t-Value-Of-The-Job");
-    bed_write(&bed->base, "site/index.html", "x");
-    for (i = 0; i < ARRAY_LEN(names); i++)
-        copy_data(bed, names[i], names[i], 0, 500);
-    bed_write(&bed->base, "site/other.br", "this is no brotli at all, but text");
-    assert_string_equal(read_tree(bed), "");
-    assert_int_equal(bed->tree.warnings.len, 4);
-    assert_non_null(strstr(bed->tree.warnings.items[0], "clean.js.br is not the compressed file"));
-    /* As it is, it is searched all the same. */
-    bed_write(&bed->base, "site/other.br", "this is no brotli, but has S3cr3t-Value-Of-The-Job");
-    refused(bed, "secret-in-output", "other.br holds");
-    /* Without a secret to look for nothing is unpacked. */
-    strings_dispose(&bed->request.secrets);
-    assert_string_equal(read_tree(bed), "");
-    assert_int_equal(bed->tree.warnings.len, 0);
-}
-
-static void test_compressed_bombs(void **state)
-{
-    static const char *const names[] = {"bomb.br", "bomb.zst"};
-    struct bed *bed = *state;
-    size_t i;
-
-    strings_add(&bed->request.secrets, "S3cr3t-Value-Of-The-Job");
-    bed_write(&bed->base, "site/index.html", "x");
-    for (i = 0; i < ARRAY_LEN(names); i++) {
-        char path[64];
-
-        copy_data(bed, names[i], names[i], 0, SIZE_MAX);
-        refused(bed, "unpacks-too-far", names[i]);
-        snprintf(path, sizeof path, "site/%s", names[i]);
-        bed_remove(&bed->base, path);
-    }
-}
-
 static void test_changes(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *path = in(bed, "site/x");
     int fd;
 
@@ -454,7 +261,7 @@ static void test_changes(void **state)
 }
 
 struct changer {
-    struct bed *bed;
+    struct tree_bed *bed;
     int times;
 };
 
@@ -471,7 +278,7 @@ static int change(void *context, struct error *err)
 
 static void test_change_between_walk_and_read(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     struct changer changer = {bed, 1};
 
     bed_write(&bed->base, "site/x", "one");
@@ -484,7 +291,7 @@ static void test_change_between_walk_and_read(void **state)
 
 static void test_part_hashes(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     const struct tree_file *file;
     CLEANUP_FREE char *data = NULL, *all = NULL;
     char hex[SHA256_HEX_SIZE];
@@ -513,7 +320,7 @@ static void test_part_hashes(void **state)
 /* What only root may read is not the build's to publish. */
 static void test_files_of_root(void **state)
 {
-    struct bed *bed = *state;
+    struct tree_bed *bed = *state;
     CLEANUP_FREE char *path = in(bed, "site/root.txt");
 
     if (geteuid() != 0)
@@ -531,7 +338,7 @@ static void test_files_of_root(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tree_bed_setup, tree_bed_teardown)
         TEST(test_plain),
         TEST(test_digest_is_what_sha256sum_says),
         TEST(test_include_and_exclude),
@@ -544,10 +351,6 @@ int main(void)
         TEST(test_sparse_giant),
         TEST(test_limits),
         TEST(test_names),
-        TEST(test_secrets),
-        TEST(test_secrets_in_compressed_files),
-        TEST(test_damaged_compressed_files),
-        TEST(test_compressed_bombs),
         TEST(test_changes),
         TEST(test_change_between_walk_and_read),
         TEST(test_part_hashes),
