@@ -132,7 +132,8 @@ int confinement_make(struct confinement *confinement, const struct executor_opti
         .drop_root = executor_drops_root(options, command, geteuid()),
         .root = executor_is_root_build(options, command, geteuid()),
         .uid = options->build_uid,
-        .gid = options->build_gid,
+        /* A root build has our own group. */
+        .gid = executor_drops_root(options, command, geteuid()) ? options->build_gid : getegid(),
         .drop_capabilities = PROTECTED(CAPABILITIES),
         .no_new_privs = PROTECTED(NO_NEW_PRIVS),
         .raise_oom_score = PROTECTED(OOM_SCORE),
