@@ -129,8 +129,11 @@ SOCKETS = "/workspace/sandbox.sock /workspace/sandbox.sock.new"
 INHERITING = "exec 7</etc/passwd 8</proc/self/environ; exec caisson sandbox"
 EARLY = "/attack/knock as 1000 wait 20 /workspace/sandbox.sock & exec caisson sandbox"
 
-# Protections whose mutants other tests miss: name → test.
-PROVED_ELSEWHERE = {
+# The others are fought there with --all.
+QUICK_IN_SANDBOX = {
+    "environ", "memory", "own-environment", "signals", "daemon", "guessed-address", "sniff", "replaced-files",
+    "second-connection", "early-connection", "published-link", "secret-in-output", "secret-in-log", "forged-lines",
+    "descriptors-of-our-starter",
 }
 
 ATTACKS = [
@@ -153,12 +156,14 @@ ATTACKS = [
     Attack("own-environment", "env >>$WITNESS", ANYWHERE, guards=(
         Guard("clean-environ"), Guard("secret-steps", quick=True))),
     Attack("calls", CALLS, ANYWHERE, guards=(Guard("seccomp"),)),
+    Attack("calls-unfiltered-by-others", CALLS, (LOCAL, LOCAL_ROOT), options={"filtered": False}, guards=(
+        Guard("seccomp", ("capabilities", "landlock"), won=battle.Fought.loot),)),
     Attack("core-dumps", "/attack/cripple core", ANYWHERE, guards=(
         Guard("resource-limits", ("memory-hidden",)), Guard("memory-hidden", ("resource-limits",)))),
     Attack("setuid-program", "/usr/local/bin/suid", guards=(Guard("no-new-privs"),),
            files={"/usr/local/bin/suid": battle.program("suid", 0o4755)}),
     # -- PID 1
-    Attack("signals", "/attack/signals; sleep 1", ANYWHERE, won=did_not_succeed, guards=(
+    Attack("signals", "/attack/signals; sleep 0.3", ANYWHERE, won=did_not_succeed, guards=(
         Guard("stop-genuine", ground=LOCAL_ROOT),
     )),
     Attack("limits-of-pid-1", "/attack/cripple limits", ANYWHERE, guards=(
@@ -181,11 +186,14 @@ ATTACKS = [
     Attack("secret-file-left-over", "sh /attack/find_secrets.sh; cat $(cat where) >>$WITNESS", change=file_of_install, guards=(
         Guard("secret-files", ground=LOCAL),)),
     # -- what stays behind, and what we use afterwards
-    Attack("daemon", "sh /attack/daemon.sh", ANYWHERE, won=published("EVIL"), guards=(Guard("sweep", quick=True),)),
+    Attack("daemon", "sh /attack/daemon.sh", ANYWHERE, won=published("EVIL"), later="sleep 0.2",
+           guards=(Guard("sweep", quick=True),)),
     Attack("replaced-binary", "sh /attack/replace_binary.sh", ANYWHERE, guards=(
         Guard("self-by-descriptor", ground=LOCAL_ROOT),)),
-    Attack("replaced-files", "sh /attack/replace_files.sh", ANYWHERE, won=visited, conceded=(LOCAL_ROOT,)),
+    Attack("replaced-files", "sh /attack/replace_files.sh", ANYWHERE, won=visited, conceded=(LOCAL_ROOT,),
+           rare=(LOCAL_ROOT, SANDBOX)),
     Attack("planted-for-a-later-step", "echo 'env >>/var/tmp/witness/it' >check.sh", ANYWHERE, conceded=ANYWHERE,
+           rare=(LOCAL_ROOT, SANDBOX, SANDBOX_ROOT),
            later="sh ./check.sh", repository={"check.sh": "true\n"}),
     # -- the sandbox's socket
     Attack("second-connection", f"/attack/knock {SOCKETS}", (SANDBOX, SANDBOX_ROOT), guards=(
@@ -194,7 +202,7 @@ ATTACKS = [
            begins=False, arguments=("--sandbox-timeout", "4s"), guards=(Guard("sandbox-peer"),)),
     Attack("lying-sandbox", "true", (SANDBOX,), won=class_is_not("sandbox-lost"), begins=False,
            sandbox={"entry_point": ["/attack/sandbox_peer"], "command": ["liar"], "stop_timeout": 0.2},
-           arguments=("--sandbox-timeout", "4s"), guards=(Guard("sandbox-stopped"),)),
+           arguments=("--sandbox-timeout", "4s"), guards=(Guard("sandbox-stopped"),), rare=(SANDBOX,)),
     # -- the output
     Attack("published-link", "ln -s /etc/secret-of-root dist/page.html", ANYWHERE, won=published("canary-of-root"),
            files=SECRET_OF_ROOT, guards=(
@@ -207,12 +215,12 @@ ATTACKS = [
     Attack("folder-that-changes", "mkdir a b; echo fine >a/f; ln -s /etc/secret-of-root b/f; mkdir dist/d; "
            "cp a/f dist/d/f; (setsid /attack/files swap dist/d b >/dev/null 2>&1 &); sleep 0.2", ANYWHERE,
            won=published("canary-of-root"), files=SECRET_OF_ROOT),
-    *[Attack(name, f"sh /attack/odd_files.sh {name.rpartition('-')[2]}", ANYWHERE, won=ends_badly)
+    *[Attack(name, f"sh /attack/odd_files.sh {name.rpartition('-')[2]}", ANYWHERE, won=ends_badly, rare=ANYWHERE if name.endswith("deep") else ())
       for name in ("output-with-fifo", "output-with-socket", "output-with-device", "output-with-sparse",
                    "output-with-foreign", "output-with-deep")],
     Attack("names-in-the-output", "sh /attack/odd_files.sh names", won=lambda fought: forged(fought) or
            ends_badly(fought)),
-    Attack("many-files", "sh /attack/odd_files.sh many", won=no_result, rare=AS_BUILD),
+    Attack("many-files", "sh /attack/odd_files.sh many", won=no_result, rare=ANYWHERE),
     Attack("secret-in-output", "printenv MINE >dist/app.js", change=own_secret,
            won=published(battle.HIDDEN), guards=(Guard("output-scan", quick=True),)),
     # -- the log
@@ -232,6 +240,6 @@ ATTACKS = [
            won=class_is_not("disk-full"), guards=(Guard("disk-watch"),)),
     Attack("memory-bomb", "/attack/bomb memory 200 || exit 9", ANYWHERE, won=class_is_not("out-of-memory"),
            options={"memory": 200 << 20}),
-    Attack("descriptor-bomb", "/attack/bomb descriptors", ANYWHERE, won=did_not_succeed),
-    Attack("output-without-a-newline", "/attack/bomb output 64", won=did_not_succeed),
+    Attack("descriptor-bomb", "/attack/bomb descriptors", ANYWHERE, won=did_not_succeed, rare=ANYWHERE),
+    Attack("output-without-a-newline", "/attack/bomb output 16", won=did_not_succeed),
 ]

@@ -9,7 +9,8 @@ from . import catalogue, field
 def grounds(conceded):
     for attack in catalogue.ATTACKS:
         for ground in attack.grounds:
-            marks = [pytest.mark.rare] if ground in attack.rare else []
+            rare = ground in attack.rare or (ground.executor == "sandbox" and attack.name not in catalogue.QUICK_IN_SANDBOX)
+            marks = [pytest.mark.rare] if rare else []
             if (ground in attack.conceded) is conceded:
                 yield pytest.param(attack, ground.executor, ground, id=f"{attack.name}-{ground}", marks=marks)
 

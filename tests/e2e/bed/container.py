@@ -48,13 +48,14 @@ class Container:
     """args: the command line, args[0] being the program's path in the container.
     layers: folders that make the image, the uppermost first.
     files: {absolute path: text, bytes or (content, mode)} laid over the image. volumes: {path: folder of the host}.
-    memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would.
+    memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would. filtered: by a
+    profile like Docker's.
     read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks.
     beside: pid of a process in whose mount namespace `volumes` are found."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
                  size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=(),
-                 beside=None):
+                 beside=None, filtered=True):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
@@ -63,6 +64,7 @@ class Container:
         self.process = self.started = self.ended = self.reader = None
         self.read_output, self.read_only, self.beside = read_output, read_only, beside
         self.capabilities = [name for name in CAPABILITIES if name not in drop]
+        self.filtered = filtered
         self.group = memory_group.MemoryGroup(self.id, memory)
         for part in ("layer", "seed", "bundle", "crun"):
             os.makedirs(os.path.join(self.folder, part), mode=0o755)
@@ -103,7 +105,7 @@ class Container:
             "mounts": _mounts(volumes) + self.group.mounts(),
             "linux": {
                 "namespaces": namespaces,
-                "seccomp": seccomp.profile(refuse_calls),
+                "seccomp": seccomp.profile(refuse_calls, self.filtered),
                 "maskedPaths": ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
                                 "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"],
                 "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],

@@ -29,8 +29,12 @@ def _rule(names, errno, *arguments):
     return {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno, "args": list(arguments)}
 
 
-def profile(also_refused=()):
-    """The `linux.seccomp` object of an OCI configuration. `also_refused` names calls that answer ENOSYS."""
+def profile(also_refused=(), like_docker=True):
+    """The `linux.seccomp` object of an OCI configuration. `also_refused` names calls that answer ENOSYS. Without
+    like_docker nothing else is refused, as where containers are started with an unconfined profile."""
+    if not like_docker:
+        return {"defaultAction": "SCMP_ACT_ALLOW",
+                "syscalls": [_rule(sorted(also_refused), ENOSYS)] if also_refused else []}
     # One rule a flag: a masked comparison tests for equality, and any of the flags is enough.
     flags = [1 << bit for bit in range(32) if CLONE_NEW_FLAGS >> bit & 1]
     missing = sorted({"clone3", *also_refused})

@@ -13,7 +13,7 @@ static int memory(unsigned pause_us)
 
         if (!piece)
             return 1;
-        memset(piece, 1, sizeof block);
+        explicit_bzero(piece, sizeof block); /* no compiler leaves that out */
         usleep(pause_us);
     }
 }
