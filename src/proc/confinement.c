@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,31 +24,128 @@ static const char *const beside_bin[] = {"bin", "sbin", "lib", "lib64", "libexec
 
 #define LINKS_MAX 512 /* of one folder of PATH that are followed */
 
-static void add_installation(struct strings *visible, const char *bin)
+/* ---- what is visible beside what is hidden ---- */
+
+#define LINKS_FOLLOWED 40 /* of one path, as the kernel does */
+
+static bool lies_in(const char *path, const struct strings *folders)
+{
+    size_t i;
+
+    for (i = 0; i < folders->len; i++) {
+        size_t len = strlen(folders->items[i]);
+
+        if (strncmp(path, folders->items[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+struct course {
+    char *real; /* where we are; "" is the root */
+    char *rest; /* what is left to go */
+    int links;
+};
+
+static void replace(char **text, char *by)
+{
+    free(*text);
+    *text = by;
+}
+
+/* One name of it. False: it is not there, or the build may have made it. */
+static bool go_on(struct course *course, const struct strings *owned)
+{
+    const char *name = course->rest + strspn(course->rest, "/");
+    int len = (int)strcspn(name, "/");
+    char target[PATH_MAX];
+    ssize_t target_len;
+    char *next;
+
+    if (len == 0 || (len == 1 && *name == '.')) {
+        replace(&course->rest, xstrdup(name + len));
+        return true;
+    }
+    if (len == 2 && strncmp(name, "..", 2) == 0) {
+        char *up = strrchr(course->real, '/');
+
+        if (up)
+            *up = '\0';
+        replace(&course->rest, xstrdup(name + len));
+        return true;
+    }
+    next = xasprintf("%s/%.*s", course->real, len, name);
+    if (lies_in(next, owned)) {
+        free(next);
+        return false;
+    }
+    target_len = readlink(next, target, sizeof target);
+    if (target_len < 0) {
+        bool is_no_link = errno == EINVAL;
+
+        replace(&course->rest, xstrdup(name + len));
+        replace(&course->real, next);
+        return is_no_link;
+    }
+    free(next);
+    replace(&course->rest, xasprintf("%.*s/%s", (int)target_len, target, name + len));
+    if (target[0] == '/')
+        course->real[0] = '\0';
+    return target_len < (ssize_t)sizeof target && ++course->links <= LINKS_FOLLOWED;
+}
+
+/* As realpath, but never by way of what the build owns, which is visible anyway: a link that an earlier command left
+ * there would show what is hidden. NULL: there is no such way. Caller frees. */
+static char *trusted_path(const char *path, const struct strings *owned)
+{
+    struct course course = {xstrdup(""), xstrdup(path), 0};
+    bool arrives = true;
+
+    while (arrives && *course.rest)
+        arrives = go_on(&course, owned);
+    free(course.rest);
+    if (arrives && *course.real)
+        return course.real;
+    free(course.real);
+    return NULL;
+}
+
+static void add_trusted(struct strings *visible, const char *path, const struct strings *owned)
+{
+    char *real = trusted_path(path, owned);
+
+    if (real)
+        strings_take(visible, real);
+}
+
+static void add_installation(struct strings *visible, const char *bin, const struct strings *owned)
 {
     const char *name = strrchr(bin, '/');
     size_t i;
 
     strings_add(visible, bin);
     if (name && (strcmp(name, "/bin") == 0 || strcmp(name, "/sbin") == 0))
-        for (i = 0; i < ARRAY_LEN(beside_bin); i++)
-            strings_addf(visible, "%.*s/%s", (int)(name - bin), bin, beside_bin[i]);
+        for (i = 0; i < ARRAY_LEN(beside_bin); i++) {
+            CLEANUP_FREE char *beside = xasprintf("%.*s/%s", (int)(name - bin), bin, beside_bin[i]);
+
+            add_trusted(visible, beside, owned);
+        }
 }
 
 /* Of a folder of PATH also what its links lead to: "~/.local/bin/node -> ~/opt/node-20/bin/node". */
-static void add_path_folder(struct strings *visible, const char *folder)
+static void add_path_folder(struct strings *visible, const char *folder, const struct strings *owned)
 {
-    CLEANUP_FREE char *real = realpath(folder, NULL);
+    CLEANUP_FREE char *real = trusted_path(folder, owned);
     const struct dirent *entry;
     DIR *entries;
     int links = 0;
 
-    if (!real || strcmp(real, "/") == 0 || !(entries = opendir(real)))
+    if (!real || !(entries = opendir(real)))
         return;
-    add_installation(visible, real);
+    add_installation(visible, real, owned);
     while (links < LINKS_MAX && (entry = readdir(entries))) {
         CLEANUP_FREE char *path = entry->d_type == DT_LNK ? xasprintf("%s/%s", real, entry->d_name) : NULL;
-        CLEANUP_FREE char *target = path ? realpath(path, NULL) : NULL;
+        CLEANUP_FREE char *target = path ? trusted_path(path, owned) : NULL;
         char *end = target ? strrchr(target, '/') : NULL;
 
         links += path != NULL;
@@ -55,13 +153,13 @@ static void add_path_folder(struct strings *visible, const char *folder)
             continue;
         *end = '\0';
         if (!strings_has(visible, target))
-            add_installation(visible, target);
+            add_installation(visible, target, owned);
     }
     closedir(entries);
 }
 
 /* Without a container the programs that the command needs may lie in the home that is hidden from it. */
-static void find_visible(struct strings *visible, const struct command *command)
+static void find_visible(struct strings *visible, const struct command *command, const struct strings *owned)
 {
     const char *path = env_get(&command->env, "PATH");
     size_t i;
@@ -70,16 +168,25 @@ static void find_visible(struct strings *visible, const struct command *command)
         const char *file = env_get(&command->env, named_files[i]);
 
         if (file && file[0] == '/')
-            strings_add(visible, file);
+            add_trusted(visible, file, owned);
     }
     while (path && *path) {
         size_t len = strcspn(path, ":");
         CLEANUP_FREE char *folder = xstrndup(path, len);
 
         if (folder[0] == '/')
-            add_path_folder(visible, folder);
+            add_path_folder(visible, folder, owned);
         path += len + (path[len] == ':');
     }
+}
+
+static void add_owned(struct strings *owned, const char *folder)
+{
+    char *real = realpath(folder, NULL);
+
+    strings_add(owned, folder);
+    if (real)
+        strings_take(owned, real);
 }
 
 static int make_ruleset(int version, const struct executor_options *options, const struct command *command)
@@ -92,12 +199,12 @@ static int make_ruleset(int version, const struct executor_options *options, con
     for (i = 0; options->hidden && i < options->hidden->len; i++)
         strings_add(&hidden, options->hidden->items[i]);
     for (i = 0; i < ARRAY_LEN(owned_folders); i++)
-        strings_add(&owned, owned_folders[i]);
-    strings_add(&owned, command->workspace);
+        add_owned(&owned, owned_folders[i]);
+    add_owned(&owned, command->workspace);
     /* In an image the user's home is made for builds: caches lie there. */
     if (user && user->pw_dir && strlen(user->pw_dir) > 1)
-        strings_add(&owned, user->pw_dir);
-    find_visible(&visible, command);
+        add_owned(&owned, user->pw_dir);
+    find_visible(&visible, command, &owned);
     strings_add(&visible, "/etc/resolv.conf"); /* often a link to where its maker works */
     if (!hidden.items)
         strings_add(&hidden, "/nothing/is/hidden");
