@@ -13,7 +13,7 @@
 #include "proc/landlock.h"
 
 /* Variables of a command that name files which its programs read wherever they lie. */
-static const char *const named_files[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"};
+static const char *const named_files[] = {"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"};
 
 /* Beside the workspace: temporary files, devices, and what programs write about themselves. */
 static const char *const owned_folders[] = {"/tmp", "/var/tmp", "/dev", "/proc"};

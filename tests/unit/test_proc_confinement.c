@@ -161,6 +161,8 @@ static void test_names_of_files(void **state)
     assert_true(reads(place, "home/private/key", "image", "SSL_CERT_FILE", "home/private/key"));
     make_link(place, "secrets/token", "source/ca.pem");
     assert_false(reads(place, "secrets/token", "image", "SSL_CERT_FILE", "source/ca.pem"));
+    /* a name that a job's env may use */
+    assert_false(reads(place, "secrets/token", "image", "GIT_SSL_CAINFO", "secrets"));
 }
 
 int main(int argc, char **argv)
