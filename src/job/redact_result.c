@@ -17,6 +17,15 @@ void redact_in_place(const struct redactor *redactor, char *text)
     buf_dispose(&redacted);
 }
 
+/* A line of the log or of the document is ours: what a message quotes (a folder's name, a file of the project) cannot
+ * begin another. */
+static void flatten(char *text)
+{
+    for (; text && *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            *text = '?';
+}
+
 static void redact_labels(const struct redactor *redactor, json_t *labels)
 {
     const char *name;
@@ -52,4 +61,9 @@ void redact_result(const struct redactor *redactor, struct result *result)
         redact_in_place(redactor, result->artifacts[i].from);
         redact_in_place(redactor, result->artifacts[i].url);
     }
+    /* Afterwards: a secret may have several lines. */
+    flatten(result->error.message);
+    flatten(result->error.hint);
+    flatten(result->subject);
+    flatten(result->ref);
 }

@@ -5,7 +5,7 @@
 #include "core/redact.h"
 #include "report/result.h"
 
-/* In place. Warnings are those of the log, redacted there; id and project stay as the caller knows them. */
+/* In place, and what could break a line becomes "?". Warnings are those of the log, redacted there; id and project stay as the caller knows them. */
 void redact_result(const struct redactor *redactor, struct result *result);
 /* One text, in place; NULL is fine. */
 void redact_in_place(const struct redactor *redactor, char *text);

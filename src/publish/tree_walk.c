@@ -54,6 +54,39 @@ static int refuse(struct error *err, const char *reason, const char *path, const
     return -1;
 }
 
+/* "cannot look at %s: permission denied" */
+static int refuse_unreadable(struct error *err, const char *what, const char *path, int error_number)
+{
+    struct buf shown;
+
+    show(path, &shown);
+    error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", error_number, "cannot %s %s", what,
+                    buf_text(&shown));
+    buf_dispose(&shown);
+    return -1;
+}
+
+static int refuse_changed(struct error *err, const char *path)
+{
+    struct buf shown;
+
+    show(path, &shown);
+    tree_refuse_changed(buf_text(&shown), err);
+    buf_dispose(&shown);
+    return -1;
+}
+
+static int refuse_deep(struct error *err, const char *path)
+{
+    struct buf shown;
+
+    show(path, &shown);
+    error_set(err, CLASS_OUTPUT_REFUSED, "too-deep", "the output has folders deeper than %d: %.200s…", TREE_MAX_DEPTH,
+              buf_text(&shown));
+    buf_dispose(&shown);
+    return -1;
+}
+
 /* ".env", ".env.production", ".envrc": what a server or a developer keeps its secrets in. A wildcard does not mean it. */
 static bool is_environment_file(const char *name)
 {
@@ -178,12 +211,9 @@ static int visit(struct walk *walk, int folder_fd, const char *folder, const cha
     for (const char *p = path; *p; p++)
         depth += *p == '/';
     if (fstatat(folder_fd, name, &st, PROTECTED(FILE_CHECKS) ? AT_SYMLINK_NOFOLLOW : 0))
-        result = errno == ENOENT ? tree_refuse_changed(path, err)
-                                 : error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", errno,
-                                                   "cannot look at %s", path);
+        result = errno == ENOENT ? refuse_changed(err, path) : refuse_unreadable(err, "look at", path, errno);
     else if (S_ISDIR(st.st_mode) && depth > TREE_MAX_DEPTH)
-        result = error_set(err, CLASS_OUTPUT_REFUSED, "too-deep", "the output has folders deeper than %d: %.200s…",
-                           TREE_MAX_DEPTH, path);
+        result = refuse_deep(err, path);
     else if (S_ISDIR(st.st_mode))
         strings_add(&walk->folders, path);
     else if (is_published(walk, path) && is_environment_file(name) && !walk->environment_files)
@@ -210,14 +240,15 @@ static int list_folder(struct walk *walk, const char *folder, struct error *err)
     int result = 0;
 
     if (fd == -ELOOP)
-        return tree_refuse_changed(folder, err);
+        return refuse_changed(err, folder);
     if (fd < 0)
-        return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", -fd,
-                               "cannot open the folder %s of the output", folder[0] ? folder : ".");
+        return refuse_unreadable(err, "open the output's folder", folder[0] ? folder : ".", -fd);
     listing = fdopendir(fd);
     if (!listing) {
+        int number = errno;
+
         close(fd);
-        return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", errno, "cannot list %s", folder);
+        return refuse_unreadable(err, "list", folder, number);
     }
     while (!result && (entry = readdir(listing)))
         if (!is_dots(entry->d_name) && !tree_is_never_published(view_of(entry->d_name)))

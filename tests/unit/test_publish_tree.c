@@ -216,6 +216,13 @@ static void test_limits(void **state)
     bed_remove(&bed->base, "site/d");
     buf_reset(&deep);
     buf_adds(&deep, "site");
+    for (i = 0; i < 70; i++)
+        buf_adds(&deep, i ? "/d" : "/d\n\033[2Jpublish");
+    bed_write(&bed->base, buf_text(&deep), "x");
+    refused(bed, "too-deep", "d??[2Jpublish/d/d");
+    bed_remove(&bed->base, "site/d\n\033[2Jpublish");
+    buf_reset(&deep);
+    buf_adds(&deep, "site");
     for (i = 0; i < 5; i++)
         buf_addf(&deep, "/%0205d", i);
     bed_write(&bed->base, buf_text(&deep), "x");
