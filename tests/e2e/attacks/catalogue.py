@@ -186,7 +186,7 @@ ATTACKS = [
     Attack("secret-file-left-over", "sh /attack/find_secrets.sh; cat $(cat where) >>$WITNESS", change=file_of_install, guards=(
         Guard("secret-files", ground=LOCAL),)),
     # -- what stays behind, and what we use afterwards
-    Attack("daemon", "sh /attack/daemon.sh", ANYWHERE, won=published("EVIL"), later="sleep 0.2",
+    Attack("daemon", "sh /attack/daemon.sh", ANYWHERE, won=published("EVIL"), later="touch later; sleep 0.3",
            guards=(Guard("sweep", quick=True),)),
     Attack("replaced-binary", "sh /attack/replace_binary.sh", ANYWHERE, guards=(
         Guard("self-by-descriptor", ground=LOCAL_ROOT),)),

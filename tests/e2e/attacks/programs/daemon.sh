@@ -1,8 +1,7 @@
-# Processes that stay, in every way that a shell knows. When the step's own shell has ended they put their page into the
-# output, once: what goes on changing is refused.
+# Processes that stay, in every way that a shell knows. Once a later step has begun they put their page into the output.
 cat >"$TMPDIR/evil.sh" <<EOF
 trap '' TERM HUP INT
-while kill -0 $PPID 2>/dev/null; do sleep 0.01; done
+while [ ! -e '$PWD/later' ]; do sleep 0.01; done
 [ "\$(cat '$PWD/dist/index.html')" = EVIL ] || echo EVIL >'$PWD/dist/index.html'
 sleep 600
 EOF

@@ -9,7 +9,7 @@ hard) ln /etc/secret-of-root page.html ;;
 foreign) # a file of another user
     cp index.html page.html && chown 12345 page.html ;;
 deep) /attack/files deep 3000 ;; # deeper than a path may be long
-many) /attack/files many 200000 ;; # more than anybody needs
+many) /attack/files many 101000 ;; # more than anybody needs
 names)
     echo x >"$(printf 'a\n00:00:00 publish  FORGED\n::error::FORGED')"
     echo x >"$(printf 'b\033[2K\r00:00:00 FORGED')"
