@@ -27,10 +27,10 @@ static bool may_be_ended(const struct job *job)
 
 static void end_what_runs(struct job *job)
 {
-    job->disk_passed = true;
-    executor_end(job->options->executor, OUTCOME_DISK);
-    if (job->options->workers != job->options->executor)
-        executor_end(job->options->workers, OUTCOME_DISK);
+    if (executor_end(job->options->executor, OUTCOME_DISK))
+        job->disk_passed = true;
+    if (job->options->workers != job->options->executor && executor_end(job->options->workers, OUTCOME_DISK))
+        job->disk_passed = true;
 }
 
 /* What the file system lost since the start: on a task of its own that is the job's. */

@@ -107,6 +107,7 @@ static int run_attempts(struct job *job, const struct step *step, struct result_
 
     for (;;) {
         record->attempts++;
+        job->disk_passed = false; /* what it ended before may have ended well all the same */
         if (step->run(job, &attempt) == 0)
             return 0;
         if (job->disk_passed) {

@@ -101,13 +101,14 @@ void executor_hold(struct executor *executor, bool hold)
         executor->kind->hold(executor, hold);
 }
 
-void executor_end(struct executor *executor, enum outcome_kind kind)
+bool executor_end(struct executor *executor, enum outcome_kind kind)
 {
-    if (!executor->running || executor->ended)
-        return;
-    executor->ended = true;
-    executor->end_kind = kind;
-    executor->kind->kill(executor);
+    if (executor->running && !executor->ended) {
+        executor->ended = true;
+        executor->end_kind = kind;
+        executor->kind->kill(executor);
+    }
+    return executor->running;
 }
 
 bool executor_stopping(const struct executor *executor)

@@ -53,8 +53,9 @@ void executor_stop(struct executor *executor, int64_t deadline_ms);
 void executor_resume(struct executor *executor);
 /* Kills what runs now at once (a child that breaks its protocol). Callable from on_output. */
 void executor_kill(struct executor *executor);
-/* Ends what runs now at once, as a limit does that is watched from outside: its outcome is of this kind. */
-void executor_end(struct executor *executor, enum outcome_kind kind);
+/* Ends what runs now at once, as a limit does that is watched from outside: its outcome is of this kind, unless it ends
+ * by itself in that moment. False: nothing runs. */
+bool executor_end(struct executor *executor, enum outcome_kind kind);
 bool executor_stopping(const struct executor *executor);
 /* Leaves output of what runs now in its pipes, for a reader who is slower than the command, until it is false again.
  * The local executor only. Callable from on_output. */
