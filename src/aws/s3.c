@@ -26,7 +26,9 @@ int s3_new(struct s3 **out, struct http_client *client, struct credentials_provi
         .endpoint = s3->endpoint,
         .path_style = options->path_style,
         .max_attempts = options->max_attempts > 0 ? options->max_attempts : DEFAULT_ATTEMPTS,
+        .patience_ms = options->patience_ms,
     };
+    pace_init(&s3->queue.pace);
     s3_place_region(options, s3->region);
     s3_place_init(&s3->place, &s3->options, s3->region);
     *out = s3;
@@ -54,7 +56,10 @@ char *s3_uri(const struct s3 *s3, const char *key)
 
 struct s3_stats s3_stats(const struct s3 *s3)
 {
-    return s3->stats;
+    struct s3_stats stats = s3->stats;
+
+    stats.pace = s3->queue.pace.rate;
+    return stats;
 }
 
 void s3_call_init(struct s3_call *call, const char *method, const char *key)

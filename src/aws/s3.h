@@ -1,8 +1,8 @@
 /*
  * The S3 calls that we use, as data: fill a struct s3_call, start it (many at once) or perform it. Signing, retries
- * (backoff with full jitter; 503 SlowDown, 500, 429, RequestTimeout, broken connections), one correction of clock
- * skew from the server's Date (RequestTimeTooSkewed), renewal of expired credentials and the reading of error
- * documents happen here, once for everything.
+ * (backoff with full jitter; 503 SlowDown, 500, 429, RequestTimeout, broken connections), a common pace once S3 has
+ * said SlowDown (net/pace.h), one correction of clock skew from the server's Date (RequestTimeTooSkewed), renewal of
+ * expired credentials and the reading of error documents happen here, once for everything.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  */
 #ifndef CAISSON_AWS_S3_H
@@ -18,6 +18,8 @@ struct s3_options {
     const char *endpoint; /* "https://host[:port]"; NULL: AWS's own of the region */
     bool path_style;      /* bucket in the path; forced for bucket names with dots under https and for IP endpoints */
     int max_attempts;     /* 0: 5 */
+    int64_t patience_ms;  /* SlowDown and the like count as no attempt, as long as S3 has taken any request within this
+                           * time. 0: they count */
 };
 
 struct s3;
@@ -30,6 +32,7 @@ char *s3_uri(const struct s3 *s3, const char *key);
 /* Requests made so far, retries included, and how often a server asked us to slow down. */
 struct s3_stats {
     uint64_t requests, retries, slow_downs;
+    double pace; /* requests a second that may be sent now; 0: no limit */
 };
 struct s3_stats s3_stats(const struct s3 *s3);
 
@@ -46,7 +49,8 @@ struct s3_call {
     size_t max_response;     /* 0: 64 KiB */
     /* filled by the call */
     struct http_response response;
-    int attempts; /* requests sent; curl repeats one by itself when a kept connection turns out closed,
+    int64_t sent_ms; /* monotonic: when it was sent last */
+    int attempts;    /* requests sent; curl repeats one by itself when a kept connection turns out closed,
                                  * so a condition may always have failed because an earlier sending of the same call
                                  * had succeeded and its answer was lost: look before believing in a rival */
 };
@@ -62,6 +66,8 @@ struct s3_operation;
  * message, the request id. Strings, body and descriptor of the call are borrowed until done. */
 struct s3_operation *s3_start(struct s3 *s3, struct s3_call *call,
                               void (*done)(void *context, const struct error *error), void *context);
+/* Whether it waits, for its turn or to be sent again: nothing of it is on its way. */
+bool s3_is_idle(const struct s3_operation *operation);
 /* Ends it without calling done. NULL is fine. */
 void s3_cancel(struct s3_operation *operation);
 /* Starts one and pumps the loop. */

@@ -4,6 +4,7 @@
 
 #include "aws/s3.h"
 #include "aws/sign.h"
+#include "net/pace.h"
 #include "net/retry.h"
 
 #define S3_REGION_MAX 32
@@ -23,6 +24,32 @@ int s3_place_check(const struct s3_options *options, struct error *err);
 void s3_place_region(const struct s3_options *options, char region[S3_REGION_MAX]);
 bool s3_is_region(const char *text);
 
+/* ---- s3_pace.c: who may send when S3 has said SlowDown ---- */
+
+/* A place in the queue, within what waits. */
+struct s3_turn {
+    struct s3_turn *next, *previous;
+    void (*call)(void *context);
+    void *context;
+    bool waiting;
+};
+struct s3_queue {
+    struct pace pace;
+    struct s3_turn *first, *last;
+    struct loop_timer *timer;
+    int64_t refused_since_ms; /* S3 has taken nothing since it refused then; 0: it has */
+};
+/* Whether a request may be sent at once; else `call` is called from the loop when it may. */
+bool s3_turn_take(struct s3 *s3, struct s3_turn *turn, void (*call)(void *context), void *context);
+/* Gives the place up. One that does not wait is fine. */
+void s3_turn_leave(struct s3 *s3, struct s3_turn *turn);
+/* What became of a request that was sent. */
+void s3_pace_accepted(struct s3 *s3);
+void s3_pace_refused(struct s3 *s3, int64_t sent_ms);
+/* Whether S3 may be asked once more after wait_ms: the patience lasts. Fills *refused_ms: for so long nothing was
+ * taken. */
+bool s3_pace_is_patient(const struct s3 *s3, int64_t wait_ms, int64_t *refused_ms);
+
 struct s3 {
     struct http_client *client;            /* borrowed */
     struct credentials_provider *provider; /* borrowed */
@@ -34,6 +61,7 @@ struct s3 {
     struct sign_cache cache;
     int64_t skew_ms; /* to be added to our clock */
     struct s3_stats stats;
+    struct s3_queue queue;
     struct s3_operation *running; /* doubly linked */
     struct s3_upload *uploads;    /* those under way and those being aborted; doubly linked */
 };

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,10 @@
 
 #define RETRY_BASE_MS 100
 #define RETRY_CAP_MS 5000
-/* After SlowDown at least this, doubled with each attempt: S3 means seconds. */
-#define SLOW_DOWN_MS 200
+/* After SlowDown at least this, with as much jitter as for the others: how often S3 is asked at all is the pace's. */
+#define SLOW_DOWN_MS 100
+#define SLOW_DOWN_BASE_MS 200
+#define PATIENT_CAP_MS 1000
 
 struct s3_operation {
     struct s3 *s3;
@@ -25,6 +28,8 @@ struct s3_operation {
     struct credentials_wait *wait;
     uint64_t generation; /* of the credentials that signed last */
     struct retry retry;
+    struct retry slow_downs; /* has no end by itself where S3 is waited for with patience */
+    struct s3_turn turn;
     struct error *failure;                             /* to be told by the timer; else NULL */
     bool clock_tried, credentials_tried, region_tried; /* each remedy once */
     bool expect;                                       /* wait for "100 Continue" before the body */
@@ -152,6 +157,7 @@ static void send_request(struct s3_operation *operation, const struct credential
     request.max_response = call->max_response;
     request.error_body_only = strcmp(call->method, "PUT") == 0;
     call->attempts++;
+    call->sent_ms = clock_monotonic_ms();
     s3->stats.requests++;
     operation->transfer = http_start(s3->client, &request, &call->response, on_answer, operation);
     http_request_dispose(&request);
@@ -173,17 +179,11 @@ static void on_credentials(void *context, const struct credentials *credentials,
     send_request(operation, credentials);
 }
 
-static void attempt(void *context)
+static void send_in_turn(void *context)
 {
     struct s3_operation *operation = context;
     const struct credentials *credentials;
-    struct error err;
 
-    operation->timer = NULL;
-    if (!operation->payload_hash && hash_payload(operation, &err)) {
-        fail_later(operation, &err);
-        return;
-    }
     credentials = credentials_now(operation->s3->provider);
     if (credentials)
         send_request(operation, credentials);
@@ -191,21 +191,46 @@ static void attempt(void *context)
         operation->wait = credentials_renew(operation->s3->provider, on_credentials, operation);
 }
 
+static void attempt(void *context)
+{
+    struct s3_operation *operation = context;
+    struct error err;
+
+    operation->timer = NULL;
+    if (!operation->payload_hash && hash_payload(operation, &err)) {
+        fail_later(operation, &err);
+        return;
+    }
+    if (s3_turn_take(operation->s3, &operation->turn, send_in_turn, operation))
+        send_in_turn(operation);
+}
+
 /* ---- its answer ---- */
+
+/* -1: no more. */
+static int64_t wait_after_slow_down(struct s3_operation *operation, struct error *err)
+{
+    struct s3 *s3 = operation->s3;
+    int64_t wait_ms, refused_ms;
+    char time[CLOCK_TEXT_SIZE];
+
+    s3->stats.slow_downs++;
+    s3_pace_refused(s3, operation->call->sent_ms);
+    if (err->retry_after_ms < SLOW_DOWN_MS)
+        err->retry_after_ms = SLOW_DOWN_MS;
+    wait_ms = retry_next(&operation->slow_downs, err);
+    if (s3->options.patience_ms <= 0 || s3_pace_is_patient(s3, wait_ms, &refused_ms))
+        return wait_ms;
+    duration_format(refused_ms, time);
+    error_context(err, "S3 has taken no request for %s", time);
+    return -1;
+}
 
 static void try_again_or_finish(struct s3_operation *operation, struct error *err, bool slow_down)
 {
     struct s3 *s3 = operation->s3;
-    int64_t wait_ms;
+    int64_t wait_ms = slow_down ? wait_after_slow_down(operation, err) : retry_next(&operation->retry, err);
 
-    if (slow_down) {
-        long least = (long)SLOW_DOWN_MS << (operation->retry.attempts < 4 ? operation->retry.attempts : 4);
-
-        s3->stats.slow_downs++;
-        if (err->retry_after_ms < least)
-            err->retry_after_ms = least;
-    }
-    wait_ms = retry_next(&operation->retry, err);
     if (wait_ms < 0) {
         if (operation->call->attempts > 1)
             error_context(err, "after %d attempts", operation->call->attempts);
@@ -316,6 +341,7 @@ static void on_answer(void *context, const struct error *error)
 
     operation->transfer = NULL;
     if (!error && is_success(operation->call)) {
+        s3_pace_accepted(operation->s3);
         finish(operation, NULL);
         return;
     }
@@ -325,6 +351,8 @@ static void on_answer(void *context, const struct error *error)
         operation->expect = operation->expect || strcmp(err.reason, "connection-lost") == 0;
     } else {
         s3_failure_read(operation->s3, operation->call, clock_wall_ms() + operation->s3->skew_ms, &failure, &err);
+        if (!failure.slow_down)
+            s3_pace_accepted(operation->s3);
         if (apply_remedy(operation, &failure, &err))
             return;
     }
@@ -357,6 +385,12 @@ struct s3_operation *s3_start(struct s3 *s3, struct s3_call *call,
     operation->key = encode_key(call->key);
     operation->retry =
         (struct retry){.max_attempts = s3->options.max_attempts, .base_ms = RETRY_BASE_MS, .cap_ms = RETRY_CAP_MS};
+    operation->slow_downs = operation->retry;
+    operation->slow_downs.base_ms = SLOW_DOWN_BASE_MS;
+    if (s3->options.patience_ms > 0) {
+        operation->slow_downs.max_attempts = INT_MAX;
+        operation->slow_downs.cap_ms = PATIENT_CAP_MS;
+    }
     operation->next = s3->running;
     if (s3->running)
         s3->running->previous = operation;
@@ -366,10 +400,16 @@ struct s3_operation *s3_start(struct s3 *s3, struct s3_call *call,
     return operation;
 }
 
+bool s3_is_idle(const struct s3_operation *operation)
+{
+    return !operation->transfer;
+}
+
 void s3_cancel(struct s3_operation *operation)
 {
     if (!operation)
         return;
+    s3_turn_leave(operation->s3, &operation->turn);
     http_cancel(operation->transfer);
     loop_timer_stop(operation->timer);
     credentials_cancel(operation->wait);

@@ -15,7 +15,6 @@ static uint64_t random_below(uint64_t bound)
 int64_t retry_next(struct retry *retry, const struct error *error)
 {
     int64_t ceiling = retry->base_ms > 0 ? retry->base_ms : 0;
-    int64_t wait;
     int doubled;
 
     retry->attempts++;
@@ -25,6 +24,5 @@ int64_t retry_next(struct retry *retry, const struct error *error)
         ceiling *= 2;
     if (ceiling > retry->cap_ms)
         ceiling = retry->cap_ms;
-    wait = (int64_t)random_below((uint64_t)ceiling + 1);
-    return wait > error->retry_after_ms ? wait : error->retry_after_ms;
+    return error->retry_after_ms + (int64_t)random_below((uint64_t)ceiling + 1);
 }

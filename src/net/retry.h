@@ -16,7 +16,8 @@ struct retry {
 };
 
 /* How long to wait before the next attempt after `error`, or -1 when there is none (not retryable, or used up).
- * Counts the attempt. error->retry_after_ms is a lower bound of the wait. */
+ * Counts the attempt. error->retry_after_ms is a lower bound of the wait: the jitter comes on top, so that those who
+ * were told the same do not come back together. */
 int64_t retry_next(struct retry *retry, const struct error *error);
 
 #endif

@@ -11,14 +11,16 @@
 #define IN_FLIGHT_BYTES ((int64_t)8 << 20) /* what all that is under way holds in memory */
 #define READ_AHEAD ((int64_t)64 << 10)     /* what a transfer from a descriptor holds */
 #define REPORT_EVERY_MS 250
-#define HOLD_MS 1000
 #define LAST_ANSWERS_MS 3000 /* of the stop budget */
 /* An answer is quick when it took at most so many times the quickest one (and a little): then more at once cost the
  * server nothing yet. */
 #define QUICK_FACTOR 4
 #define QUICK_MS 5
 #define STARTS_AT_ONCE 16
-#define GROWTH 7 /* more calls for each quick answer: eight times as many with each round trip */
+#define REST_MS 50
+#define SMOOTHING 16
+#define GROWTH 7    /* more calls for each quick answer: eight times as many with each round trip */
+#define USUAL_MS 50 /* a round trip, when none has been measured yet */
 
 struct run {
     struct batch *batch;
@@ -49,8 +51,9 @@ void batch_init(struct batch *batch, struct target *target, const struct tree *t
     batch->target = target;
     batch->tree = tree;
     batch->reporter = reporter;
-    batch->concurrency = BATCH_MIN_CONCURRENCY;
+    batch->concurrency = BATCH_FIRST_CONCURRENCY;
     batch->quickest_ms = INT64_MAX;
+    batch->usual_ms = -1;
 }
 
 /* ---- how many at once ---- */
@@ -76,26 +79,40 @@ void batch_answered(struct batch *batch, int round_trips)
         choose(batch, batch->concurrency * (1 + GROWTH));
 }
 
-static void adapt(struct batch *batch, int64_t duration_ms)
+/* Twice as many as keep the pace, and some for those that rest after a refusal: more would only wait in its queue. */
+static double enough_for(const struct batch *batch, double pace)
+{
+    double usual_ms = batch->usual_ms < 0 ? USUAL_MS : batch->usual_ms;
+
+    return BATCH_MIN_CONCURRENCY + pace * (2 * usual_ms + REST_MS) / 1000;
+}
+
+/* In each turn: what the server has said since the last one. */
+static void obey(struct batch *batch)
 {
     struct target_stats stats = batch->target->type->stats(batch->target);
-    int64_t now;
 
-    if (stats.slow_downs != batch->slow_downs) {
-        batch->slow_downs = stats.slow_downs;
-        now = clock_monotonic_ms();
-        if (now >= batch->hold_until_ms - HOLD_MS / 2) /* those of one burst halve it once */
-            choose(batch, batch->concurrency / 2);
-        batch->hold_until_ms = now + HOLD_MS;
-    } else {
-        if (duration_ms < batch->quickest_ms)
-            batch->quickest_ms = duration_ms;
-        if (duration_ms > QUICK_FACTOR * batch->quickest_ms + QUICK_MS)
-            return;
-        if (batch->hold_until_ms && clock_monotonic_ms() < batch->hold_until_ms)
-            return;
+    batch->slowed = stats.slow_downs > 0;
+    batch->pace = stats.pace;
+    if (batch->pace > 0 && batch->concurrency > enough_for(batch, batch->pace))
+        choose(batch, enough_for(batch, batch->pace));
+    else if (batch->pace <= 0 && batch->concurrency < BATCH_FIRST_CONCURRENCY)
+        choose(batch, BATCH_FIRST_CONCURRENCY);
+}
+
+static void adapt(struct batch *batch, int64_t duration_ms)
+{
+    bool quick;
+
+    if (duration_ms < batch->quickest_ms)
+        batch->quickest_ms = duration_ms;
+    batch->usual_ms = batch->usual_ms < 0 ? (double)duration_ms
+                                          : batch->usual_ms + ((double)duration_ms - batch->usual_ms) / SMOOTHING;
+    quick = duration_ms <= QUICK_FACTOR * batch->quickest_ms + QUICK_MS;
+    if (batch->pace > 0 || (quick && batch->slowed))
+        choose(batch, batch->concurrency + 1 / batch->concurrency);
+    else if (quick)
         choose(batch, batch->concurrency + GROWTH);
-    }
 }
 
 static int64_t memory_of(const struct run *run, const struct plan_item *item)
@@ -243,25 +260,33 @@ static void start_some(struct run *run)
     }
 }
 
-static void cancel_all(struct run *run)
+static void cancel_all(struct run *run, bool (*wanted)(struct target *target, const struct target_call *call))
 {
+    struct target *target = run->batch->target;
     size_t i;
 
-    for (i = 0; i < run->slots_len; i++)
-        if (run->slots[i].item) {
-            run->batch->cut_short = run->batch->cut_short || run->act == TARGET_PUT;
-            run->batch->target->type->cancel(run->batch->target, &run->slots[i].call);
-            release(&run->slots[i]);
-        }
+    for (i = 0; i < run->slots_len; i++) {
+        struct slot *slot = &run->slots[i];
+
+        if (!slot->item || (wanted && !wanted(target, &slot->call)))
+            continue;
+        if (target->type->cancel(target, &slot->call) && run->act == TARGET_PUT)
+            run->batch->cut_short = true;
+        release(slot);
+    }
 }
 
-/* A write whose answer has come can be taken back; one that was cut off may still happen afterwards. */
+/* A write whose answer has come can be taken back; one that was cut off may still happen afterwards. Nothing is sent any
+ * more that waits for its turn. */
 static void wait_for_those_under_way(struct run *run)
 {
     int64_t until = clock_monotonic_ms() + LAST_ANSWERS_MS;
 
-    while (run->under_way && clock_monotonic_ms() < until)
+    cancel_all(run, run->batch->target->type->is_idle);
+    while (run->under_way && clock_monotonic_ms() < until) {
         loop_run_once(run->batch->target->loop, 50);
+        cancel_all(run, run->batch->target->type->is_idle);
+    }
 }
 
 int batch_run(struct batch *batch, enum target_act act, struct plan_item **items, size_t len,
@@ -272,6 +297,7 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
     int result = 0;
 
     batch->quickest_ms = INT64_MAX; /* a HEAD is quicker than a PUT: each run has its own measure */
+    batch->usual_ms = -1;
     run.slots_len = len < (size_t)batch->target->max_concurrency ? len : (size_t)batch->target->max_concurrency;
     run.slots = xcalloc(run.slots_len + 1, sizeof *run.slots);
     for (i = 0; i < run.slots_len; i++) {
@@ -284,13 +310,14 @@ int batch_run(struct batch *batch, enum target_act act, struct plan_item **items
             result = target_stopped(err);
             break;
         }
+        obey(batch);
         start_some(&run);
         loop_run_once(batch->target->loop, run.under_way && !can_start(&run) ? 200 : 0);
         report(&run);
     }
     if (run.failed || result)
         wait_for_those_under_way(&run);
-    cancel_all(&run);
+    cancel_all(&run, NULL);
     free(run.slots);
     if (run.failed) {
         *err = run.error;

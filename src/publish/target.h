@@ -40,12 +40,13 @@ struct target_call {
     bool ours;            /* PROBE: it says of itself that a publish to this target wrote it */
     struct content found; /* PROBE: what it holds, as far as one can tell */
     char *etag;           /* owned; PROBE: of what is there, PUT: of what was written */
-    int64_t duration_ms;  /* of the requests, waiting apart; for the choice of concurrency */
+    int64_t duration_ms;  /* of the last request, waiting for a turn apart; for the choice of concurrency */
     void *handle;         /* the target's own */
 };
 
 struct target_stats {
     uint64_t requests, retries, slow_downs;
+    double pace; /* requests a second that the server is sent for now; 0: no limit */
 };
 
 struct target {
@@ -70,8 +71,10 @@ struct target_type {
     void (*start)(struct target *target, struct target_call *call);
     /* Bytes of a PUT under way that have arrived, as far as one can tell before its end. */
     int64_t (*bytes_sent)(struct target *target, const struct target_call *call);
-    /* Ends a call that has not called `done`. */
-    void (*cancel)(struct target *target, struct target_call *call);
+    /* Whether a call that has not called `done` waits for its turn: none of it is on its way. */
+    bool (*is_idle)(struct target *target, const struct target_call *call);
+    /* Ends a call that has not called `done`. Whether it may have had an effect, or have it yet. */
+    bool (*cancel)(struct target *target, struct target_call *call);
     /* Everything that is there, our own state and targets within this one apart. `path` and `etag` (NULL: not known)
      * are borrowed; paths may be odd. */
     int (*list)(struct target *target, const bool *stop,

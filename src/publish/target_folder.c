@@ -261,10 +261,19 @@ static int64_t bytes_sent(struct target *target, const struct target_call *call)
     return 0;
 }
 
-static void cancel(struct target *target, struct target_call *call)
+/* No call is ever under way. */
+static bool is_idle(struct target *target, const struct target_call *call)
 {
     (void)target;
-    (void)call; /* none is ever under way */
+    (void)call;
+    return false;
+}
+
+static bool cancel(struct target *target, struct target_call *call)
+{
+    (void)target;
+    (void)call;
+    return false;
 }
 
 static int list(struct target *target, const bool *stop,
@@ -313,6 +322,7 @@ static const struct target_type folder_type = {
     .write_state = write_state,
     .start = start,
     .bytes_sent = bytes_sent,
+    .is_idle = is_idle,
     .cancel = cancel,
     .list = list,
     .is_empty = is_empty,

@@ -14,6 +14,8 @@
 #define STAMP_HEADER "x-amz-meta-caisson"
 #define PART_STEP ((int64_t)1 << 20)
 #define DRAIN_MS 3000
+/* A server that takes nothing for so long is not slow, it is out of order. */
+#define PATIENCE_MS ((int64_t)5 * 60 * 1000)
 
 /* What a call of ours has under way. */
 struct s3_handle {
@@ -50,7 +52,7 @@ static void finish(struct s3_handle *handle, const struct error *error)
     bool conditional = call->if_absent || call->if_match;
 
     call->handle = NULL;
-    call->duration_ms = clock_monotonic_ms() - handle->started_ms;
+    call->duration_ms = clock_monotonic_ms() - (handle->s3_call.sent_ms ? handle->s3_call.sent_ms : handle->started_ms);
     if (error && strcmp(error->reason, "no-such-key") == 0 && call->act != TARGET_PUT)
         error = NULL; /* nothing there: that is what a probe wants to know and a removal wants to reach */
     if (error && strcmp(error->reason, "access-denied") == 0 && call->act == TARGET_PROBE) {
@@ -221,17 +223,28 @@ static int64_t bytes_sent(struct target *base, const struct target_call *call)
     return handle && handle->upload ? s3_upload_bytes(handle->upload) : 0;
 }
 
-static void cancel(struct target *base, struct target_call *call)
+static bool is_idle(struct target *base, const struct target_call *call)
+{
+    const struct s3_handle *handle = call->handle;
+
+    (void)base;
+    return handle && handle->operation && s3_is_idle(handle->operation);
+}
+
+static bool cancel(struct target *base, struct target_call *call)
 {
     struct s3_handle *handle = call->handle;
+    bool sent;
 
     (void)base;
     if (!handle)
-        return;
+        return false;
     call->handle = NULL;
+    sent = handle->upload || handle->s3_call.attempts > 0;
     s3_cancel(handle->operation);
     s3_upload_cancel(handle->upload);
     handle_free(handle);
+    return sent;
 }
 
 /* ---- the rest ---- */
@@ -246,7 +259,7 @@ static struct target_stats stats(struct target *base)
 {
     struct s3_stats stats = s3_stats(((struct s3_target *)base)->s3);
 
-    return (struct target_stats){stats.requests, stats.retries, stats.slow_downs};
+    return (struct target_stats){stats.requests, stats.retries, stats.slow_downs, stats.pace};
 }
 
 static void s3_target_free(struct target *base)
@@ -275,6 +288,7 @@ static const struct target_type s3_type = {
     .write_state = s3_target_write_state,
     .start = start,
     .bytes_sent = bytes_sent,
+    .is_idle = is_idle,
     .cancel = cancel,
     .list = s3_target_list,
     .is_empty = s3_target_is_empty,
@@ -340,6 +354,7 @@ static int open_clients(struct s3_target *target, const char *bucket, struct err
         .region = request->region,
         .endpoint = request->endpoint,
         .path_style = request->path_style,
+        .patience_ms = PATIENCE_MS,
     };
 
     if (header_rules_new(&target->rules, request->headers, request->headers_len, err))

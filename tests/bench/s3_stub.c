@@ -3,7 +3,8 @@
  * is measured is the client. It verifies nothing. One epoll thread; bodies are counted and dropped, but for keys below
  * ".caisson/", which are kept so that a manifest can be read back.
  *
- *   s3_stub PORT            GET /__latency?MS sets the latency, GET /__stats answers and resets the counters
+ *   s3_stub PORT            GET /__latency?MS sets the latency, GET /__stats answers and resets the counters,
+ *                           GET /__rate?N,BURST lets N PUTs a second pass and answers 503 SlowDown to the rest (0: all pass)
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -49,7 +50,9 @@ static struct kept store[KEPT_MAX];
 static size_t store_len;
 static struct connection *first, *last; /* answers that wait for their time, in order: one latency for all */
 static struct connection *gone;         /* closed; freed when nothing of this round knows them any more */
-static int64_t latency_us, requests, put_count, connections, body_bytes;
+static int64_t latency_us, requests, put_count, refused, connections, body_bytes;
+static double rate, burst, tokens; /* of PUTs */
+static int64_t filled_us;
 static int poller;
 
 static int64_t now_us(void)
@@ -130,11 +133,30 @@ static void reply_text(struct connection *connection, const char *status, const 
     reply(connection, status, "Content-Type: application/xml\r\n", text, strlen(text));
 }
 
+static bool has_token(void)
+{
+    int64_t now = now_us();
+
+    tokens += rate * (double)(now - filled_us) / 1e6;
+    filled_us = now;
+    if (tokens > burst)
+        tokens = burst;
+    if (tokens < 1)
+        return false;
+    tokens -= 1;
+    return true;
+}
+
 static void answer_put(struct connection *connection)
 {
     char header[128];
     struct kept *kept;
 
+    if (rate > 0 && !has_token()) {
+        refused++;
+        reply_text(connection, "503 Slow Down", "<Error><Code>SlowDown</Code></Error>");
+        return;
+    }
     if (!connection->kept) {
         reply(connection, "200 OK", "ETag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\n", "", 0);
         return;
@@ -159,10 +181,16 @@ static void answer_get(struct connection *connection)
     if (strncmp(connection->target, "/__latency?", 11) == 0) {
         latency_us = atoll(connection->target + 11) * 1000;
         reply_text(connection, "200 OK", "");
+    } else if (sscanf(connection->target, "/__rate?%lf,%lf", &rate, &burst) == 2) {
+        tokens = burst;
+        filled_us = now_us();
+        reply_text(connection, "200 OK", "");
     } else if (strcmp(connection->target, "/__stats") == 0) {
-        snprintf(text, sizeof text, "{\"requests\":%lld,\"puts\":%lld,\"connections\":%lld,\"bytes\":%lld}",
-                 (long long)requests - 1, (long long)put_count, (long long)connections - 1, (long long)body_bytes);
-        requests = put_count = connections = body_bytes = 0;
+        snprintf(text, sizeof text,
+                 "{\"requests\":%lld,\"puts\":%lld,\"refused\":%lld,\"connections\":%lld,\"bytes\":%lld}",
+                 (long long)requests - 1, (long long)put_count, (long long)refused, (long long)connections - 1,
+                 (long long)body_bytes);
+        requests = put_count = refused = connections = body_bytes = 0;
         reply_text(connection, "200 OK", text);
     } else if (strcmp(connection->target, "/__reset") == 0) {
         store_len = 0;

@@ -154,6 +154,16 @@ def test_slow_down_is_waited_out(bed):
     assert sorted(bed.published(spec)) == ["1.txt", "2.txt", "3.txt", "4.txt", "index.html"]
 
 
+def test_slow_storage_makes_the_publish_slow_not_fail(bed):
+    spec = bed.commands("mkdir dist; for i in $(seq 150); do echo $i >dist/$i.txt; done; echo x >dist/index.html")
+    limit = bed.gate.add(s3.Throttle(lambda seen: seen.bucket == BUCKET and seen.method == "PUT", 30, 10))
+    ended = bed.run(spec)
+    assert ended.code == 0, ended
+    assert len(bed.published(spec)) == 151
+    # All that were under way are refused together, once; from then on few are.
+    assert 0 < limit.hits < 400, limit.hits
+
+
 def test_broken_connections_are_tried_again(bed):
     spec = bed.commands("mkdir dist; for i in 1 2 3 4; do echo $i >dist/$i.txt; done; echo x >dist/index.html")
     of_files = lambda seen: seen.bucket == BUCKET and seen.method == "PUT" and seen.key.endswith(".txt")

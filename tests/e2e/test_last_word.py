@@ -15,7 +15,7 @@ def test_publish_incomplete_whatever_a_later_attempt_said(bed):
     second = bed.commands("mkdir dist; echo 2 >dist/index.html", retry={"max_attempts": 2, "backoff": "50ms"})
     second["artifacts"] = first["artifacts"]
     of_site = lambda seen: seen.bucket == BUCKET and seen.method == "DELETE" and not seen.key.startswith(".caisson/")
-    removals = bed.gate.add(s3.Refuse(of_site, 503, "SlowDown"))
+    removals = bed.gate.add(s3.Refuse(of_site, 500, "InternalError"))
     # The second attempt fails at its first request.
     bed.gate.add(s3.Refuse(lambda seen: removals.hits and seen.key.startswith(".caisson/"), 403, "AccessDenied"))
     ended = bed.run(second)

@@ -51,6 +51,24 @@ def test_during_checkout(bed, number):
     assert bed.published(spec) == {}
 
 
+def test_while_storage_says_slow_down(bed):
+    """What waits for its turn is not sent any more."""
+    spec = bed.commands("mkdir dist; for i in $(seq 150); do echo $i >dist/$i.txt; done; echo x >dist/index.html")
+    of_files = lambda seen: seen.bucket == BUCKET and seen.method == "PUT" and not seen.key.startswith(".caisson/")
+    limit = bed.gate.add(s3.Throttle(of_files, 2, 5))
+    task = bed.start(spec)
+    while limit.hits < 20 and task.process.poll() is None:
+        time.sleep(0.05)
+    sent = len([seen for seen in list(bed.gate.requests) if of_files(seen)])
+    at = time.monotonic()
+    task.signal("TERM")
+    ended = bed.finish(task)
+    stopped(ended)
+    assert time.monotonic() - at < BUDGET_S
+    assert len([seen for seen in bed.gate.requests if of_files(seen)]) < sent + 60
+    assert "index.html" not in bed.published(spec), ended
+
+
 def await_blocked(pid):
     """Until PID 1 holds SIGTERM back. Before that, in the container's runtime, the kernel drops it."""
     while True:

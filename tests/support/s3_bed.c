@@ -46,11 +46,20 @@ static void give_credentials(void *context, const struct loop_request *request, 
     loop_answer(out, 200, "", body);
 }
 
+void s3_bed_patience(struct s3_bed *bed, int64_t patience_ms)
+{
+    CLEANUP_FREE char *endpoint = xasprintf("http://127.0.0.1:%d", loop_server_port(bed->server));
+    struct s3_options options = {.bucket = "bucket", .endpoint = endpoint, .patience_ms = patience_ms};
+
+    s3_free(bed->s3);
+    if (s3_new(&bed->s3, bed->client, bed->provider, &options, NULL))
+        abort();
+}
+
 int s3_bed_setup(void **state)
 {
     struct s3_bed *bed = xcalloc(1, sizeof *bed);
     struct strings env = {0};
-    CLEANUP_FREE char *endpoint = NULL;
 
     bed->loop = loop_new();
     bed->client = http_client_new(bed->loop, &(struct http_options){.max_connections = 64});
@@ -60,10 +69,7 @@ int s3_bed_setup(void **state)
     credentials_source_find(&bed->source, &env, true);
     strings_dispose(&env);
     bed->provider = credentials_provider_new(&bed->source, bed->client);
-    endpoint = xasprintf("http://127.0.0.1:%d", loop_server_port(bed->server));
-    if (s3_new(&bed->s3, bed->client, bed->provider, &(struct s3_options){.bucket = "bucket", .endpoint = endpoint},
-               NULL))
-        abort();
+    s3_bed_patience(bed, 0);
     *state = bed;
     return 0;
 }

@@ -31,6 +31,8 @@ struct s3_bed {
 /* Fixtures of cmocka. */
 int s3_bed_setup(void **state);
 int s3_bed_teardown(void **state);
+/* Begins anew, with that patience for SlowDown. */
+void s3_bed_patience(struct s3_bed *bed, int64_t patience_ms);
 /* Performs one call against a script; the reason of its failure or "". A PUT sends "content" with If-None-Match: *. */
 const char *s3_bed_perform(struct s3_bed *bed, const char *method, const struct s3_answer *script, struct error *err);
 /* clang-format off */

@@ -124,8 +124,37 @@ static void test_attempts_end(void **state)
     assert_int_equal(bed->asked, 5);
     assert_true(err.retryable);
     assert_non_null(strstr(err.message, "after 5 attempts"));
-    assert_true(clock_monotonic_ms() - start_ms >= 200 + 400 + 800 + 1600);
+    assert_true(clock_monotonic_ms() - start_ms >= 4 * 100);
     assert_string_equal(s3_bed_perform(bed, "PUT", SCRIPT({.status = 200, .headers = "Retry-After: 1\r\n"}), &err), "");
+}
+
+/* With patience SlowDown is no attempt: as long as anything is taken it goes on, and else ends in time. */
+static void test_patience(void **state)
+{
+    struct s3_bed *bed = *state;
+    const struct s3_answer slow = {.status = 503, .body = ERROR("SlowDown")};
+    int64_t start_ms, took_ms;
+    struct error err;
+
+    s3_bed_patience(bed, 60000);
+    assert_string_equal(s3_bed_perform(bed, "PUT", SCRIPT(slow, slow, slow, slow, slow, {.status = 200}), &err), "");
+    assert_int_equal(bed->asked, 6);
+    s3_bed_patience(bed, 2500);
+    start_ms = clock_monotonic_ms();
+    assert_string_equal(s3_bed_perform(bed, "PUT", SCRIPT(slow), &err), "slow-down");
+    took_ms = clock_monotonic_ms() - start_ms;
+    assert_in_range(took_ms, 1000, 2500 + 1000);
+    assert_true(bed->asked >= 3);
+    assert_int_equal(err.class, CLASS_UPLOAD_FAILED);
+    assert_true(err.retryable);
+    assert_non_null(strstr(err.message, "S3 has taken no request for"));
+    /* It is known now: the next one gives up at once. */
+    start_ms = clock_monotonic_ms();
+    s3_bed_perform(bed, "PUT", SCRIPT({.status = 503, .headers = "Retry-After: 60\r\n"}), &err);
+    assert_int_equal(bed->asked, 1);
+    assert_int_equal(err.retry_after_ms, 60000);
+    assert_true(clock_monotonic_ms() - start_ms < 2500);
+    assert_string_equal(s3_bed_perform(bed, "PUT", SCRIPT({.status = 200}), &err), "");
 }
 
 static void test_retry_after_is_honoured(void **state)
@@ -410,6 +439,7 @@ int main(void)
         BED_TEST(test_answers_that_pass),
         BED_TEST(test_lost_connection_makes_careful),
         BED_TEST(test_attempts_end),
+        BED_TEST(test_patience),
         BED_TEST(test_retry_after_is_honoured),
         BED_TEST(test_clock_is_corrected_once),
         BED_TEST(test_clock_is_seen_behind_a_bare_403),

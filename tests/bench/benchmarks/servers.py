@@ -36,13 +36,17 @@ class S3Stub:
     def set_latency(self, milliseconds):
         self.ask(f"/__latency?{milliseconds}")
 
+    def set_rate(self, puts_per_second, burst):
+        """The rest is answered with SlowDown. 0: none is."""
+        self.ask(f"/__rate?{puts_per_second},{burst}")
+
     def forget(self):
         """Removes what it keeps, and starts to count anew."""
         self.ask("/__reset")
         self.ask("/__stats")
 
     def stats(self):
-        """{requests, puts, connections, bytes} since the last question."""
+        """{requests, puts, refused, connections, bytes} since the last question."""
         return json.loads(self.ask("/__stats"))
 
     def stop(self):

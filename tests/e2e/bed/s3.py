@@ -197,6 +197,30 @@ class Refuse(Fault):
         return response
 
 
+class Throttle(Fault):
+    """Takes so many requests a second, and a few at once; the rest is answered with SlowDown. Its hits are those."""
+
+    def __init__(self, match, per_second, burst):
+        super().__init__(match)
+        self.rate, self.burst, self.tokens, self.filled = per_second, burst, float(burst), time.monotonic()
+
+    def takes(self, seen):
+        if not self.match(seen):
+            return False
+        with self.lock:
+            now = time.monotonic()
+            self.tokens = min(self.burst, self.tokens + self.rate * (now - self.filled))
+            self.filled = now
+            if self.tokens >= 1:
+                self.tokens -= 1
+                return False
+            self.hits += 1
+            return True
+
+    def before(self, seen):
+        return error_response(503, "SlowDown", "Please reduce your request rate.")
+
+
 class Delay(Fault):
     def __init__(self, match, seconds, times=None):
         super().__init__(match, times)
