@@ -108,6 +108,11 @@ def own_secret(spec):
     spec["secrets"]["MINE"] = {"env": "OTHER_SECRET", "steps": ["build"]}
 
 
+def nearly_all(fought):
+    """Of fourteen calls; some kernels lack a few of them."""
+    return len(fought.loot()) >= 8
+
+
 def little_disk(spec):
     spec["limits"] = {"disk": "60MiB"}
 
@@ -157,7 +162,7 @@ ATTACKS = [
         Guard("clean-environ"), Guard("secret-steps", quick=True))),
     Attack("calls", CALLS, ANYWHERE, guards=(Guard("seccomp"),)),
     Attack("calls-unfiltered-by-others", CALLS, (LOCAL, LOCAL_ROOT), options={"filtered": False}, guards=(
-        Guard("seccomp", ("capabilities", "landlock"), won=battle.Fought.loot),)),
+        Guard("seccomp", won=nearly_all, quick=True),)),
     Attack("core-dumps", "/attack/cripple core", ANYWHERE, guards=(
         Guard("resource-limits", ("memory-hidden",)), Guard("memory-hidden", ("resource-limits",)))),
     Attack("setuid-program", "/usr/local/bin/suid", guards=(Guard("no-new-privs"),),
