@@ -1,7 +1,8 @@
 /*
  * The executor that runs commands in another container of the task: the runner's end. Whatever is over there may have
- * been taken over by the build, so nothing that it says is believed but output and exit codes: who lies about those
- * fakes the success of a build of his own. That nothing of it is left, others must say (sandbox_finish.c).
+ * been taken over by the build, so nothing that it says is believed but what its own commands did: their output, how they
+ * ended and what they used. Who lies about those fakes the success, or the failure, of a build of his own. That nothing
+ * of it is left, others must say (sandbox_finish.c).
  */
 #include "proc/sandbox.h"
 
