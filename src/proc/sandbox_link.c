@@ -52,10 +52,17 @@ void sandbox_link_drop(struct sandbox *sandbox)
 
 static void blame_memory(struct error *error, const struct container_end *end)
 {
+    if (end->out_of_memory) {
+        error_set(error, CLASS_OUT_OF_MEMORY, "out-of-memory",
+                  "memory ran out in the sandbox and its container was killed%s",
+                  end->exit_code == 137 ? " (exit code 137)" : "");
+        error_hint(error, "give the sandbox's container more memory, or the build less to do at once");
+        return;
+    }
     error_set(error, CLASS_OUT_OF_MEMORY, "out-of-memory",
-              "memory ran out in the sandbox and its container was killed%s",
-              end->exit_code == 137 ? " (exit code 137)" : "");
-    error_hint(error, "give the sandbox's container more memory, or the build less to do at once");
+              "the sandbox's container was killed (exit code 137), most likely because memory ran out");
+    error_hint(error, "give the sandbox's container more memory, or the build less to do at once; if somebody killed "
+                      "the container, run the job again");
 }
 
 static void ask_for_cause(struct sandbox *sandbox)

@@ -344,7 +344,21 @@ static void test_one_that_is_killed(void **state)
     sandbox_shell(f, "sleep 600");
     assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), -1);
     assert_int_equal(f->err.class, CLASS_OUT_OF_MEMORY);
-    assert_non_null(strstr(f->err.message, "137"));
+    assert_non_null(strstr(f->err.message, "(exit code 137), most likely"));
+}
+
+static void test_one_that_memory_ended(void **state)
+{
+    struct sandbox_fixture *f = start(state);
+
+    f->pretend = true;
+    f->lie = (struct container_end){.exit_code = 137, .out_of_memory = true};
+    sandbox_run(f, "true");
+    loop_timer_start(f->loop, 200, kill_peer, f);
+    sandbox_shell(f, "sleep 600");
+    assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), -1);
+    assert_int_equal(f->err.class, CLASS_OUT_OF_MEMORY);
+    assert_non_null(strstr(f->err.message, "memory ran out in the sandbox"));
 }
 
 static void test_one_that_ends_for_a_reason_that_is_known(void **state)
@@ -403,6 +417,7 @@ int main(void)
         TEST(test_nobody_is_there),
         TEST(test_one_that_is_late),
         TEST(test_one_that_is_killed),
+        TEST(test_one_that_memory_ended),
         TEST(test_one_that_ends_for_a_reason_that_is_known),
         TEST(test_one_that_is_silent),
     };
