@@ -1,5 +1,7 @@
 #include "job/publish_worker.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -55,6 +57,14 @@ static int watch_stop(struct loop *loop, bool *stop, struct loop_watch **watch, 
     return fd;
 }
 
+/* Files are opened with the build's fsuid and fsgid, but the groups that root was given would count beside them. */
+static int leave_groups(struct error *err)
+{
+    if (geteuid() == 0 && getgroups(0, NULL) > 0 && setgroups(0, NULL))
+        return error_set_errno(err, CLASS_INTERNAL, "setgroups-failed", errno, "the publisher cannot leave its groups");
+    return 0;
+}
+
 static json_t *run(struct worker *worker, const json_t *document, struct error *err)
 {
     struct publish_reporter reporter = {on_info, on_warning, on_progress, on_committing, worker};
@@ -67,7 +77,7 @@ static json_t *run(struct worker *worker, const json_t *document, struct error *
     int fd = watch_stop(loop, &stop, &watch, err);
 
     publish_request_init(&request);
-    if (fd >= 0 && publish_request_from_json(&request, document, err) == 0 &&
+    if (fd >= 0 && leave_groups(err) == 0 && publish_request_from_json(&request, document, err) == 0 &&
         publish(loop, &request, &reporter, &stop, &result, err) == 0)
         value = publish_result_to_json(&result);
     publish_result_dispose(&result);
