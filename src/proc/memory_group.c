@@ -179,6 +179,11 @@ int64_t memory_group_kills(const struct memory_group *group)
     return number_after(text, "oom_kill");
 }
 
+bool memory_group_is_own(const struct memory_group *group, bool alone)
+{
+    return group->version && (memory_group_limit(group) > 0 || (alone && group->version == 2));
+}
+
 int64_t memory_of_machine(const char *root)
 {
     CLEANUP_FREE char *proc = xasprintf("%s/proc", root);

@@ -7,6 +7,7 @@
 #ifndef CAISSON_PROC_MEMORY_GROUP_H
 #define CAISSON_PROC_MEMORY_GROUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct memory_group {
@@ -25,6 +26,10 @@ int64_t memory_group_limit(const struct memory_group *group);
 int64_t memory_group_used(const struct memory_group *group);
 /* Processes that the kernel killed in it because memory ran out: compare two readings. -1: not known. */
 int64_t memory_group_kills(const struct memory_group *group);
+
+/* Whether what it counts is ours and our commands': it has a limit, or nobody else can be in it (`alone`), which the
+ * whole machine's group of version 1 never proves. */
+bool memory_group_is_own(const struct memory_group *group, bool alone);
 
 /* The memory of the machine; 0: not known. */
 int64_t memory_of_machine(const char *root);

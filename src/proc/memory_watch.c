@@ -97,17 +97,16 @@ static void on_look(void *context)
 struct memory_watch *memory_watch_start(const struct memory_watch_options *options)
 {
     struct memory_watch *watch = xcalloc(1, sizeof *watch);
-    int64_t limit_of_group;
+    bool own;
 
     watch->options = *options;
     memory_group_find(&watch->group, "");
-    limit_of_group = memory_group_limit(&watch->group);
-    /* The first version has a group of the whole machine too, which has no limit. */
-    watch->by_group =
-        options->alone && (limit_of_group > 0 || watch->group.version == 2) && memory_group_used(&watch->group) >= 0;
+    own = memory_group_is_own(&watch->group, options->alone);
+    watch->by_group = options->alone && own && memory_group_used(&watch->group) >= 0;
     watch->use.limit_bytes = limit_of(&watch->group, options->memory.known_limit_bytes, "");
     watch->use.threshold_bytes = memory_threshold(&options->memory, watch->use.limit_bytes);
-    watch->kills = memory_group_kills(&watch->group);
+    /* What was killed in a group of others says nothing about this command. */
+    watch->kills = own ? memory_group_kills(&watch->group) : -1;
     watch->timer = loop_timer_start(options->loop, LOOK_CLOSELY_MS, on_look, watch);
     return watch;
 }

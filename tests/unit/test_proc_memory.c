@@ -62,6 +62,31 @@ static void test_trees(void **state)
     }
 }
 
+static bool is_own(const char *name, bool alone)
+{
+    CLEANUP_FREE char *root = tree(name);
+    struct memory_group group;
+    bool own;
+
+    memory_group_find(&group, root);
+    own = memory_group_is_own(&group, alone);
+    memory_group_dispose(&group);
+    return own;
+}
+
+/* Kills in a developer's session, or on the whole machine, are no evidence about a build. */
+static void test_whose_group_it_is(void **state)
+{
+    (void)state;
+    assert_true(is_own("v2-container", false));
+    assert_true(is_own("v1-hierarchy", false));
+    assert_true(is_own("v2-unlimited", true));
+    assert_false(is_own("v2-unlimited", false));
+    assert_false(is_own("v1-old", true));
+    assert_false(is_own("v1-old", false));
+    assert_false(is_own("none", true));
+}
+
 static void test_smallest_limit_wins(void **state)
 {
     CLEANUP_FREE char *v2 = tree("v2-container");
@@ -93,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trees),
+        cmocka_unit_test(test_whose_group_it_is),
         cmocka_unit_test(test_smallest_limit_wins),
         cmocka_unit_test(test_threshold),
     };
