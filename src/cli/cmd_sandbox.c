@@ -6,6 +6,7 @@
 #include "cli/build_user.h"
 #include "cli/commands.h"
 #include "cli/executors.h"
+#include "cli/hidden_folders.h"
 #include "core/clock.h"
 #include "proc/sandbox_server.h"
 
@@ -16,6 +17,7 @@
 struct sandbox_command {
     struct sandbox_server server;
     struct executor_options options;
+    struct strings hidden; /* from commands, where the kernel can */
 };
 
 static int parse_time(const struct cli_call *call, const char *option, int64_t missing_ms, int64_t *ms,
@@ -61,6 +63,8 @@ static int prepare(struct sandbox_command *sandbox, const struct cli_call *call,
     options->pid1 = server->pid1 = getpid() == 1;
     server->build_uid = options->build_uid;
     server->say = say;
+    hidden_folders_of_container(&sandbox->hidden);
+    options->hidden = &sandbox->hidden;
     options->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (options->self_fd < 0)
         return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
@@ -79,6 +83,7 @@ static void dispose(struct sandbox_command *sandbox)
     loop_free(sandbox->server.loop);
     if (sandbox->options.self_fd >= 0)
         close(sandbox->options.self_fd);
+    strings_dispose(&sandbox->hidden);
 }
 
 static int run(const struct cli_call *call)

@@ -20,6 +20,14 @@ static void add(struct strings *folders, const char *path)
         strings_add(folders, real);
 }
 
+void hidden_folders_of_container(struct strings *folders)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(of_container); i++)
+        add(folders, of_container[i]);
+}
+
 void hidden_folders(const struct setup *setup, struct strings *folders)
 {
     const struct passwd *user;
@@ -29,8 +37,7 @@ void hidden_folders(const struct setup *setup, struct strings *folders)
         for (i = 0; i < setup->operator_file.secret_folders.len; i++)
             add(folders, setup->operator_file.secret_folders.items[i]);
     if (setup->pid1) {
-        for (i = 0; i < ARRAY_LEN(of_container); i++)
-            add(folders, of_container[i]);
+        hidden_folders_of_container(folders);
         return;
     }
     for (i = 0; i < ARRAY_LEN(of_people); i++)

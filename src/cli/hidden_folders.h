@@ -6,5 +6,7 @@
 
 /* Absolute, without links. Adds to *folders. */
 void hidden_folders(const struct setup *setup, struct strings *folders);
+/* The same in a container that knows nothing of the job: where the platform lays secrets. */
+void hidden_folders_of_container(struct strings *folders);
 
 #endif

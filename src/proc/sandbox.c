@@ -238,7 +238,7 @@ static void sandbox_describe(const struct executor *executor, struct buf *out)
 {
     buf_addf(out,
              "sandbox executor: commands run in another container of the task, over %s, which must have stopped before "
-             "anything is published",
+             "anything is published and whose own log lists what protects there",
              executor->options.sandbox_socket);
 }
 

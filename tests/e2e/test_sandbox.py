@@ -126,6 +126,16 @@ def test_one_that_ended_before(bed):
     lost(bed, spec, ended, "sandbox-absent")
 
 
+def test_secrets_that_the_platform_lays_there_are_hidden(bed):
+    """As in one container, where the kernel has Landlock: which protections there are is said over there."""
+    spec = bed.commands("cat /run/secrets/token || echo refused", SITE)
+    ended = run(bed, spec, files={"/run/secrets/token": ("canary\n", 0o644)})
+    assert ended.code == 0 and "whose own log lists what protects there" in ended.text, ended
+    there = ended.container.container("sandbox").text()
+    assert ("| refused" in ended.text) is ("files confined (Landlock" in there), (ended, there)
+    assert ("| canary" in ended.text) is ("missing here: confined files" in there), (ended, there)
+
+
 def test_one_that_goes_away_while_it_works(bed):
     spec = bed.commands(SITE, "echo working; sleep 600")
     task = start(bed, spec, arguments=["--sandbox-timeout", "10s"])
