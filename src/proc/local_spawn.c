@@ -183,6 +183,13 @@ static int raise_fd(int fd)
     return raised;
 }
 
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 /* A pipe, its end `ours` non-blocking. Owned by the child's user, or it could not open /dev/stdout again. */
 static int make_pipe(int fds[2], int ours, const struct plan *plan)
 {
@@ -192,11 +199,12 @@ static int make_pipe(int fds[2], int ours, const struct plan *plan)
     }
     fds[0] = raise_fd(fds[0]);
     fds[1] = raise_fd(fds[1]);
-    if (fds[0] < 0 || fds[1] < 0 || fcntl(fds[ours], F_SETFL, O_NONBLOCK))
-        return -1;
-    if (plan->confinement.drop_root && fchown(fds[1 - ours], plan->confinement.uid, plan->confinement.gid))
-        return -1;
-    return 0;
+    if (fds[0] >= 0 && fds[1] >= 0 && !fcntl(fds[ours], F_SETFL, O_NONBLOCK) &&
+        !(plan->confinement.drop_root && fchown(fds[1 - ours], plan->confinement.uid, plan->confinement.gid)))
+        return 0;
+    close_fd(&fds[0]);
+    close_fd(&fds[1]);
+    return -1;
 }
 
 static int open_null(void)
@@ -252,13 +260,6 @@ static void add_candidates(const struct command *command, struct plan *plan)
         if (!*path)
             break;
     }
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
 }
 
 static void close_spawned(struct spawned *spawned)

@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -282,6 +284,38 @@ static void test_description(void **state)
     assert_int_equal(f->err.class, CLASS_USAGE);
 }
 
+static int open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* PID 1 lives on when a command cannot be started. */
+static void test_a_start_that_fails_leaves_no_descriptor(void **state)
+{
+    struct executor_fixture *f = *state;
+    int before = open_descriptors(), more, refused = 0;
+    struct rlimit usual, few;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    for (more = 0; more < 24; more++) {
+        executor_shell(f, "true");
+        few = (struct rlimit){(rlim_t)(before - 3 + more), usual.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        refused += executor_run(f->executor, &f->command, &f->outcome, &f->err) != 0;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        command_dispose(&f->command);
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_in_range(refused, 3, 23);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +332,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_the_last_words_are_heard, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_closed_streams, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_own_binary, executor_setup, executor_teardown),
+        cmocka_unit_test_setup_teardown(test_a_start_that_fails_leaves_no_descriptor, executor_setup,
+                                        executor_teardown),
         cmocka_unit_test_setup_teardown(test_description, executor_setup, executor_teardown),
     };
 
