@@ -37,7 +37,7 @@ static void test_success(void **state)
 {
     struct executor_fixture *f = *state;
 
-    executor_run_shell(f, "echo out; echo err >&2; pwd; umask; cat");
+    executor_run_shell(f, "echo out; pwd; umask; cat; echo err >&2");
     assert_true(outcome_ok(&f->outcome));
     assert_non_null(strstr(buf_text(&f->output), "out\n"));
     assert_non_null(strstr(buf_text(&f->output), "err\n"));
