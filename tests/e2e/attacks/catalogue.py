@@ -188,8 +188,8 @@ ATTACKS = [
     )),
     Attack("secret-files-of-the-task", "cat /run/secrets/token >>$WITNESS", (LOCAL,), newer_kernel=True,
            files={"/run/secrets/token": ("WON a file of the task's secrets\n", 0o644)}, guards=(Guard("landlock"),)),
-    Attack("secret-file-left-over", "sh /attack/find_secrets.sh; cat $(cat where) >>$WITNESS", change=file_of_install, guards=(
-        Guard("secret-files", ground=LOCAL),)),
+    Attack("secret-file-left-over", "sh /attack/find_secrets.sh; cat $(cat where) >>$WITNESS", change=file_of_install,
+           guards=(Guard("secret-files"),)),
     # -- what stays behind, and what we use afterwards
     Attack("daemon", "sh /attack/daemon.sh", ANYWHERE, won=published("EVIL"), later="touch later; sleep 0.3",
            guards=(Guard("sweep", quick=True),)),
@@ -220,7 +220,8 @@ ATTACKS = [
     Attack("folder-that-changes", "mkdir a b; echo fine >a/f; ln -s /etc/secret-of-root b/f; mkdir dist/d; "
            "cp a/f dist/d/f; (setsid /attack/files swap dist/d b >/dev/null 2>&1 &); sleep 0.2", ANYWHERE,
            won=published("canary-of-root"), files=SECRET_OF_ROOT),
-    *[Attack(name, f"sh /attack/odd_files.sh {name.rpartition('-')[2]}", ANYWHERE, won=ends_badly, rare=ANYWHERE if name.endswith("deep") else ())
+    *[Attack(name, f"sh /attack/odd_files.sh {name.rpartition('-')[2]}", ANYWHERE, won=ends_badly,
+             rare=ANYWHERE if name.endswith("deep") else ())
       for name in ("output-with-fifo", "output-with-socket", "output-with-device", "output-with-sparse",
                    "output-with-foreign", "output-with-deep")],
     Attack("names-in-the-output", "sh /attack/odd_files.sh names", won=lambda fought: forged(fought) or
