@@ -66,19 +66,21 @@ static uint64_t handled_by(int version)
     return version >= 3 ? handled | FS_TRUNCATE : handled;
 }
 
-/* What is missing needs no rule. */
-static int allow(int ruleset, const char *path, uint64_t access)
+/* What is missing needs no rule. `flags`: O_NOFOLLOW where a link's target has a path of its own. */
+static int allow(int ruleset, const char *path, uint64_t access, int flags)
 {
     struct path_beneath_attributes rule = {.allowed_access = access};
     struct stat status;
     int result;
 
-    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    rule.parent_fd = open(path, O_PATH | O_CLOEXEC | flags);
     if (rule.parent_fd < 0)
         return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -1;
-    if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode))
+    result = fstat(rule.parent_fd, &status);
+    if (result == 0 && !S_ISDIR(status.st_mode))
         rule.allowed_access &= FS_OF_FILES;
-    result = (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0u);
+    if (result == 0 && !S_ISLNK(status.st_mode))
+        result = (int)syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0u);
     close(rule.parent_fd);
     return result;
 }
@@ -117,13 +119,12 @@ static int allow_visible(int ruleset, const char *folder, const char *const *hid
     while (result == 0 && (entry = readdir(entries))) {
         CLEANUP_FREE char *path = NULL;
 
-        /* What a link leads to has a path of its own. */
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || entry->d_type == DT_LNK)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         path = xasprintf("%s/%s", folder, entry->d_name);
         switch (visibility_of(path, hidden)) {
         case HIDDEN: break;
-        case ALL_VISIBLE: result = allow(ruleset, path, FS_READ); break;
+        case ALL_VISIBLE: result = allow(ruleset, path, FS_READ, O_NOFOLLOW); break;
         case PARTLY_HIDDEN: result = depth < DEPTH_MAX ? allow_visible(ruleset, path, hidden, depth + 1) : 0; break;
         }
     }
@@ -135,13 +136,13 @@ static int fill(int ruleset, int version, const struct landlock_wish *wish)
 {
     const char *const *path;
 
-    if (allow(ruleset, "/", FS_READ_DIR) || allow_visible(ruleset, "", wish->hidden, 0))
+    if (allow(ruleset, "/", FS_READ_DIR, 0) || allow_visible(ruleset, "", wish->hidden, 0))
         return -1;
     for (path = wish->visible; *path; path++)
-        if (allow(ruleset, *path, FS_READ | FS_READ_DIR))
+        if (allow(ruleset, *path, FS_READ | FS_READ_DIR, 0))
             return -1;
     for (path = wish->owned; *path; path++)
-        if (allow(ruleset, *path, handled_by(version)))
+        if (allow(ruleset, *path, handled_by(version), 0))
             return -1;
     return 0;
 }

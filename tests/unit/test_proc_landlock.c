@@ -55,6 +55,8 @@ static int setup(void **state)
         assert_int_equal(mkdir(place(f, 0, folders[i]), 0777), 0);
     for (i = 0; i < ARRAY_LEN(files); i++)
         write_file(place(f, 0, files[i]));
+    /* beside what is hidden, where each entry has a rule of its own */
+    assert_int_equal(symlink("home/private", place(f, 0, "link")), 0);
     *state = f;
     return 0;
 }
@@ -85,6 +87,7 @@ static int what_fails(struct fixture *f)
     int failed = 0;
 
     failed |= (try_open(place(f, 0, "home/private/key"), O_RDONLY) == EACCES) ? 0 : 1;
+    failed |= (try_open(place(f, 0, "link/key"), O_RDONLY) == EACCES) ? 0 : 1;
     failed |= try_open(place(f, 0, "home/tools/bin/tool"), O_RDONLY) == 0 ? 0 : 2;
     failed |= try_open(place(f, 0, "home/tools/bin/tool"), O_WRONLY) == EACCES ? 0 : 4;
     failed |= try_open(place(f, 0, "own/new"), O_WRONLY | O_CREAT) == 0 ? 0 : 8;
