@@ -34,6 +34,8 @@ struct run {
     int64_t end_by_ms; /* of a job that was stopped: the end of its budget; 0: not stopped */
     uid_t build_uid;
     gid_t build_gid;
+    uid_t worker_uid; /* of our children that read what is hostile: the same, unless that is root */
+    gid_t worker_gid;
     struct strings hidden; /* from commands, where the kernel can */
     int self_fd;
     bool stopped;   /* before the job began */
@@ -111,7 +113,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
                                         .self_fd = run->self_fd,
                                         .pid1 = run->setup.pid1,
                                         .hidden = &run->hidden};
-    return executors_make(&run->executors, &run->setup, &options, err);
+    return executors_make(&run->executors, &run->setup, &options, run->worker_uid, run->worker_gid, err);
 }
 
 /* Secrets of ours that must not be seen, whatever prints them. */
@@ -195,6 +197,8 @@ static void run_job(struct run *run, const struct cli_call *call)
         .workspace_parent = workspace_parent(run, call),
         .build_uid = run->build_uid,
         .build_gid = run->build_gid,
+        .worker_uid = run->worker_uid,
+        .worker_gid = run->worker_gid,
         .pid1 = run->setup.pid1,
         .profile = run->setup.profile != NULL,
         .stop_budget_ms = run->stop_budget_ms,
@@ -242,6 +246,16 @@ static void dispose(struct run *run)
     setup_dispose(&run->setup);
 }
 
+/* A root build is the operator's wish; that hostile repositories are read as root is nobody's. */
+static int choose_users(struct run *run, const struct cli_call *call, struct error *err)
+{
+    if (build_user_choose(cli_value(call, "build-uid"), &run->build_uid, &run->build_gid, err))
+        return -1;
+    run->worker_uid = run->build_uid;
+    run->worker_gid = run->build_gid;
+    return run->build_uid == 0 ? build_user_choose(NULL, &run->worker_uid, &run->worker_gid, err) : 0;
+}
+
 static int run_command(const struct cli_call *call)
 {
     struct run run = {.self_fd = -1};
@@ -252,8 +266,7 @@ static int run_command(const struct cli_call *call)
     result_init(&run.result);
     unfit = setup_init(&run.setup, call, NULL, &setup_err) != 0;
     run.setup.stop = &run.stopped;
-    if (build_user_choose(cli_value(call, "build-uid"), &run.build_uid, &run.build_gid, &err) ||
-        parse_budget(&run, call, &err) || start(&run, call, &err)) {
+    if (choose_users(&run, call, &err) || parse_budget(&run, call, &err) || start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
         /* What surrounds the job is wrong: that has a result too. */

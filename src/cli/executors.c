@@ -61,12 +61,18 @@ static int make_sandbox(struct executors *executors, const struct setup *setup, 
 }
 
 int executors_make(struct executors *executors, const struct setup *setup, const struct executor_options *base,
-                   struct error *err)
+                   uid_t worker_uid, gid_t worker_gid, struct error *err)
 {
-    if (executor_new(&executors->workers, "local", base, err))
+    struct executor_options options = *base;
+
+    options.build_uid = worker_uid;
+    options.build_gid = worker_gid;
+    if (executor_new(&executors->workers, "local", &options, err))
         return -1;
     if (executors_want_sandbox(setup))
         return make_sandbox(executors, setup, base, err);
+    if (worker_uid != base->build_uid)
+        return executor_new(&executors->commands, "local", base, err);
     executors->commands = executors->workers;
     return 0;
 }

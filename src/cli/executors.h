@@ -26,16 +26,16 @@
 
 struct executors {
     struct executor *commands; /* of the user */
-    struct executor *workers;  /* children of ours; the same one where commands run locally */
+    struct executor *workers;  /* children of ours; the same one where commands run locally, and not as root */
     struct sandbox_container *container;
 };
 
 bool executors_want_sandbox(const struct setup *setup);
 /* The name of the container that builds; NULL: our own. Borrowed from the command line. */
 const char *executors_build_container(const struct setup *setup);
-/* `base`: what a local executor needs. On failure too the executors must be disposed. */
+/* `base`: what a local executor needs; worker_uid: who our children are where base->build_uid is root. On failure too the executors must be disposed. */
 int executors_make(struct executors *executors, const struct setup *setup, const struct executor_options *base,
-                   struct error *err);
+                   uid_t worker_uid, gid_t worker_gid, struct error *err);
 void executors_dispose(struct executors *executors);
 
 #endif

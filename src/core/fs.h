@@ -46,6 +46,9 @@ int fs_remove_tree(const char *path);
 int fs_remove_tree_at(int folder_fd, const char *name);
 /* The same until a time (monotonic; 0: none): -ETIMEDOUT, and something is left. */
 int fs_remove_tree_within(int folder_fd, const char *name, int64_t deadline_ms);
+/* Gives a folder and all below it to a user; links themselves, not what they name. For a tree that nobody changes
+ * meanwhile. 0 or the first -errno, and then it is given in part. */
+int fs_give_tree(int folder_fd, uid_t uid, gid_t gid);
 /* A new private folder "<parent>/<prefix>XXXXXX", mode 0700. Caller frees *path with free. 0 or -errno. */
 int fs_make_temp(const char *parent, const char *prefix, char **path);
 /* Writes all or fails; 0 or -errno. EINTR is retried. */

@@ -103,15 +103,15 @@ static int64_t sum_folder(struct look *look, int parent_fd, const char *entry_na
     return sum + loose;
 }
 
-int disk_usage_of(struct disk_usage *usage, const char *folder)
+int disk_usage_of(struct disk_usage *usage, int folder_fd)
 {
     struct look look = {.usage = usage, .deadline_ms = clock_monotonic_ms() + TIME_MAX_MS};
     struct stat st;
 
     memset(usage, 0, sizeof *usage);
-    if (lstat(folder, &st))
+    if (fstat(folder_fd, &st))
         return -errno;
     look.device = st.st_dev;
-    sum_folder(&look, AT_FDCWD, folder, "", 0);
+    sum_folder(&look, folder_fd, ".", "", 0);
     return 0;
 }

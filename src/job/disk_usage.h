@@ -18,6 +18,6 @@ struct disk_usage {
 };
 
 /* 0 or -errno. */
-int disk_usage_of(struct disk_usage *usage, const char *folder);
+int disk_usage_of(struct disk_usage *usage, int folder_fd);
 
 #endif

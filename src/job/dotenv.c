@@ -90,11 +90,7 @@ static void add_env(const struct job *job, struct buf *text)
 
 static int open_project(const struct job *job)
 {
-    CLEANUP_CLOSE int source = open(job->source, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    if (source < 0)
-        return -errno;
-    return fs_open_beneath(source, job->spec.source.directory, O_RDONLY | O_DIRECTORY, 0);
+    return fs_open_beneath(job->source_fd, job->spec.source.directory, O_RDONLY | O_DIRECTORY, 0);
 }
 
 int job_dotenv(struct job *job, struct error *err)

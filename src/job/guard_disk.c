@@ -16,7 +16,7 @@ static int64_t free_bytes(const struct job *job)
 {
     struct statvfs status;
 
-    return statvfs(job->workspace, &status) == 0 ? (int64_t)status.f_bavail * (int64_t)status.f_frsize : -1;
+    return fstatvfs(job->workspace_fd, &status) == 0 ? (int64_t)status.f_bavail * (int64_t)status.f_frsize : -1;
 }
 
 /* Publishing decides for itself when it can still turn back; and it writes what the build made, no more. */
@@ -77,7 +77,7 @@ bool guard_disk_full(const struct job *job)
 {
     struct statvfs status;
 
-    if (!job->workspace || statvfs(job->workspace, &status) != 0)
+    if (job->workspace_fd < 0 || fstatvfs(job->workspace_fd, &status) != 0)
         return false;
     return (uint64_t)status.f_bavail * status.f_frsize < DISK_RESERVE || (status.f_files && status.f_favail < 16);
 }
@@ -89,7 +89,7 @@ static void name_folders(const struct job *job, struct buf *out)
     char size[CLOCK_TEXT_SIZE];
     size_t i;
 
-    if (!job->workspace || disk_usage_of(&usage, job->workspace) || usage.len == 0)
+    if (job->workspace_fd < 0 || disk_usage_of(&usage, job->workspace_fd) || usage.len == 0)
         return;
     buf_adds(out, usage.cut ? "; the largest folders that were found in time are " : "; the largest folders are ");
     for (i = 0; i < usage.len && i < FOLDERS_NAMED; i++) {

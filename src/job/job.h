@@ -21,7 +21,7 @@ struct job_options {
     struct loop *loop;
     struct reaper *reaper;
     struct executor *executor; /* the user's commands */
-    struct executor *workers;  /* children of ours: always a local one, the same one where commands run locally too */
+    struct executor *workers;  /* children of ours: always a local one, the same one where it is that of commands too */
     struct spool *spool;
     struct log *log;
     struct redactor *redactor;
@@ -32,6 +32,8 @@ struct job_options {
     const char *workspace_parent;
     uid_t build_uid;
     gid_t build_gid;
+    uid_t worker_uid; /* who checks out and detects, and as whom output is read: never root where we can choose */
+    gid_t worker_gid;
     bool pid1, profile;
     int stop_signal; /* one that came while the spec was awaited; 0: none */
     int64_t stop_budget_ms;
@@ -71,6 +73,8 @@ struct job {
     bool disk_passed;            /* the limit was passed, and what ran was ended */
     bool workspace_removed;
     int workspace_lock; /* descriptor of the workspace, locked while we live; -1: none */
+    /* Held from the beginning: a build that is root can replace what lies at their paths. -1: not there yet. */
+    int parent_fd, workspace_fd, source_fd;
     struct loop_timer *limit, *disk_watch;
     struct task_metadata *metadata; /* NULL: not in a task */
 };
@@ -125,6 +129,12 @@ int workspace_parent_make(const char *parent);
 void job_leftovers_remove(const struct job *job);
 /* Folders of the workspace, owned by the build's uid; from now on its disk use is watched. */
 int job_workspace_make(struct job *job, struct error *err);
+/* The checkout's folder anew and empty: for its next attempt. */
+int job_source_remake(struct job *job, struct error *err);
+/* What was checked out by worker_uid becomes the build's, where that is root: programs look at who owns a folder. */
+int job_source_give(const struct job *job, struct error *err);
+/* CLASS_OUTPUT_REFUSED when something else lies where the checkout was. */
+int job_source_check(const struct job *job, struct error *err);
 /* A second call does nothing. */
 void job_workspace_remove(struct job *job);
 

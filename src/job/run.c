@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -222,11 +223,20 @@ static void summarize(struct job *job)
     buf_dispose(&text);
 }
 
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 static void dispose(struct job *job)
 {
     job_secrets_forget(job);
     detection_dispose(&job->detection);
     spec_dispose(&job->spec);
+    close_fd(job->source_fd);
+    close_fd(job->workspace_fd);
+    close_fd(job->parent_fd);
     free(job->workspace);
     free(job->source);
     free(job->project);
@@ -247,7 +257,13 @@ static void on_credentials(void *context, const struct credentials *credentials,
 
 int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
-    struct job job = {.options = options, .spec = *spec, .result = result, .workspace_lock = -1};
+    struct job job = {.options = options,
+                      .spec = *spec,
+                      .result = result,
+                      .workspace_lock = -1,
+                      .parent_fd = -1,
+                      .workspace_fd = -1,
+                      .source_fd = -1};
     struct credentials_wait *wait = NULL;
     struct error err;
 

@@ -20,7 +20,8 @@ struct secret_file {
 };
 
 struct secret_files {
-    char *path;
+    char *path;       /* for the command, and for messages: a build that is root can move what lies there */
+    int workspace_fd; /* borrowed */
     int folder_fd;
     struct secret_file *items;
     size_t len;
@@ -40,12 +41,14 @@ static int fail(const char *path, int errno_value, const char *what, struct erro
 static int make_folder(struct secret_files *files, struct error *err)
 {
     /* What an earlier command could have left. */
-    fs_remove_tree(files->path);
-    /* The build's user passes through, and neither lists nor changes it. */
-    if (mkdir(files->path, 0700) != 0 || (geteuid() == 0 && chmod(files->path, 0711) != 0))
+    fs_remove_tree_at(files->workspace_fd, FOLDER);
+    if (mkdirat(files->workspace_fd, FOLDER, 0700) != 0)
         return fail(files->path, errno, "making the folder", err);
-    files->folder_fd = open(files->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return files->folder_fd < 0 ? fail(files->path, errno, "opening the folder", err) : 0;
+    files->folder_fd = openat(files->workspace_fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* The build's user passes through, and neither lists nor changes it. */
+    if (files->folder_fd < 0 || (geteuid() == 0 && fchmod(files->folder_fd, 0711) != 0))
+        return fail(files->path, errno, "opening the folder", err);
+    return 0;
 }
 
 /* Keys and certificates of several lines are refused by their readers when the last line has no end. */
@@ -88,6 +91,7 @@ int secret_files_make(struct secret_files **made, const struct job *job, const c
         return 0;
     files = xcalloc(1, sizeof *files);
     files->folder_fd = -1;
+    files->workspace_fd = job->workspace_fd;
     files->path = xasprintf("%s/" FOLDER, job->workspace);
     files->items = xcalloc(job->spec.secrets_len, sizeof *files->items);
     if (make_folder(files, err))
@@ -141,7 +145,7 @@ void secret_files_remove(struct secret_files *files)
     if (files->folder_fd >= 0)
         close(files->folder_fd);
     if (PROTECTED(SECRET_FILES))
-        fs_remove_tree(files->path);
+        fs_remove_tree_at(files->workspace_fd, FOLDER);
     free(files->items);
     free(files->path);
     free(files);

@@ -1,9 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/clock.h"
-#include "core/fs.h"
 #include "core/mem.h"
 #include "git/checkout.h"
 #include "job/job.h"
@@ -56,12 +54,14 @@ int step_checkout(struct job *job, struct error *err)
         keep(job, &checkout);
         tell(job, &checkout);
         status = spec_expand(&job->spec, checkout.commit, checkout.ref, err);
+        if (status == 0)
+            status = job_source_give(job, err);
     } else if (!job->stopping) {
+        struct error problem;
+
         /* The next attempt starts from an empty folder. */
-        fs_remove_tree(job->source);
-        fs_make_folders(job->source, 0755);
-        if (geteuid() == 0 && chown(job->source, job->options->build_uid, job->options->build_gid) != 0)
-            log_warning(job->options->log, "could not give %s back to the build's user", job->source);
+        if (job_source_remake(job, &problem))
+            *err = problem;
     }
     checkout_result_dispose(&checkout);
     return status;

@@ -1,9 +1,11 @@
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/mem.h"
 #include "job/job.h"
 #include "job/publish_worker.h"
@@ -34,16 +36,18 @@ static const char *output_of(const struct job *job, const struct spec_artifact *
 static void find_output(struct job *job)
 {
     static const char *const usual[] = {"dist", "build", "out", "public", "_site"};
+    CLEANUP_CLOSE int project = -1;
     const char *found = NULL;
     struct stat status;
     size_t i;
 
     if (job->detection.output.value || job->spec.build.output || job->found_output)
         return;
+    project = fs_open_beneath(job->source_fd, job->spec.source.directory, O_PATH | O_DIRECTORY, 0);
+    if (project < 0)
+        return;
     for (i = 0; i < ARRAY_LEN(usual); i++) {
-        CLEANUP_FREE char *path = xasprintf("%s/%s", job->project, usual[i]);
-
-        if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        if (fstatat(project, usual[i], &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(status.st_mode))
             continue;
         if (found)
             return; /* two: a guess would publish the wrong one */
@@ -136,6 +140,7 @@ static int fill(struct publish_request *request, const struct job *job, const st
 {
     const struct platform *platform = job->options->platform;
     const char *from = output_of(job, artifact);
+    struct stat status;
 
     if (!from) {
         error_set(err, CLASS_NO_OUTPUT, "output-unknown", "nothing says which folder holds the build's output");
@@ -143,6 +148,10 @@ static int fill(struct publish_request *request, const struct job *job, const st
     }
     request->from = source_folder(job, from);
     request->root = xstrdup(job->source);
+    if (fstat(job->source_fd, &status) == 0) {
+        request->root_device = status.st_dev;
+        request->root_inode = status.st_ino;
+    }
     request->to = target(artifact->to);
     request->mode = artifact->mode == ARTIFACT_MIRROR ? PUBLISH_MIRROR : PUBLISH_ADD;
     request->adopt = artifact->adopt;
@@ -159,7 +168,8 @@ static int fill(struct publish_request *request, const struct job *job, const st
     request->proxy = xstrdup(platform_proxy_for(platform, request->endpoint));
     request->no_proxy = xstrdup(platform->no_proxy);
     request->build_uid = geteuid() == 0 ? job->options->build_uid : (uid_t)-1;
-    request->build_gid = geteuid() == 0 ? job->options->build_gid : (gid_t)-1;
+    request->reader_uid = geteuid() == 0 ? job->options->worker_uid : (uid_t)-1;
+    request->reader_gid = geteuid() == 0 ? job->options->worker_gid : (gid_t)-1;
     request->max_bytes = job->spec.limits.output_bytes;
     copy_secrets(request, job);
     return copy_credentials(request, job, err);
@@ -199,6 +209,8 @@ int step_publish(struct job *job, struct error *err)
     size_t i;
 
     if (executor_finish(job->options->executor, err))
+        return -1;
+    if (job_source_check(job, err))
         return -1;
     find_output(job);
     /* A second attempt goes on where the first failed. */

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/protection.h"
 #include "job/guard.h"
 #include "job/job.h"
 #include "job/leftovers.h"
@@ -15,15 +16,80 @@
 /* Of what a job leaves; a host that is used again cleans up what is left when the next one starts. */
 #define REMOVE_MS (30 * 1000)
 
-static int make_folder(const struct job *job, char **path, const char *name, struct error *err)
+#define SOURCE "source"
+
+static int fail(const char *path, int errno_value, const char *what, struct error *err)
 {
+    return error_set_errno(err, errno_value == ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "workspace-failed",
+                           errno_value, "%s %s", what, path);
+}
+
+/* Its descriptor, or -1. */
+static int make_folder(const struct job *job, const char *name, uid_t uid, gid_t gid, struct error *err)
+{
+    CLEANUP_FREE char *path = xasprintf("%s/%s", job->workspace, name);
+    int fd;
+
+    if (mkdirat(job->workspace_fd, name, 0755) != 0)
+        return fail(path, errno, "making the folder", err);
+    fd = openat(job->workspace_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return fail(path, errno, "opening the folder", err);
+    if (geteuid() != 0 || fchown(fd, uid, gid) == 0)
+        return fd;
+    fail(path, errno, "giving to its user the folder", err);
+    close(fd);
+    return -1;
+}
+
+static int make_build_folder(const struct job *job, char **path, const char *name, struct error *err)
+{
+    int fd = make_folder(job, name, job->options->build_uid, job->options->build_gid, err);
+
     *path = xasprintf("%s/%s", job->workspace, name);
-    if (mkdir(*path, 0755) != 0)
-        return error_set_errno(err, errno == ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "workspace-failed", errno,
-                               "making the folder %s", *path);
-    if (geteuid() == 0 && chown(*path, job->options->build_uid, job->options->build_gid) != 0)
-        return error_set_errno(err, CLASS_INTERNAL, "workspace-failed", errno, "giving %s to the build's user", *path);
+    if (fd < 0)
+        return -1;
+    close(fd);
     return 0;
+}
+
+static int make_source(struct job *job, struct error *err)
+{
+    job->source_fd = make_folder(job, SOURCE, job->options->worker_uid, job->options->worker_gid, err);
+    return job->source_fd < 0 ? -1 : 0;
+}
+
+int job_source_remake(struct job *job, struct error *err)
+{
+    int code = fs_remove_tree_at(job->workspace_fd, SOURCE);
+
+    close(job->source_fd);
+    job->source_fd = -1;
+    return code ? fail(job->source, -code, "emptying the folder", err) : make_source(job, err);
+}
+
+int job_source_give(const struct job *job, struct error *err)
+{
+    const struct job_options *options = job->options;
+    int code = 0;
+
+    if (geteuid() == 0 && options->worker_uid != options->build_uid)
+        code = fs_give_tree(job->source_fd, options->build_uid, options->build_gid);
+    return code ? fail(job->source, -code, "giving to the build's user the folder", err) : 0;
+}
+
+int job_source_check(const struct job *job, struct error *err)
+{
+    struct stat ours, there;
+
+    if (!PROTECTED(SAME_CHECKOUT))
+        return 0;
+    if (fstat(job->source_fd, &ours) == 0 && lstat(job->source, &there) == 0 && ours.st_dev == there.st_dev &&
+        ours.st_ino == there.st_ino)
+        return 0;
+    error_set(err, CLASS_OUTPUT_REFUSED, "checkout-replaced",
+              "the build has put something else in the place of the checkout's folder");
+    return error_hint(err, "let the build write into the folder that it starts in, and leave that folder in its place");
 }
 
 int workspace_parent_make(const char *parent)
@@ -34,6 +100,21 @@ int workspace_parent_make(const char *parent)
 
     umask(old_umask);
     return code;
+}
+
+/* From here on the path is for others: we go by descriptors. */
+static int hold(struct job *job, struct error *err)
+{
+    job->parent_fd = open(job->options->workspace_parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (job->parent_fd < 0)
+        return fail(job->options->workspace_parent, errno, "opening the folder", err);
+    job->workspace_fd =
+        openat(job->parent_fd, strrchr(job->workspace, '/') + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* The build's user passes through, and lists nothing. */
+    if (job->workspace_fd < 0 || fchmod(job->workspace_fd, 0711) != 0)
+        return fail(job->workspace, errno, "opening", err);
+    job->workspace_lock = workspace_lock(job->workspace_fd, ".");
+    return 0;
 }
 
 int job_workspace_make(struct job *job, struct error *err)
@@ -48,14 +129,13 @@ int job_workspace_make(struct job *job, struct error *err)
                         "making a workspace in %s", parent);
         return error_hint(err, "name a folder that can be written with --workspace");
     }
-    job->workspace_lock = workspace_lock(AT_FDCWD, job->workspace);
-    /* The build's user passes through, and lists nothing. */
-    if (chmod(job->workspace, 0711) != 0)
-        return error_set_errno(err, CLASS_INTERNAL, "workspace-failed", errno, "opening %s", job->workspace);
-    if (make_folder(job, &job->source, "source", err) || make_folder(job, &job->home, "home", err) ||
-        make_folder(job, &job->temp, "tmp", err))
+    if (hold(job, err))
         return -1;
+    job->source = xasprintf("%s/" SOURCE, job->workspace);
     job->project = xstrdup(job->source);
+    if (make_source(job, err) || make_build_folder(job, &job->home, "home", err) ||
+        make_build_folder(job, &job->temp, "tmp", err))
+        return -1;
     guard_disk_start(job);
     return 0;
 }
@@ -67,7 +147,10 @@ void job_workspace_remove(struct job *job)
     if (!job->workspace || job->workspace_removed)
         return;
     job->workspace_removed = true;
-    code = fs_remove_tree_within(AT_FDCWD, job->workspace, clock_monotonic_ms() + REMOVE_MS);
+    /* What was put in its place lies on its file system, too, or is a link, of which only the link goes. */
+    code = job->parent_fd < 0 ? 0
+                              : fs_remove_tree_within(job->parent_fd, strrchr(job->workspace, '/') + 1,
+                                                      clock_monotonic_ms() + REMOVE_MS);
     if (code)
         log_warning(job->options->log, "the workspace %s could not be removed whole: %s", job->workspace,
                     code == -ETIMEDOUT ? "it holds too much to be removed in time" : strerror(-code));

@@ -28,9 +28,11 @@ struct publish_header_rule {
 };
 
 struct publish_request {
-    char *from; /* absolute path of the folder */
-    char *root; /* absolute path that `from` must lie beneath: the checkout */
-    char *to;   /* "s3://bucket/prefix/" or "file:/absolute/folder" */
+    char *from;        /* absolute path of the folder */
+    char *root;        /* absolute path that `from` must lie beneath: the checkout */
+    dev_t root_device; /* which folder that is: a build that is root can put another one there */
+    ino_t root_inode;  /* 0: any */
+    char *to;          /* "s3://bucket/prefix/" or "file:/absolute/folder" */
     enum publish_mode mode;
     bool adopt;             /* mirror: take over a prefix that another builder filled */
     struct strings include; /* globs; empty: all */
@@ -47,8 +49,9 @@ struct publish_request {
     char *ca_bundle, *proxy, *no_proxy;
     struct credentials_source credentials;
 
-    uid_t build_uid; /* files are opened with this fsuid when we are root; (uid_t)-1: not */
-    gid_t build_gid;
+    uid_t build_uid;  /* whose the output is, when we are root; (uid_t)-1: we are not */
+    uid_t reader_uid; /* with this fsuid it is opened; (uid_t)-1: with our own */
+    gid_t reader_gid;
     int64_t max_bytes;           /* limits.output; 0: none */
     struct strings secrets;      /* values that must not be published */
     struct strings secret_names; /* of each; an error tells the name, never the value */

@@ -10,7 +10,8 @@ void publish_request_init(struct publish_request *request)
 {
     memset(request, 0, sizeof *request);
     request->build_uid = (uid_t)-1;
-    request->build_gid = (gid_t)-1;
+    request->reader_uid = (uid_t)-1;
+    request->reader_gid = (gid_t)-1;
 }
 
 void publish_request_dispose(struct publish_request *request)
@@ -86,6 +87,11 @@ static json_t *secrets_to_json(const struct publish_request *request)
     return array;
 }
 
+static json_t *id_to_json(unsigned id)
+{
+    return json_integer(id == (unsigned)-1 ? -1 : (json_int_t)id);
+}
+
 json_t *publish_request_to_json(const struct publish_request *request)
 {
     json_t *json = json_object();
@@ -107,10 +113,11 @@ json_t *publish_request_to_json(const struct publish_request *request)
     json_put_text(json, "proxy", request->proxy);
     json_put_text(json, "no_proxy", request->no_proxy);
     json_object_set_new(json, "credentials", credentials_source_to_json(&request->credentials));
-    json_object_set_new(json, "build_uid",
-                        json_integer(request->build_uid == (uid_t)-1 ? -1 : (json_int_t)request->build_uid));
-    json_object_set_new(json, "build_gid",
-                        json_integer(request->build_gid == (gid_t)-1 ? -1 : (json_int_t)request->build_gid));
+    json_object_set_new(json, "root_device", json_integer((json_int_t)request->root_device));
+    json_object_set_new(json, "root_inode", json_integer((json_int_t)request->root_inode));
+    json_object_set_new(json, "build_uid", id_to_json(request->build_uid));
+    json_object_set_new(json, "reader_uid", id_to_json(request->reader_uid));
+    json_object_set_new(json, "reader_gid", id_to_json(request->reader_gid));
     json_object_set_new(json, "max_bytes", json_integer(request->max_bytes));
     json_object_set_new(json, "secrets", secrets_to_json(request));
     return json;
@@ -179,7 +186,10 @@ int publish_request_from_json(struct publish_request *request, const json_t *jso
     request->proxy = xstrdup(json_text(json, "proxy", NULL));
     request->no_proxy = xstrdup(json_text(json, "no_proxy", NULL));
     request->build_uid = (uid_t)json_int(json, "build_uid", -1);
-    request->build_gid = (gid_t)json_int(json, "build_gid", -1);
+    request->reader_uid = (uid_t)json_int(json, "reader_uid", -1);
+    request->reader_gid = (gid_t)json_int(json, "reader_gid", -1);
+    request->root_device = (dev_t)json_int(json, "root_device", 0);
+    request->root_inode = (ino_t)json_int(json, "root_inode", 0);
     request->max_bytes = json_int(json, "max_bytes", 0);
     secrets_from_json(request, json_object_get(json, "secrets"));
     if (request->from && request->root && request->to && request->job_id &&

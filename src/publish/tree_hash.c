@@ -290,11 +290,8 @@ static int read_file(const struct tree *tree, struct reader *reader, struct tree
 
     if (fd == -ENOENT || fd == -ELOOP)
         return tree_refuse_changed(file->path, err);
-    if (fd < 0) {
-        error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", -fd, "cannot open %s of the output",
-                        file->path);
-        return error_hint(err, "it must be readable by the build's user");
-    }
+    if (fd < 0)
+        return tree_refuse_unreadable(tree->request, file->path, -fd, err);
     if (!tree_file_is_same(file, fd))
         return tree_refuse_changed(file->path, err);
     make_parts(file);

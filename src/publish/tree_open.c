@@ -48,18 +48,34 @@ static int open_beneath(int folder_fd, const char *path, int flags)
 
 int tree_open_beneath(const struct publish_request *request, int folder_fd, const char *path, int flags)
 {
-    bool as_build = geteuid() == 0 && request->build_uid != (uid_t)-1 && PROTECTED(OPEN_AS_BUILD);
+    bool as_build = geteuid() == 0 && request->reader_uid != (uid_t)-1 && PROTECTED(OPEN_AS_BUILD);
     int fd;
 
     if (!as_build)
         return open_beneath(folder_fd, path, flags);
     /* What only root may read is not the build's to publish. */
-    setfsgid(request->build_gid);
-    setfsuid(request->build_uid);
+    setfsgid(request->reader_gid);
+    setfsuid(request->reader_uid);
     fd = open_beneath(folder_fd, path, flags);
     setfsuid(0);
     setfsgid(getegid());
     return fd;
+}
+
+int tree_hint_unreadable(const struct publish_request *request, int error_number, struct error *err)
+{
+    if (error_number != EACCES)
+        return -1;
+    /* What only root may read could be ours just as well. */
+    return error_hint(err, request->build_uid != request->reader_uid
+                               ? "the output of a root build must be readable by all: chmod -R a+rX it in the build"
+                               : "it must be readable by the build's user");
+}
+
+int tree_refuse_unreadable(const struct publish_request *request, const char *path, int error_number, struct error *err)
+{
+    error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", error_number, "cannot open %s of the output", path);
+    return tree_hint_unreadable(request, error_number, err);
 }
 
 /* "found: build/, out/": most wrong `from`s are another framework's name for the same folder. */
@@ -91,8 +107,10 @@ static void name_folders(int root_fd, struct error *err)
                found);
 }
 
-static int refuse_open(const char *from, int root_fd, int error_number, struct error *err)
+static int refuse_open(const struct publish_request *request, int root_fd, int error_number, struct error *err)
 {
+    const char *from = request->from;
+
     if (error_number == ELOOP)
         return error_set(err, CLASS_OUTPUT_REFUSED, "link-in-output",
                          "the output folder %s is a symbolic link, or lies behind one", from);
@@ -104,8 +122,7 @@ static int refuse_open(const char *from, int root_fd, int error_number, struct e
     else if (error_number == ENOENT)
         error_set(err, CLASS_NO_OUTPUT, "output-missing", "the output folder %s does not exist", from);
     else
-        return error_set_errno(err, CLASS_OUTPUT_REFUSED, "output-unreadable", error_number,
-                               "cannot open the output folder %s", from);
+        return tree_refuse_unreadable(request, from, error_number, err);
     name_folders(root_fd, err);
     return -1;
 }
@@ -128,6 +145,14 @@ static bool lies_in_reserved(const char *path)
     return false;
 }
 
+static bool is_the_root(const struct publish_request *request, int fd)
+{
+    struct stat st;
+
+    return request->root_inode == 0 || !PROTECTED(SAME_CHECKOUT) ||
+           (fstat(fd, &st) == 0 && st.st_dev == request->root_device && st.st_ino == request->root_inode);
+}
+
 int tree_open(struct tree *tree, const struct publish_request *request, struct error *err)
 {
     size_t root_len = strlen(request->root);
@@ -141,9 +166,12 @@ int tree_open(struct tree *tree, const struct publish_request *request, struct e
     root_fd = open(request->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return error_set_errno(err, CLASS_NO_OUTPUT, "output-missing", errno, "cannot open %s", request->root);
+    if (!is_the_root(request, root_fd))
+        return error_set(err, CLASS_OUTPUT_REFUSED, "checkout-replaced",
+                         "the build has put something else in the place of the checkout's folder");
     if (strncmp(request->from, request->root, root_len) != 0 ||
         (request->from[root_len] != '/' && request->from[root_len] != '\0' && root_len > 1))
-        return refuse_open(request->from, root_fd, EXDEV, err);
+        return refuse_open(request, root_fd, EXDEV, err);
     for (rest = request->from + root_len; *rest == '/'; rest++)
         ;
     if (lies_in_reserved(rest))
@@ -158,7 +186,7 @@ int tree_open(struct tree *tree, const struct publish_request *request, struct e
         fd = tree_open_beneath(request, root_fd, path, O_RDONLY | O_DIRECTORY);
     }
     if (fd < 0)
-        return refuse_open(request->from, root_fd, -fd, err);
+        return refuse_open(request, root_fd, -fd, err);
     tree->fd = fd;
     return 0;
 }
@@ -190,6 +218,8 @@ int tree_open_file(const struct tree *tree, const struct tree_file *file, struct
 
     if (fd >= 0 && tree_file_is_same(file, fd))
         return fd;
+    if (fd == -EACCES)
+        return tree_refuse_unreadable(tree->request, file->path, -fd, err);
     if (fd >= 0)
         close(fd);
     return tree_refuse_changed(file->path, err);

@@ -150,6 +150,8 @@ static int check_file(const struct walk *walk, const char *path, const struct st
 {
     const struct publish_request *request = walk->tree->request;
     uid_t owner = request->build_uid != (uid_t)-1 ? request->build_uid : geteuid();
+    /* What was checked out for a root build was made by who reads its output. */
+    bool own = st->st_uid == owner || (request->reader_uid != (uid_t)-1 && st->st_uid == request->reader_uid);
 
     if (check_name(walk, path, err))
         return -1;
@@ -163,7 +165,7 @@ static int check_file(const struct walk *walk, const char *path, const struct st
         refuse(err, "special-file-in-output", path, "is no regular file");
         return error_hint(err, "it is a %s: remove it in the build, or exclude it", kind_of(st->st_mode));
     }
-    if (st->st_nlink > 1 && st->st_uid != owner)
+    if (st->st_nlink > 1 && !own)
         return refuse(err, "link-in-output", path, "is a hard link to a file that is not the build's own");
     if (st->st_size >= SPARSE_FROM && (int64_t)st->st_blocks * 512 < st->st_size / SPARSE_RATIO)
         return refuse(err, "sparse-file", path, "is a large file with almost nothing in it (sparse)");
@@ -241,8 +243,10 @@ static int list_folder(struct walk *walk, const char *folder, struct error *err)
 
     if (fd == -ELOOP)
         return refuse_changed(err, folder);
-    if (fd < 0)
-        return refuse_unreadable(err, "open the output's folder", folder[0] ? folder : ".", -fd);
+    if (fd < 0) {
+        refuse_unreadable(err, "open the output's folder", folder[0] ? folder : ".", -fd);
+        return tree_hint_unreadable(walk->tree->request, -fd, err);
+    }
     listing = fdopendir(fd);
     if (!listing) {
         int number = errno;

@@ -1,6 +1,7 @@
 """What a step is given, what it cannot reach, and that nothing of it stays: with the user of its own, and as root
 (`--build-uid 0`) beside PID 1."""
 
+import glob
 import json
 import os
 import random
@@ -195,6 +196,54 @@ def test_a_flood_of_signals_does_not_flood_the_log(bed):
     assert ended.code == 31, ended
     assert 5 <= ended.text.count("ignored an attempt") <= 50, ended
     assert "could hide a real one" in ended.text
+
+
+WHOSE = """
+for path in . .git .git/config folder folder/file; do echo "FACT $path: $(stat -c '%u %g' $path)"; done
+umask 077; mkdir -p dist; echo x >dist/index.html; chmod {mode} dist dist/*
+"""
+
+
+def users_of_workers(task):
+    """{name: uids} of our children that are seen in passing."""
+    users, pid = {}, task.pid()
+    while not task.has_ended():
+        for path in glob.glob(f"/proc/{pid}/task/*/children"):
+            try:
+                with open(path, encoding="ascii") as file:
+                    children = file.read().split()
+                for child in children:
+                    with open(f"/proc/{child}/cmdline", encoding="ascii") as file:
+                        words = file.read().split("\0")
+                    if words[1:2] == ["--worker"]:
+                        with open(f"/proc/{child}/status", encoding="ascii") as file:
+                            uid = re.search(r"^Uid:\s+(\d+)", file.read(), re.M)[1]
+                        users.setdefault(words[2], set()).add(uid)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        time.sleep(0.002)
+    return users
+
+
+def test_a_root_build_has_its_own_checkout_and_workers_that_are_not_root(bed):
+    spec = bed.commands(WHOSE.format(mode="a+rX"), files={"folder/file": "x\n"})
+    task = bed.start(spec, arguments=["--build-uid", "0"])
+    users = users_of_workers(task)
+    ended = bed.finish(task)
+    assert users == {"checkout": {"1000"}, "publish": {"0"}}, (users, ended)
+    assert ended.code == 0, ended
+    assert bed.published(spec) == {"index.html": b"x\n"}
+    assert re.search(r"the build is root .*checkout, detection and publishing run here: .*build uid 1000", ended.text)
+    seen = facts(ended.text)
+    assert {seen[path] for path in (".", ".git", ".git/config", "folder", "folder/file")} == {"0 0"}, ended
+
+
+def test_what_only_root_may_read_is_not_published(bed):
+    """A root build could otherwise have us publish what it got by a link; and it is told what to do."""
+    spec = bed.commands(WHOSE.format(mode="go="), files={"folder/file": "x\n"})
+    ended = bed.run(spec, arguments=["--build-uid", "0"])
+    assert ended.code == 42 and ended.result["reason"] == "output-unreadable", ended
+    assert "chmod -R a+rX" in ended.result["hint"], ended
 
 
 # Each of them is a way to stay behind. The last line of a later command says who did.

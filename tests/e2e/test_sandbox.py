@@ -365,6 +365,26 @@ def test_the_result_and_the_log_of_a_lost_sandbox_get_out(bed):
     assert bed.storage.head(JOBS_BUCKET, f"{spec['id']}/log.gz") is not None
 
 
+ROOT = {"arguments": ["--build-uid", "0"], "sandbox": {"command": ["sandbox", "--build-uid", "0"]}}
+
+
+def test_a_workspace_that_root_replaced_leads_us_nowhere(bed):
+    """The next step has a file of a secret: its folder is made anew, and that must not be done where a link leads."""
+    private = os.path.join(bed.folder, "private-" + os.urandom(4).hex())
+    os.makedirs(os.path.join(private, "secrets"))
+    keep = os.path.join(private, "secrets", "keep")
+    with open(keep, "w", encoding="ascii") as file:
+        file.write("x\n")
+    spec = bed.commands(SITE, "W=$(dirname $PWD); cd /; mv $W $W.old; mkdir /private/source; ln -s /private $W")
+    spec["build"]["test"] = "pwd -P"
+    spec["secrets"] = {"TOKEN": {"env": "OTHER_SECRET", "steps": ["test"], "as": "file"}}
+    ended = run(bed, spec, volumes={"/private": private}, environment={"OTHER_SECRET": "canary-in-a-file"}, **ROOT)
+    assert os.listdir(os.path.join(private, "secrets")) == ["keep"], ended
+    assert "| /private/source" in ended.text, ended
+    assert ended.code == 42 and ended.result["reason"] == "checkout-replaced", ended
+    assert bed.published(spec) == {}, ended
+
+
 def test_a_build_that_is_root_over_there(bed):
     """The operator's word on both sides. Its daemons end, too, and nobody can come to the socket again."""
     again = "for i in 1 2 3; do ls -l /workspace; done; test ! -e /workspace/sandbox.sock"

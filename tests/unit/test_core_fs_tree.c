@@ -300,9 +300,40 @@ static void test_time_ends_it(void **state)
     assert_false(exists(f->fd, "tree"));
 }
 
+static uid_t owner_of(int folder_fd, const char *name)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(st.st_uid, st.st_gid);
+    return st.st_uid;
+}
+
+static void test_give(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_CLOSE int tree = openat(f->fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (geteuid() != 0)
+        skip_because("needs root");
+    assert_int_equal(mkdirat(tree, "a", 0700) | mkdirat(tree, "a/b", 0700), 0);
+    make_file(tree, "a/b/file");
+    assert_int_equal(symlinkat("../outside", tree, "link") | symlinkat("../outside", tree, "a/link"), 0);
+    assert_int_equal(fs_give_tree(tree, 12345, 12345), 0);
+    assert_int_equal(owner_of(f->fd, "tree"), 12345);
+    assert_int_equal(owner_of(tree, "a"), 12345);
+    assert_int_equal(owner_of(tree, "a/b"), 12345);
+    assert_int_equal(owner_of(tree, "a/b/file"), 12345);
+    assert_int_equal(owner_of(tree, "link"), 12345);
+    assert_int_equal(owner_of(tree, "a/link"), 12345);
+    assert_int_equal(owner_of(f->fd, "outside"), 0);
+    assert_int_equal(owner_of(f->fd, "outside/kept"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_give, setup, teardown),
         cmocka_unit_test_setup_teardown(test_odd_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bound_folders_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time_ends_it, setup, teardown),

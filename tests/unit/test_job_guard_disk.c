@@ -41,6 +41,7 @@ static void test_only_what_runs_is_ended(void **state)
     result_init(&result);
     result_step_begin(&result, "install");
     assert_int_equal(fs_make_temp(".", "guard-disk-", &job.workspace), 0);
+    job.workspace_fd = open(job.workspace, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     job.spec.limits.disk.bytes = LIMIT;
     guard_disk_start(&job);
     take_space(job.workspace);
@@ -51,6 +52,7 @@ static void test_only_what_runs_is_ended(void **state)
     assert_int_equal(f->outcome.kind, OUTCOME_DISK);
     assert_true(job.disk_passed);
     guard_disk_stop(&job);
+    close(job.workspace_fd);
     fs_remove_tree(job.workspace);
     free(job.workspace);
     result_dispose(&result);

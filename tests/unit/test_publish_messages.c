@@ -44,7 +44,10 @@ static void test_request_json(void **state)
     request.credentials.fixed.access_key = secret_dup("A");
     request.credentials.fixed.secret_key = secret_dup("S");
     request.build_uid = 1000;
-    request.build_gid = 1001;
+    request.reader_uid = 1001;
+    request.reader_gid = 1002;
+    request.root_device = 7;
+    request.root_inode = (ino_t)1 << 62;
     request.max_bytes = (int64_t)5 << 30;
     strings_add(&request.secrets, "not \xff UTF-8 \x80");
     strings_add(&request.secret_names, "NPM_TOKEN");
@@ -55,6 +58,9 @@ static void test_request_json(void **state)
     assert_string_equal(again.secrets.items[0], "not \xff UTF-8 \x80");
     assert_string_equal(again.secret_names.items[0], "NPM_TOKEN");
     assert_int_equal(again.build_uid, 1000);
+    assert_int_equal(again.reader_uid, 1001);
+    assert_int_equal(again.reader_gid, 1002);
+    assert_true(again.root_device == 7 && again.root_inode == (ino_t)1 << 62);
     assert_int_equal(again.mode, PUBLISH_MIRROR);
     assert_null(again.headers[0].content_type);
     publish_request_dispose(&request);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "aws/s3_multipart.h"
+#include "core/fs.h"
 #include "core/mem.h"
 #include "publish/tree.h"
 #include "support/publish_bed.h"
@@ -335,11 +336,60 @@ static void test_files_of_root(void **state)
     bed_write(&bed->base, "site/root.txt", "x");
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(chmod(bed->base.folder, 0755), 0);
-    bed->request.build_uid = bed->request.build_gid = 12345;
+    bed->request.build_uid = bed->request.reader_uid = bed->request.reader_gid = 12345;
     refused(bed, "output-unreadable", "root.txt");
     assert_int_equal(geteuid(), 0);
+    assert_non_null(strstr(bed->err.hint, "the build's user"));
+    /* As of a root build: it is root's own, and the reader is another. */
+    bed->request.build_uid = 0;
+    refused(bed, "output-unreadable", "root.txt");
+    assert_non_null(strstr(bed->err.hint, "chmod"));
     assert_int_equal(chmod(path, 0644), 0);
     expect_paths(bed, "root.txt");
+}
+
+/* Files that were checked out for a root build belong to the reader; so do hard links to them. */
+static void test_hard_links_of_a_root_build(void **state)
+{
+    struct tree_bed *bed = *state;
+    CLEANUP_FREE char *own = in(bed, "site/own"), *second = in(bed, "site/second");
+
+    if (geteuid() != 0)
+        skip_because("needs root");
+    bed_write(&bed->base, "site/own", "x");
+    assert_int_equal(link(own, second), 0);
+    assert_int_equal(chmod(bed->base.folder, 0755), 0);
+    bed->request.build_uid = 0;
+    bed->request.reader_uid = bed->request.reader_gid = 12345;
+    expect_paths(bed, "own second");
+    assert_int_equal(chown(own, 12345, 12345), 0);
+    expect_paths(bed, "own second");
+    assert_int_equal(chown(own, 1234, 1234), 0);
+    refused(bed, "link-in-output", "hard link");
+}
+
+/* What lies at the path of the checkout is another folder by now, or a link to one. */
+static void test_replaced_checkout(void **state)
+{
+    struct tree_bed *bed = *state;
+    CLEANUP_FREE char *away = xasprintf("%s.away", bed->base.folder);
+    struct stat st;
+
+    bed_write(&bed->base, "site/x", "x");
+    free(bed->request.root);
+    bed->request.root = xstrdup(bed->base.folder);
+    assert_int_equal(stat(bed->base.folder, &st), 0);
+    bed->request.root_device = st.st_dev;
+    bed->request.root_inode = st.st_ino;
+    expect_paths(bed, "x");
+    assert_int_equal(rename(bed->base.folder, away), 0);
+    assert_int_equal(symlink(away, bed->base.folder), 0); /* to where it went: that is still the one */
+    expect_paths(bed, "x");
+    assert_int_equal(unlink(bed->base.folder), 0);
+    assert_int_equal(mkdir(bed->base.folder, 0755), 0);
+    bed_write(&bed->base, "site/x", "x");
+    refused(bed, "checkout-replaced", "in the place of the checkout");
+    assert_int_equal(fs_remove_tree(away), 0);
 }
 
 int main(void)
@@ -362,6 +412,8 @@ int main(void)
         TEST(test_change_between_walk_and_read),
         TEST(test_part_hashes),
         TEST(test_files_of_root),
+        TEST(test_hard_links_of_a_root_build),
+        TEST(test_replaced_checkout),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

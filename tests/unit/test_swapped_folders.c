@@ -242,7 +242,8 @@ static void test_removal_and_measure(void **state)
     struct race *race = *state;
     CLEANUP_FREE char *canary = xasprintf("%s/canary.txt", race->outside);
     CLEANUP_FREE char *large = xasprintf("%s/large", race->outside);
-    CLEANUP_FREE char *checkout = xasprintf("%s/checkout", race->base.folder);
+    CLEANUP_FREE char *path = xasprintf("%s/checkout", race->base.folder);
+    CLEANUP_CLOSE int checkout = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP_FREE char *megabyte = xcalloc(1 << 20, 1);
     struct disk_usage usage;
     struct stat st;

@@ -87,6 +87,11 @@ def reason_is_not(reason):
     return lambda fought: fought.ended.result is None or fought.ended.result["reason"] != reason
 
 
+def whole_checkout(spec):
+    spec["build"]["output"] = "."
+    del spec["build"]["test"]
+
+
 def reserved(spec):
     spec["env"] = {"LD_PRELOAD": "/attack/evil.so", "AWS_SECRET_ACCESS_KEY": "x", "CAISSON_JOB": "x", "PATH": "/attack"}
 
@@ -127,6 +132,7 @@ def file_of_install(spec):
 
 
 SECRET_OF_ROOT = {"/etc/secret-of-root": ("canary-of-root\n", 0o600)}
+PRIVATE = {f"/etc/private/{name}page.html": ("canary-of-root\n", 0o600) for name in ("", "source/")}
 FORGED = r"""printf 'x\r00:00:00 build FORGED\n\033[1A\033[2K\r00:00:00 FORGED\n\033]0;FORGED\007\n::error::FORGED\n'"""
 CALLS = ("/attack/calls ptrace process_vm_readv unshare clone packet alg keyctl io_uring userfaultfd perf kcmp "
          "pidfd_getfd other_architecture x32")
@@ -214,6 +220,11 @@ ATTACKS = [
                Guard("confined-open", ("open-as-build", "file-checks"), quick=True),
                Guard("open-as-build", ("confined-open", "file-checks")),
                Guard("file-checks", ("confined-open", "open-as-build")))),
+    Attack("swapped-checkout", "S=$PWD; cd /; mv $S $S.old && ln -s /etc/private $S", (SANDBOX_ROOT,),
+           won=published("canary-of-root"), change=whole_checkout, files=PRIVATE, guards=(
+               Guard("same-checkout", ("open-as-build",)),)),
+    Attack("swapped-workspace", "W=$(dirname $PWD); cd /; mv $W $W.old && ln -s /etc/private $W", (SANDBOX_ROOT,),
+           won=published("canary-of-root"), change=whole_checkout, files=PRIVATE),
     Attack("every-link", "sh /attack/links.sh", ANYWHERE, won=published("canary-of-root"), files=SECRET_OF_ROOT),
     Attack("hard-link", "sh /attack/odd_files.sh hard", (LOCAL, SANDBOX, SANDBOX_ROOT), won=published("canary-of-root"),
            files=SECRET_OF_ROOT),
