@@ -445,13 +445,6 @@ struct s3_upload *s3_upload_start(struct s3 *s3, const struct s3_upload_options 
     return upload;
 }
 
-void s3_upload_set_concurrency(struct s3_upload *upload, int concurrency)
-{
-    upload->options.concurrency = concurrency > 0 ? concurrency : 1;
-    if (upload->state == PARTS && !upload->timer && upload->begun < upload->count)
-        upload->timer = loop_timer_start(upload->s3->loop, 0, on_next_turn, upload);
-}
-
 int64_t s3_upload_bytes(const struct s3_upload *upload)
 {
     return upload->bytes;

@@ -44,8 +44,6 @@ struct s3_upload;
 struct s3_upload *s3_upload_start(struct s3 *s3, const struct s3_upload_options *options,
                                   void (*done)(void *context, const char *etag, const struct error *error),
                                   void *context);
-/* How many parts may be in flight from now on (uploads adapt). */
-void s3_upload_set_concurrency(struct s3_upload *upload, int concurrency);
 /* Bytes of the parts that are done, for progress. */
 int64_t s3_upload_bytes(const struct s3_upload *upload);
 /* Ends it without calling done and aborts it at S3. NULL is fine. */

@@ -28,7 +28,7 @@ int build_user_choose(const char *wanted, uid_t *uid, gid_t *gid, struct error *
         return 0;
     if (wanted && parse_id(wanted, &id)) {
         error_set(err, CLASS_USAGE, "bad-build-uid", "--build-uid cannot be %s: a user's number", wanted);
-        return error_hint(err, "caisson help run");
+        return error_hint(err, "give the number of a user, as in --build-uid 1000, or leave it out");
     }
     /* Only in so many words, and those are the operator's. */
     if (wanted && id == 0) {

@@ -34,11 +34,7 @@ struct profile {
 
 extern const struct profile profile_vercel_clone, profile_veren_frontend;
 
-/* The first spelling that has a value; *name (may be NULL) is set to it. Borrowed; NULL: none. */
-const char *profile_value(const struct strings *env, const char *const *names, const char **name);
 /* Puts a text at a dotted path of the document, with its origin. */
 void profile_put(struct profile_job *job, const char *path, const char *value, const char *origin);
-/* The one artifact of these systems: s3://bucket/__outputs/${project}/, mode add (their roles allow PutObject only). */
-void profile_put_target(struct profile_job *job, const char *bucket, const char *origin);
 
 #endif
