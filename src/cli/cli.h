@@ -38,7 +38,7 @@ struct cli_command {
     const char *const *examples;      /* pairs: command line, what it does; NULL ends */
     const struct cli_option *options; /* name NULL ends; may be NULL */
     int max_operands;
-    bool without_environment; /* ours is wiped before it runs: it must not know what is in there */
+    bool without_environment;                /* ours is wiped before it runs: it must not know what is in there */
     int (*run)(const struct cli_call *call); /* returns the exit code */
 };
 

@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 
-extern const struct cli_command cmd_run, cmd_sandbox, cmd_validate, cmd_plan, cmd_detect, cmd_schema, cmd_version, cmd_help,
-    cmd_generate;
+extern const struct cli_command cmd_run, cmd_sandbox, cmd_validate, cmd_plan, cmd_detect, cmd_schema, cmd_version,
+    cmd_help, cmd_generate;
 
 #endif

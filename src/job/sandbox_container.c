@@ -120,10 +120,12 @@ int sandbox_container_stopped(void *context, int64_t deadline_ms, const bool *st
 {
     const struct sandbox_container *container = context;
     struct loop *loop = http_client_loop(container->client);
-    int64_t wait_ms = FIRST_WAIT_MS, left_ms;
+    int64_t wait_ms = FIRST_WAIT_MS;
 
     error_set(err, CLASS_SANDBOX_LOST, "metadata-failed", "there was no time to ask for the task's metadata");
-    while (!*stop && (left_ms = deadline_ms - clock_monotonic_ms()) > TOO_LATE_MS) {
+    while (!*stop && deadline_ms - clock_monotonic_ms() > TOO_LATE_MS) {
+        int64_t left_ms;
+
         if (ask(container, deadline_ms, stop, end, err) == 0)
             return 0;
         left_ms = deadline_ms - clock_monotonic_ms();

@@ -79,7 +79,7 @@ static char *resolve(struct gathering *gathering, const struct value_source *sou
 {
     const char *variable;
     char *value = NULL;
-    struct error err;
+    struct error err = {0};
 
     switch (source->kind) {
     case VALUE_NONE: return NULL;

@@ -257,7 +257,7 @@ bool seccomp_available(void)
 
 int seccomp_install(const struct sock_filter *code, size_t len)
 {
-    /* The kernel only reads it. */
+    /* The kernel only reads it. NOLINTNEXTLINE(performance-no-int-to-ptr): takes away const */
     struct sock_fprog program = {.len = (unsigned short)len, .filter = (struct sock_filter *)(uintptr_t)code};
 
     return prctl(PR_SET_SECCOMP, (unsigned long)SECCOMP_MODE_FILTER, &program, 0L, 0L) < 0 ? errno : 0;

@@ -91,6 +91,7 @@ static bool step_gzip(struct unpack *unpack, struct view *bytes, unsigned char *
         }
         unpack->at_end = false;
     }
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): takes away const; zlib only reads it */
     zlib->next_in = (Bytef *)(uintptr_t)bytes->data;
     zlib->avail_in = (uInt)bytes->len;
     zlib->next_out = room;

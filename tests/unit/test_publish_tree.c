@@ -93,7 +93,6 @@ static void test_missing_and_empty(void **state)
 static void test_output_outside(void **state)
 {
     struct tree_bed *bed = *state;
-    CLEANUP_FREE char *site = in(bed, "site");
 
     bed_write(&bed->base, "site/x", "x");
     free(bed->request.from);

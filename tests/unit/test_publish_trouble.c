@@ -307,7 +307,6 @@ static void test_stop_when_denied(void **state)
 static void test_objects_denied(void **state)
 {
     struct trouble *trouble = begin(state);
-    CLEANUP_FREE char *path = NULL;
 
     write_before(trouble);
     denied(trouble, DENY_OBJECT_PUT, "d5/", PUBLISH_MIRROR, "access-denied", true);

@@ -77,8 +77,11 @@ static long try_userfaultfd(void)
 
 static long try_perf(void)
 {
-    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE, .size = sizeof attr, .config = PERF_COUNT_SW_TASK_CLOCK,
-                                   .exclude_kernel = 1, .exclude_hv = 1};
+    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+                                   .size = sizeof attr,
+                                   .config = PERF_COUNT_SW_TASK_CLOCK,
+                                   .exclude_kernel = 1,
+                                   .exclude_hv = 1};
 
     return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 }
@@ -108,14 +111,21 @@ static const struct {
     const char *name;
     long (*call)(void);
 } calls[] = {
-    {"ptrace", try_ptrace},       {"process_vm_readv", try_process_vm_readv},
-    {"pidfd_getfd", try_pidfd_getfd}, {"unshare", try_unshare},
-    {"clone", try_clone},         {"packet", try_packet},
-    {"alg", try_alg},             {"keyctl", try_keyctl},
-    {"io_uring", try_io_uring},   {"userfaultfd", try_userfaultfd},
-    {"perf", try_perf},           {"kcmp", try_kcmp},
+    {"ptrace", try_ptrace},
+    {"process_vm_readv", try_process_vm_readv},
+    {"pidfd_getfd", try_pidfd_getfd},
+    {"unshare", try_unshare},
+    {"clone", try_clone},
+    {"packet", try_packet},
+    {"alg", try_alg},
+    {"keyctl", try_keyctl},
+    {"io_uring", try_io_uring},
+    {"userfaultfd", try_userfaultfd},
+    {"perf", try_perf},
+    {"kcmp", try_kcmp},
 #ifdef __x86_64__
-    {"other_architecture", try_other_architecture}, {"x32", try_x32},
+    {"other_architecture", try_other_architecture},
+    {"x32", try_x32},
 #endif
 };
 

@@ -11,8 +11,8 @@ static void limits(void)
         int resource;
         const char *name;
         rlim_t value;
-    } tries[] = {{RLIMIT_NOFILE, "NOFILE", 3}, {RLIMIT_CPU, "CPU", 1}, {RLIMIT_FSIZE, "FSIZE", 1},
-                 {RLIMIT_AS, "AS", 1 << 20}};
+    } tries[] = {
+        {RLIMIT_NOFILE, "NOFILE", 3}, {RLIMIT_CPU, "CPU", 1}, {RLIMIT_FSIZE, "FSIZE", 1}, {RLIMIT_AS, "AS", 1 << 20}};
     size_t i;
 
     for (i = 0; i < sizeof tries / sizeof *tries; i++) {

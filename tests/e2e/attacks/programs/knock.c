@@ -29,8 +29,8 @@ static void send_descriptor(int fd)
         char space[CMSG_SPACE(sizeof(int))];
     } control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
     struct iovec bytes = {(char *)"\1\0\0\0\0\0\0\0", 8};
-    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control,
-                             .msg_controllen = sizeof control};
+    struct msghdr message = {
+        .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
 
     memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
     sendmsg(fd, &message, MSG_NOSIGNAL);

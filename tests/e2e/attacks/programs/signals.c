@@ -6,8 +6,8 @@
 
 int main(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGSEGV, SIGABRT,
-                                  SIGALRM, SIGPIPE, SIGSTOP, SIGKILL, SIGXCPU};
+    static const int numbers[] = {SIGTERM, SIGINT,  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2, SIGSEGV,
+                                  SIGABRT, SIGALRM, SIGPIPE, SIGSTOP, SIGKILL, SIGXCPU};
     size_t i;
 
     for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
