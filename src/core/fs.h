@@ -53,5 +53,10 @@ int fs_give_tree(int folder_fd, uid_t uid, gid_t gid);
 int fs_make_temp(const char *parent, const char *prefix, char **path);
 /* Writes all or fails; 0 or -errno. EINTR is retried. */
 int fs_write_all(int fd, const void *data, size_t len);
+/* The two entries that every folder lists of itself and its parent. */
+static inline bool fs_is_dots(const char *name)
+{
+    return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
 
 #endif

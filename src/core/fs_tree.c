@@ -105,11 +105,6 @@ static bool out_of_time(struct removal *removal)
     return true;
 }
 
-static bool is_dots(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 /* One pass over all entries. True when at least one went. */
 static bool remove_entries(struct removal *removal, DIR *listing, int depth)
 {
@@ -118,7 +113,7 @@ static bool remove_entries(struct removal *removal, DIR *listing, int depth)
 
     rewinddir(listing);
     while (!out_of_time(removal) && (entry = readdir(listing)) != NULL)
-        if (!is_dots(entry->d_name) && remove_entry(removal, dirfd(listing), entry, depth))
+        if (!fs_is_dots(entry->d_name) && remove_entry(removal, dirfd(listing), entry, depth))
             progress = true;
     return progress;
 }
@@ -192,7 +187,7 @@ int fs_remove_tree_within(int folder_fd, const char *name, int64_t deadline_ms)
     struct stat st;
     int result;
 
-    if (*name == '\0' || is_dots(name) || strcmp(name, "/") == 0)
+    if (*name == '\0' || fs_is_dots(name) || strcmp(name, "/") == 0)
         return -EINVAL;
     if (fstatat(folder_fd, name, &st, AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 : -errno;

@@ -7,8 +7,6 @@
 #include "job/job.h"
 #include "job/secret_files.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 /*
  * What of our own environment a build gets when no profile is in play: where the network is, nothing that is a
  * credential. Everything else is made here or comes from the spec.
@@ -50,7 +48,7 @@ static void set_path(const struct job *job, struct strings *env)
     CLEANUP_FREE char *with_shims = NULL;
 
     if (!path || !*path)
-        path = DEFAULT_PATH;
+        path = COMMAND_DEFAULT_PATH;
     if (job->package_bin) {
         with_shims = xasprintf("%s:%s", job->package_bin, path);
         path = with_shims;

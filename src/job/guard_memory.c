@@ -42,7 +42,7 @@ int64_t guard_memory_limit(const struct job *job)
     memory_group_find(&group, "");
     of_group = memory_group_limit(&group);
     memory_group_dispose(&group);
-    return of_group > 0 && (limit == 0 || of_group < limit) ? of_group : limit;
+    return memory_smaller_limit(limit, of_group);
 }
 
 void guard_node_heap(const struct job *job, struct strings *env)

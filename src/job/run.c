@@ -274,7 +274,7 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     if (job.spec.timeout_ms)
         job.limit = loop_timer_start(options->loop, job.spec.timeout_ms, on_time_limit, &job);
     spool_limit(options->spool, job.spec.limits.log_bytes);
-    /* Asked for now, so that they are known, and redacted, before the build can print them. */
+    /* Asked at once, so that they are known, and redacted, before the build can print them. */
     if (!credentials_now(options->credentials))
         wait = credentials_renew(options->credentials, on_credentials, &wait);
     announce(&job);

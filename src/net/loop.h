@@ -24,7 +24,7 @@ struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
 /* The descriptor is borrowed and stays open until loop_unwatch. Hang-up and error count as readable and writable.
- * Events 0: not watched for now. */
+ * Events 0: not watched until loop_watch_events. */
 struct loop_watch *loop_watch(struct loop *loop, int fd, int events, void (*call)(void *context, int events),
                               void *context);
 void loop_watch_events(struct loop_watch *watch, int events);

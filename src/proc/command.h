@@ -36,6 +36,9 @@ struct command_memory {
     int percent;           /* … or above this share of the limit; 0 or 100: none */
 };
 
+/* Where programs are looked for when `env` names no PATH. */
+#define COMMAND_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 struct command {
     const char *name;      /* for messages: "npm ci"; borrowed */
     struct strings argv;   /* argv[0] is looked up in the PATH of `env` */

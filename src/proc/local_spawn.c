@@ -21,8 +21,6 @@
 #define CHILD_RULESET_FD 5
 #define CHILD_FIRST_CLOSED 6
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 enum stage { STAGE_DESCRIPTORS, STAGE_CONFINE, STAGE_DIRECTORY, STAGE_EXEC };
 
 /* What a child that could not become the program says through its close-on-exec pipe. */
@@ -251,7 +249,7 @@ static void add_candidates(const struct command *command, struct plan *plan)
         strings_add(&plan->candidates, name);
         return;
     }
-    for (path = path ? path : DEFAULT_PATH; *name; path++) {
+    for (path = path ? path : COMMAND_DEFAULT_PATH; *name; path++) {
         size_t len = strcspn(path, ":");
 
         if (len) /* an empty entry would mean the working folder: the repository */

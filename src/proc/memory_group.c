@@ -108,7 +108,7 @@ void memory_group_dispose(struct memory_group *group)
 
 /* ---- what it says ---- */
 
-static int64_t smaller(int64_t limit, int64_t other)
+int64_t memory_smaller_limit(int64_t limit, int64_t other)
 {
     return other > 0 && other < UNLIMITED && (limit == 0 || other < limit) ? other : limit;
 }
@@ -119,13 +119,13 @@ static int64_t limit_of_folder(int version, const char *folder)
     int64_t limit = 0;
 
     if (version == 2) {
-        limit = smaller(limit, read_number(folder, "memory.max"));
-        return smaller(limit, read_number(folder, "memory.high"));
+        limit = memory_smaller_limit(limit, read_number(folder, "memory.max"));
+        return memory_smaller_limit(limit, read_number(folder, "memory.high"));
     }
-    limit = smaller(limit, read_number(folder, "memory.limit_in_bytes"));
+    limit = memory_smaller_limit(limit, read_number(folder, "memory.limit_in_bytes"));
     /* This one knows also of groups around ours that cannot be seen from here. */
     if (read_text(folder, "memory.stat", text, FILE_MAX) == 0)
-        limit = smaller(limit, number_after(text, "hierarchical_memory_limit"));
+        limit = memory_smaller_limit(limit, number_after(text, "hierarchical_memory_limit"));
     return limit;
 }
 
@@ -136,7 +136,7 @@ int64_t memory_group_limit(const struct memory_group *group)
     char *slash;
 
     while (group->version) {
-        limit = smaller(limit, limit_of_folder(group->version, folder));
+        limit = memory_smaller_limit(limit, limit_of_folder(group->version, folder));
         slash = strrchr(folder, '/');
         if (strlen(folder) <= strlen(group->top) || !slash)
             break;

@@ -31,6 +31,8 @@ int64_t memory_group_kills(const struct memory_group *group);
  * whole machine's group of version 1 never proves. */
 bool memory_group_is_own(const struct memory_group *group, bool alone);
 
+/* The smaller of two limits in bytes, of which 0, or what the kernel writes for "none", is none. */
+int64_t memory_smaller_limit(int64_t limit, int64_t other);
 /* The memory of the machine; 0: not known. */
 int64_t memory_of_machine(const char *root);
 

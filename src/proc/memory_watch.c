@@ -21,14 +21,9 @@ struct memory_watch {
     bool by_group;
 };
 
-static int64_t smaller(int64_t limit, int64_t other)
-{
-    return other > 0 && (limit == 0 || other < limit) ? other : limit;
-}
-
 static int64_t limit_of(const struct memory_group *group, int64_t known_bytes, const char *root)
 {
-    return smaller(smaller(known_bytes, memory_group_limit(group)), memory_of_machine(root));
+    return memory_smaller_limit(memory_smaller_limit(known_bytes, memory_group_limit(group)), memory_of_machine(root));
 }
 
 int64_t memory_limit(int64_t known_bytes, const char *root)
@@ -47,7 +42,7 @@ int64_t memory_threshold(const struct command_memory *memory, int64_t limit_byte
     int64_t threshold = memory->bytes;
 
     if (memory->percent > 0 && memory->percent < 100 && limit_bytes > 0)
-        threshold = smaller(threshold, limit_bytes / 100 * memory->percent);
+        threshold = memory_smaller_limit(threshold, limit_bytes / 100 * memory->percent);
     return threshold;
 }
 

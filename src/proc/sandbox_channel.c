@@ -120,7 +120,7 @@ static bool is_over(const struct sandbox_channel *channel)
     return poll(&state, 1, 0) > 0 && state.revents & POLLHUP;
 }
 
-/* False: no more for now. */
+/* False: nothing more has come. */
 static bool read_packet(struct sandbox_channel *channel)
 {
     struct iovec bytes = {channel->packet, sizeof channel->packet};

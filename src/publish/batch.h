@@ -26,7 +26,7 @@ struct batch {
     double concurrency;
     int64_t quickest_ms;
     double usual_ms; /* smoothed; below 0: not measured yet */
-    double pace;     /* requests a second that the server is sent for now; 0: no limit */
+    double pace;     /* requests a second that the server is being sent; 0: no limit */
     bool slowed;     /* it has said SlowDown: from then on more are tried slowly */
     int64_t reported_ms, reported;
 };

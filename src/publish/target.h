@@ -46,7 +46,7 @@ struct target_call {
 
 struct target_stats {
     uint64_t requests, retries, slow_downs;
-    double pace; /* requests a second that the server is sent for now; 0: no limit */
+    double pace; /* requests a second that the server is being sent; 0: no limit */
 };
 
 struct target {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/mem.h"
 #include "core/protection.h"
 #include "publish/content_type.h"
@@ -229,11 +230,6 @@ static int visit(struct walk *walk, int folder_fd, const char *folder, const cha
     return result;
 }
 
-static bool is_dots(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static int list_folder(struct walk *walk, const char *folder, struct error *err)
 {
     int fd = tree_open_beneath(walk->tree->request, walk->tree->fd, folder[0] ? folder : ".", O_RDONLY | O_DIRECTORY);
@@ -255,7 +251,7 @@ static int list_folder(struct walk *walk, const char *folder, struct error *err)
         return refuse_unreadable(err, "list", folder, number);
     }
     while (!result && (entry = readdir(listing)))
-        if (!is_dots(entry->d_name) && !tree_is_never_published(view_of(entry->d_name)))
+        if (!fs_is_dots(entry->d_name) && !tree_is_never_published(view_of(entry->d_name)))
             result = visit(walk, fd, folder, entry->d_name, err);
     closedir(listing);
     return result;
