@@ -10,6 +10,8 @@
 
 #include "core/log.h"
 #include "detect/detect.h"
+#include "engine/context.h"
+#include "engine/engine.h"
 #include "job/platform.h"
 #include "net/http.h"
 #include "proc/executor.h"
@@ -37,6 +39,7 @@ struct job_options {
     bool pid1, profile;
     int stop_signal; /* one that came while the spec was awaited; 0: none */
     int64_t stop_budget_ms;
+    const char *engine;          /* what runs a Dockerfile: "auto" or a name */
     const char *build_container; /* its name in the task's metadata; NULL: our own */
 };
 
@@ -63,6 +66,10 @@ struct job {
     char *git_username, *git_password;
     enum stop_kind stop;
     struct stop_attempts attempts;
+    char *image_username, *image_password, *pull_username, *pull_password; /* of spec.image */
+    struct build_context context;                                          /* builder dockerfile: what is built */
+    const struct engine *engine;                                           /* … and by what */
+    bool image_exists;                                                     /* skip_existing: the tag is there already */
     bool dotenv_written;
     bool stopping;               /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */

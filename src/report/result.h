@@ -29,6 +29,28 @@ struct result_artifact {
     bool ordered;
 };
 
+/* An instruction of a Dockerfile. */
+struct result_instruction {
+    char *text;
+    int line;
+    int64_t duration_ms;
+    bool cached;
+};
+
+/* The image that was built and pushed; repository NULL: none. */
+struct result_image {
+    char *repository, *digest, *platform, *engine;
+    struct strings tags;
+    struct strings bases;        /* "name@sha256:…" as far as known */
+    int64_t bytes;               /* compressed */
+    int layers, layers_existing; /* existing: the registry had them already */
+    int64_t push_ms;
+    bool created_repository;
+    bool existed; /* the tag was there: nothing was built (image.skip_existing) */
+    struct result_instruction *instructions;
+    size_t instructions_len;
+};
+
 struct result {
     char *id, *project, *type;
     json_t *labels;                                 /* object or NULL */
@@ -41,6 +63,7 @@ struct result {
     size_t steps_len;
     struct result_artifact *artifacts;
     size_t artifacts_len;
+    struct result_image image;
     char *log_url;
     /* Of the build, as far as known; 0 and "": not known. */
     int64_t peak_memory_bytes, memory_limit_bytes;

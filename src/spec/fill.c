@@ -94,7 +94,7 @@ static void fill_build(struct spec *spec, const json_t *build)
     const char *builder = json_string_value(json_object_get(build, "builder"));
     int i;
 
-    for (i = BUILDER_AUTO; i <= BUILDER_NONE; i++)
+    for (i = BUILDER_AUTO; i <= BUILDER_DOCKERFILE; i++)
         if (strcmp(builder, builder_name((enum builder)i)) == 0)
             spec->build.builder = (enum builder)i;
     spec->build.node = value_text(build, "node");

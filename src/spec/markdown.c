@@ -46,7 +46,7 @@ static void add_builders(const struct rule *rule, struct buf *out)
     if (rule->builders == BUILDERS_ALL)
         return;
     buf_adds(out, " Builders: ");
-    for (i = BUILDER_AUTO; i <= BUILDER_NONE; i++) {
+    for (i = BUILDER_AUTO; i <= BUILDER_DOCKERFILE; i++) {
         if (!(rule->builders & (1U << i)))
             continue;
         buf_addf(out, "%s`%s`", first ? "" : ", ", builder_name((enum builder)i));

@@ -258,7 +258,8 @@ static void drop_other_builders(struct resolution *resolution)
     if (!json_object_get(json_object_get(resolution->layer->values, "build"), "builder") &&
         layer_has(resolution->layer, "build.builder"))
         return;
-    for (; bit <= FOR_NONE && name && strcmp(name, builder_name((enum builder)__builtin_ctz(bit))) != 0; bit <<= 1)
+    for (; bit <= FOR_DOCKERFILE && name && strcmp(name, builder_name((enum builder)__builtin_ctz(bit))) != 0;
+         bit <<= 1)
         ;
     for (rule = rule_first(build_rules); rule; rule = rule_next(rule)) {
         CLEANUP_FREE char *path = path_join("build", rule->name);

@@ -10,7 +10,7 @@
 
 #define SUMMARY_MAX 1600 /* of problems in an error's message, which holds 2,048 bytes */
 
-static const char *const builders[] = {"auto", "node", "commands", "none"};
+static const char *const builders[] = {"auto", "node", "commands", "none", "dockerfile"};
 
 const char *builder_name(enum builder builder)
 {

@@ -54,7 +54,7 @@ struct spec_secret {
 };
 
 enum job_type { JOB_BUILD, JOB_TEST };
-enum builder { BUILDER_AUTO, BUILDER_NODE, BUILDER_COMMANDS, BUILDER_NONE };
+enum builder { BUILDER_AUTO, BUILDER_NODE, BUILDER_COMMANDS, BUILDER_NONE, BUILDER_DOCKERFILE };
 enum artifact_mode { ARTIFACT_MIRROR, ARTIFACT_ADD };
 
 struct spec_header_rule {
@@ -102,8 +102,41 @@ struct spec {
         struct spec_command install, command;
         char *test;
         struct strings commands;
-        bool dotenv; /* env is written to .env of the project */
+        bool dotenv; /* env is written to .env of the project, or of the context */
+
+        /* Of the builder dockerfile. */
+        char *context, *dockerfile; /* relative to source.directory, or with a leading slash to the repository; default
+                                     * "." and "Dockerfile" (of the context) */
+        char *template;             /* NULL: none */
+        bool template_always;       /* else only where the Dockerfile is missing */
+        char *target, *platform;
+        struct spec_pairs args;
+        struct strings secrets; /* names from spec.secrets: for RUN --mount=type=secret */
     } build;
+    struct {
+        char *repository;    /* "host/path", or "oci:FOLDER"; NULL: the job builds none, or it is of type test */
+        struct strings tags; /* complete after spec_expand; at least one */
+        struct {
+            bool wanted;             /* ECR: it is made when it is missing */
+            int keep, untagged_days; /* 0: no such rule */
+            bool scan, immutable;
+            char *kms_key; /* NULL: AES256 */
+            struct spec_pairs tags;
+        } create;
+        struct {
+            struct value_source username, password;
+        } auth;
+        struct {
+            char *registry; /* NULL: docker.io */
+            struct value_source username, password;
+        } pull_auth; /* of base images; the build can read it */
+        bool skip_existing, insecure;
+        struct spec_pairs mirrors; /* registry → registry[/path] */
+    } image;
+    struct {
+        char *to; /* s3://bucket/prefix/ or file:folder/; NULL: no cache */
+        int64_t max_age_ms, max_bytes;
+    } cache; /* the builder dockerfile's layers */
     struct spec_artifact *artifacts;
     size_t artifacts_len;
     int64_t timeout_ms;

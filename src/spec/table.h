@@ -38,6 +38,7 @@ enum {
     FOR_NODE = 1 << BUILDER_NODE,
     FOR_COMMANDS = 1 << BUILDER_COMMANDS,
     FOR_NONE = 1 << BUILDER_NONE,
+    FOR_DOCKERFILE = 1 << BUILDER_DOCKERFILE,
 };
 
 #define RULE_ITEMS_MAX 100 /* of lists and maps whose rule says nothing else */
