@@ -1,7 +1,7 @@
 /*
  * Makes a checkout ready to be built: finds context and Dockerfile (confined: a path that leaves the repository, also
  * through a link, is refused), puts a template's Dockerfile in place, writes .dockerignore where there is none, and
- * parses the Dockerfile. Runs in a worker as the checkout's owner: the tree is hostile.
+ * parses the Dockerfile. What touches the tree runs in a worker as the checkout's owner: the tree is hostile.
  */
 #ifndef CAISSON_ENGINE_CONTEXT_H
 #define CAISSON_ENGINE_CONTEXT_H
@@ -9,23 +9,34 @@
 #include "engine/dockerfile.h"
 #include "proc/worker.h"
 
-/* How the worker is called: {"source": folder, "directory": …, "context": …, "dockerfile": …, "template":
- * {"name": …, "always": B} | null, "target": …}. Answer: build_context_from_json. */
 extern const struct worker_entry build_context_worker;
 
 struct build_context {
-    char *folder;     /* relative to the repository: "." or "a/b" */
-    char *dockerfile; /* the same */
-    char *template;   /* that was used; NULL: the project's own Dockerfile */
-    bool ignore_written;
+    char *folder;          /* relative to the repository, free of links: "." or "a/b" */
+    char *dockerfile;      /* the same; NULL: a template's is used */
+    char *template;        /* that was used; NULL: the project's own Dockerfile */
+    char *folder_path;     /* absolute: for the engine */
+    char *dockerfile_path; /* absolute: the project's, or the template's in request.scratch */
+    char *ignore_path;     /* absolute: the ignore file that applies to this Dockerfile (its own or the context's) */
+    bool ignore_written;   /* by us: there was none */
     struct dockerfile parsed;
 };
+/* Paths as the spec has them: relative to directory, or with a leading slash to the repository. */
 struct build_context_request {
-    const char *source, *directory, *context, *dockerfile, *template, *target; /* may be NULL but the first */
+    const char *source;     /* the repository's folder, absolute */
+    const char *directory;  /* source.directory; NULL: "." */
+    const char *context;    /* NULL: "." */
+    const char *dockerfile; /* NULL: Dockerfile in the context */
+    const char *template;   /* NULL: none */
+    const char *target;     /* NULL: the last stage */
+    const char *scratch;    /* existing folder outside the context, absolute: a template's Dockerfile is put there, where
+                             * no COPY finds it; ours alone (written by the caller's process) */
     bool template_always;
+    bool dotenv; /* a .env is put into the context on purpose: a .dockerignore of ours leaves it in */
 };
-/* Errors: CLASS_BUILD_FAILED "dockerfile-missing" (with the hint to build.template), "dockerfile-invalid",
- * "target-missing"; CLASS_CONTENT_REFUSED "path-outside"; CLASS_SPEC_INVALID "unknown-template". */
+/* Errors: CLASS_BUILD_FAILED "context-missing", "dockerfile-missing" (with the hint to build.template),
+ * "dockerfile-invalid", "target-missing" (lists the stages); CLASS_CONTENT_REFUSED "path-outside" (".." or a link that
+ * leaves the repository), "dockerfile-refused" (not a regular file); CLASS_SPEC_INVALID "unknown-template". */
 int build_context_prepare(struct executor *executor, struct log *log, const struct build_context_request *request,
                           struct build_context *context, struct error *err);
 void build_context_dispose(struct build_context *context);

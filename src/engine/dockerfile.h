@@ -13,9 +13,14 @@
 #include "core/buf.h"
 #include "core/error.h"
 
+#define DOCKERFILE_MAX ((size_t)1 << 20)
+#define DOCKERFILE_KEYWORD_MAX 15
+#define DOCKERFILE_TEXT_MAX 1024
+
 struct dockerfile_instruction {
-    char keyword[16]; /* upper case: "RUN" */
-    char *text;       /* the whole instruction in one line, continuation joined, cut at 1 KiB: "RUN npm ci" */
+    char keyword[DOCKERFILE_KEYWORD_MAX + 1]; /* upper case: "RUN" */
+    char *text;       /* in one line, as the engines say it: "RUN npm ci"; continuations joined, white space within as
+                       * written, no heredoc's body; cut at 1 KiB, and to its keyword after 256 KiB of them */
     int line;         /* from 1: where it begins */
     int stage;        /* from 0; -1: an ARG before the first FROM */
 };
@@ -30,10 +35,13 @@ struct dockerfile {
     struct dockerfile_stage *stages;
     size_t stages_len;
 };
-/* 0; or CLASS_BUILD_FAILED, reason "dockerfile-invalid", with the line. Bounded: 1 MiB, 10,000 instructions. */
+/* 0; or CLASS_BUILD_FAILED, reason "dockerfile-invalid", with the line. Bounded: 1 MiB, 4,000 instructions. What an
+ * engine may be more lenient about than another (arguments, JSON forms, flags) is left to it. */
 int dockerfile_parse(struct view text, struct dockerfile *dockerfile, struct error *err);
 void dockerfile_dispose(struct dockerfile *dockerfile);
-/* For the answer of a worker. */
+/* The index of the stage that a target names (its name in any case, or its number), or -1. */
+int dockerfile_find_stage(const struct dockerfile *dockerfile, const char *target);
+/* For the answer of a worker: fits into one message. Reading it checks everything that the parser would promise. */
 json_t *dockerfile_to_json(const struct dockerfile *dockerfile);
 int dockerfile_from_json(struct dockerfile *dockerfile, const json_t *json, struct error *err);
 
