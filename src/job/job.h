@@ -69,7 +69,10 @@ struct job {
     char *image_username, *image_password, *pull_username, *pull_password; /* of spec.image */
     struct build_context context;                                          /* builder dockerfile: what is built */
     const struct engine *engine;                                           /* … and by what */
-    bool image_exists;                                                     /* skip_existing: the tag is there already */
+    char *cache_folder; /* layer cache in the workspace, for the engine; NULL: none. Set by the step restore */
+    struct saved_files *saved_files; /* what a root build could replace; NULL: nothing */
+    int64_t commit_time_ms;          /* of what was checked out */
+    bool image_exists;               /* skip_existing: the tag is there already */
     bool dotenv_written;
     bool stopping;               /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */
@@ -115,6 +118,13 @@ bool step_test_wanted(const struct job *job);
 int step_test(struct job *job, struct error *err);
 bool step_publish_wanted(const struct job *job);
 int step_publish(struct job *job, struct error *err);
+/* Of images (builder dockerfile). */
+bool step_lookup_wanted(const struct job *job);
+int step_lookup(struct job *job, struct error *err);
+bool step_restore_wanted(const struct job *job);
+int step_restore(struct job *job, struct error *err);
+bool step_save_wanted(const struct job *job);
+int step_save(struct job *job, struct error *err);
 
 /* The environment of a command of the user in a step ("install", "build", "test"). */
 void job_environment(const struct job *job, const char *step, struct strings *env);

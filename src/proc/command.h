@@ -48,6 +48,11 @@ struct command {
     /* What it may change, beside temporary folders, where the kernel can confine files; NULL: not confined. Borrowed */
     const char *workspace;
     enum command_user user;
+    /* It makes namespaces for what it runs, and needs what we take from other commands for that: as root it keeps its
+     * capabilities, and gets no system call filter, no no_new_privs, no confined files. Of the local executor only, and
+     * as PID 1 only where we may make namespaces ourselves (CAP_SYS_ADMIN). */
+    bool contains_itself;
+    bool one_stream;    /* standard error goes the way of standard output, so that the order of both is kept */
     struct view input;  /* given on standard input through a pipe; empty: /dev/null. Borrowed */
     int64_t timeout_ms; /* 0: none */
     int64_t idle_ms;    /* without output; 0: none */
