@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/mem.h"
@@ -230,19 +232,41 @@ static enum seccomp_subject subject_of(const struct confinement *confinement)
     return geteuid() == 0 ? SECCOMP_ROOT : SECCOMP_OUR_UID;
 }
 
+static bool may_make_namespaces(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective >> CAP_SYS_ADMIN & 1);
+}
+
+/* What is not confined must confine what it runs: in a container as the platform gives them it cannot. */
+static int check_contained(const struct executor_options *options, const struct command *command, struct error *err)
+{
+    if (!command->contains_itself || !options->pid1 || may_make_namespaces())
+        return 0;
+    error_set(err, CLASS_USAGE, "cannot-contain-itself",
+              "%s makes containers of its own, which this container does not allow (CAP_SYS_ADMIN)", command->name);
+    return error_hint(err, "use the engine kaniko in containers");
+}
+
 int confinement_make(struct confinement *confinement, const struct executor_options *options,
                      const struct command *command, struct error *err)
 {
+    bool confined = !command->contains_itself;
     int version;
 
+    *confinement = (struct confinement){.ruleset = -1};
+    if (check_contained(options, command, err))
+        return -1;
     *confinement = (struct confinement){
         .drop_root = executor_drops_root(options, command, geteuid()),
-        .root = executor_is_root_build(options, command, geteuid()),
+        .root = confined && executor_is_root_build(options, command, geteuid()),
         .uid = options->build_uid,
         /* A root build has our own group. */
         .gid = executor_drops_root(options, command, geteuid()) ? options->build_gid : getegid(),
-        .drop_capabilities = PROTECTED(CAPABILITIES),
-        .no_new_privs = PROTECTED(NO_NEW_PRIVS),
+        .drop_capabilities = confined && PROTECTED(CAPABILITIES),
+        .no_new_privs = confined && PROTECTED(NO_NEW_PRIVS),
         .raise_oom_score = PROTECTED(OOM_SCORE),
         .limit = PROTECTED(RESOURCE_LIMITS),
         .limits = command->limits,

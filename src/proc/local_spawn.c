@@ -233,6 +233,10 @@ static int open_streams(const struct command *command, struct plan *plan, struct
         return -1;
     spawned->output = fds[0];
     plan->output = fds[1];
+    if (command->one_stream) {
+        plan->error = fcntl(plan->output, F_DUPFD_CLOEXEC, CHILD_FIRST_CLOSED);
+        return plan->input < 0 || plan->error < 0 ? -1 : 0;
+    }
     if (make_pipe(fds, 0, plan))
         return -1;
     spawned->error = fds[0];

@@ -167,6 +167,7 @@ static void sandbox_kill(struct executor *executor)
 
 static int send_command(struct sandbox *sandbox, const struct command *command, struct error *err)
 {
+    unsigned last = SANDBOX_LAST | (command->one_stream ? SANDBOX_ONE_STREAM : 0);
     struct buf whole;
     size_t at;
 
@@ -181,7 +182,7 @@ static int send_command(struct sandbox *sandbox, const struct command *command, 
     for (at = 0; at < whole.len; at += SANDBOX_PAYLOAD_MAX) {
         size_t left = whole.len - at, len = left < SANDBOX_PAYLOAD_MAX ? left : SANDBOX_PAYLOAD_MAX;
 
-        sandbox_channel_send(sandbox->channel, SANDBOX_COMMAND, len == left ? SANDBOX_LAST : 0, sandbox->number,
+        sandbox_channel_send(sandbox->channel, SANDBOX_COMMAND, len == left ? last : 0, sandbox->number,
                              (struct view){whole.data + at, len});
     }
     buf_wipe(&whole);
@@ -211,6 +212,11 @@ static int sandbox_run(struct executor *executor, const struct command *command,
 
     if (command->self || command->user != COMMAND_AS_BUILD)
         return error_set(err, CLASS_INTERNAL, "not-for-sandbox", "%s: not a command of the build", command->name);
+    if (command->contains_itself) {
+        error_set(err, CLASS_USAGE, "cannot-contain-itself",
+                  "%s makes containers of its own, and the sandbox lets no command do that", command->name);
+        return error_hint(err, "use the engine kaniko in the sandbox");
+    }
     if (sandbox->command)
         return error_set(err, CLASS_INTERNAL, "executor-busy", "%s: not started, because another command still runs",
                          command->name);

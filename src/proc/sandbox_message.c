@@ -20,7 +20,7 @@ static const struct {
     size_t min, max;
 } rules[] = {
     {SANDBOX_HELLO, true, true, false, 0, HELLO_SIZE, 1024},
-    {SANDBOX_COMMAND, true, false, true, SANDBOX_LAST, 1, SANDBOX_PAYLOAD_MAX},
+    {SANDBOX_COMMAND, true, false, true, SANDBOX_LAST | SANDBOX_ONE_STREAM, 1, SANDBOX_PAYLOAD_MAX},
     {SANDBOX_CANCEL, true, false, true, 0, 4, 4},
     {SANDBOX_KILL, true, false, true, 0, 0, 0},
     {SANDBOX_PING, true, false, false, 0, 0, 0},

@@ -10,7 +10,7 @@
  *
  *   runner → sandbox                          sandbox → runner
  *   HELLO   version, build uid                HELLO   version, build uid
- *   COMMAND a piece of a command (LAST)       OUTPUT  bytes (STDERR)
+ *   COMMAND a piece of a command (flags)      OUTPUT  bytes (STDERR)
  *   CANCEL  end it within so many ms          EXIT    how it ended
  *   KILL    end it at once                    FAILED  why it could not run
  *   PING                                      PONG
@@ -52,7 +52,8 @@ enum sandbox_type {
     SANDBOX_REAPED,
 };
 
-enum { SANDBOX_LAST = 1 };   /* of COMMAND: it is whole now */
+/* Of COMMAND: it is whole now; both of its streams go one way (of the last piece). */
+enum { SANDBOX_LAST = 1, SANDBOX_ONE_STREAM = 2 };
 enum { SANDBOX_STDERR = 1 }; /* of OUTPUT */
 
 struct sandbox_message {
@@ -79,7 +80,8 @@ void sandbox_hello_encode(const struct sandbox_hello *hello, struct buf *out);
 const char *sandbox_number_decode(struct view payload, uint32_t *number);
 void sandbox_number_encode(uint32_t number, struct buf *out);
 
-/* What of a command travels: all but its user, which is the build, and its callbacks. */
+/* What of a command travels: all but its user, which is the build, its callbacks, and one_stream, which is a flag of
+ * the message. */
 struct sandbox_command {
     struct command command;
     char *name, *directory, *workspace, *input; /* what the command borrows */

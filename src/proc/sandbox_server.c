@@ -27,6 +27,7 @@ struct session {
     uint32_t number; /* of the command that is being sent, or runs */
     struct buf command;
     bool whole; /* it can be run */
+    bool one_stream;
     bool stopped;
     struct loop_timer *patience, *absence;
 };
@@ -82,6 +83,7 @@ static const char *on_command(struct session *session, const struct sandbox_mess
     if (buf_add(&session->command, message->payload.data, message->payload.len))
         return "a command that is too large";
     session->whole = message->flags & SANDBOX_LAST;
+    session->one_stream = message->flags & SANDBOX_ONE_STREAM;
     return NULL;
 }
 
@@ -202,6 +204,7 @@ static void run_command(struct session *session)
         sandbox_channel_refuse(session->channel, wrong);
         return;
     }
+    sent.command.one_stream = session->one_stream;
     sent.command.on_output = on_output;
     sent.command.context = session;
     session->running = true;
