@@ -25,14 +25,17 @@
     X(SECCOMP, "seccomp")                                                                                              \
     X(LANDLOCK, "landlock")                                                                                            \
     X(RESOURCE_LIMITS, "resource-limits")                                                                              \
-    X(DESCRIPTORS, "descriptors")     /* only the three standard ones */                                               \
-    X(CLEAN_ENVIRON, "clean-environ") /* allow-listed environment of steps and empty one of workers */                 \
-    X(SWEEP, "sweep")                 /* nothing outlives a step */                                                    \
-    X(CONFINED_OPEN, "confined-open") /* output is opened beneath its folder, without links */                         \
-    X(FILE_CHECKS, "file-checks")     /* … regular, owner, link count, size */                                       \
-    X(SAME_CHECKOUT, "same-checkout") /* the checkout is still the folder that we made */                              \
-    X(OPEN_AS_BUILD, "open-as-build") /* … with the build's fsuid */                                                 \
-    X(OUTPUT_SCAN, "output-scan")     /* published files hold no secret */                                             \
+    X(DESCRIPTORS, "descriptors")         /* only the three standard ones */                                           \
+    X(CLEAN_ENVIRON, "clean-environ")     /* allow-listed environment of steps and empty one of workers */             \
+    X(SWEEP, "sweep")                     /* nothing outlives a step */                                                \
+    X(CONFINED_OPEN, "confined-open")     /* output is opened beneath its folder, without links */                     \
+    X(FILE_CHECKS, "file-checks")         /* … regular, owner, link count, size */                                   \
+    X(SAME_CHECKOUT, "same-checkout")     /* the checkout is still the folder that we made */                          \
+    X(OPEN_AS_BUILD, "open-as-build")     /* … with the build's fsuid */                                             \
+    X(LAYOUT_CONFINED, "layout-confined") /* an image's layout is opened beneath its folder, without links */          \
+    X(LAYOUT_FILES, "layout-files")       /* … regular files of one name and of the size that is said */             \
+    X(LAYOUT_HASHED, "layout-hashed")     /* … whose content is what its digest says when it is sent */              \
+    X(OUTPUT_SCAN, "output-scan")         /* published files hold no secret */                                         \
     X(REDACTION, "redaction")                                                                                          \
     X(LOG_ESCAPES, "log-escapes")       /* no terminal control, no forged lines of ours */                             \
     X(RESERVED_NAMES, "reserved-names") /* env and secrets cannot set AWS_*, LD_*, … */                              \

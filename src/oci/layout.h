@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "core/buf.h"
 #include "core/error.h"
@@ -22,7 +23,8 @@ struct oci_blob {
     char media_type[128];
     char digest[OCI_DIGEST_SIZE];
     int64_t size;
-    int fd; /* open for reading; the layout's */
+    int fd;           /* open for reading; the layout's */
+    struct stat seen; /* what it was when it was opened, and then when it was hashed */
 };
 
 struct oci_image {
@@ -40,6 +42,8 @@ struct oci_image {
 struct oci_layout_limits {
     int64_t max_bytes;    /* of all blobs; 0: none */
     const char *platform; /* "linux/amd64"; another one is refused. NULL: any */
+    const char *name; /* of several images the one of this name (org.opencontainers.image.ref.name), for layouts that
+                           * a person chose. NULL: there must be one image */
 };
 
 /* Opens and validates all but the blobs' content. *image is filled; oci_image_dispose closes and frees. Reasons
