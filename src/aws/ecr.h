@@ -13,20 +13,24 @@
 #include "core/strings.h"
 #include "net/http.h"
 
-/* What a repository's host says: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, with -fips, .amazonaws.com.cn, and
- * the dual-stack name 123456789012.dkr-ecr.eu-west-1.on.aws. */
+/* What a registry's host says: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, with -fips behind ecr, .amazonaws.com.cn in
+ * China, and the dual-stack names 123456789012.dkr-ecr.eu-west-1.on.aws and …on.amazonwebservices.com.cn.
+ * https://docs.aws.amazon.com/general/latest/gr/ecr.html */
 struct ecr_host {
     char account[13];
     char region[32];
     bool fips, dual_stack, china;
 };
+/* False for what is no such host (lower case, no port). */
 bool ecr_host_parse(const char *host, struct ecr_host *parsed);
+/* The API of that registry: "https://api.ecr.eu-west-1.amazonaws.com". */
+void ecr_host_endpoint(const struct ecr_host *host, char endpoint[128]);
 
 struct ecr_options {
     struct http_client *client;            /* borrowed */
     struct credentials_provider *provider; /* borrowed */
     const char *host;                      /* of the registry; borrowed. Not ECR's form: account and region below */
-    const char *account, *region;          /* NULL: from the host */
+    const char *account, *region;          /* NULL: from the host; account "": the role's own */
     const char *endpoint;                  /* of the API; NULL: AWS's own for the region */
     const bool *stop;                      /* borrowed; NULL: never */
     int max_attempts;                      /* 0: 5 */
@@ -50,14 +54,24 @@ struct ecr_repository_options {
     int untagged_days;          /* lifecycle: images without a tag go after so many days; 0: no such rule */
 };
 /* Makes the repository when it is missing; *created says so. One that is there is left as it is, its lifecycle too: it
- * is somebody's. Two that race make it once. */
+ * is somebody's. Two that race make it once. What does not stand in the way of a push is no failure but one sentence in
+ * `warnings` (may be NULL): a role that may neither look nor create (whether the repository is there, the push will
+ * show), a lifecycle that could not be set. */
 int ecr_repository_ensure(struct ecr *ecr, const char *name, const struct ecr_repository_options *options,
-                          bool *created, struct error *err);
+                          bool *created, struct strings *warnings, struct error *err);
 /* The digest of a tag, "" when there is no such repository or tag; *size of the image in bytes (0: not said). */
 int ecr_image_find(struct ecr *ecr, const char *name, const char *tag, char digest[72], int64_t *size,
                    struct error *err);
-/* Removes images by tag ("latest") or digest ("sha256:…"). What was not there is no failure: *removed counts. */
-int ecr_images_remove(struct ecr *ecr, const char *name, const struct strings *images, size_t *removed,
+
+struct ecr_removal {
+    struct strings removed, missing; /* of the images named, each once */
+    struct strings failed;           /* "latest: ImageReferencedByManifestList: the service's words" */
+};
+void ecr_removal_dispose(struct ecr_removal *removal);
+/* Removes images by tag ("latest": the tag, and the image when that was its last) or digest ("sha256:…": the image and
+ * all its tags), a hundred a call. What was not there is no failure, a missing repository is ("repository-missing").
+ * Fails with "images-not-removed" when some could not be removed, the others having been; *removal tells also then. */
+int ecr_images_remove(struct ecr *ecr, const char *name, const struct strings *images, struct ecr_removal *removal,
                       struct error *err);
 
 #endif

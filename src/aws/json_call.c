@@ -353,7 +353,9 @@ struct json_call *json_call_start(const struct json_service *service, const char
     call->body_len = body.len;
     call->done = done;
     call->context = context;
-    call->retry = (struct retry){.max_attempts = MAX_ATTEMPTS, .base_ms = RETRY_BASE_MS, .cap_ms = RETRY_CAP_MS};
+    call->retry = (struct retry){.max_attempts = service->max_attempts ? service->max_attempts : MAX_ATTEMPTS,
+                                 .base_ms = RETRY_BASE_MS,
+                                 .cap_ms = RETRY_CAP_MS};
     http_response_init(&call->response);
     /* From here `done` must not be called. */
     if (place(call))

@@ -22,6 +22,7 @@ struct json_service {
     const char *name;     /* of the host and of the signature: "ssm" */
     const char *region;   /* a valid one (json_service_region) */
     const char *endpoint; /* "https://host[:port]"; NULL: AWS's own of the region */
+    int max_attempts;     /* 0: 4 */
 };
 /* Letters, digits and dashes: what may stand in a host's name. */
 bool json_service_region(const char *region);
