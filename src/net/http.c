@@ -219,6 +219,11 @@ void http_cancel(struct http_transfer *transfer)
     begin_queued(client);
 }
 
+int64_t http_body_sent(const struct http_transfer *transfer)
+{
+    return transfer->sent;
+}
+
 static void explain(const struct http_transfer *transfer, CURLcode code, struct error *err)
 {
     CLEANUP_FREE char *target = http_target(transfer->url);

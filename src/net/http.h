@@ -74,6 +74,8 @@ struct http_transfer *http_start(struct http_client *client, const struct http_r
                                  void *context);
 /* Ends it without calling done. NULL is fine. */
 void http_cancel(struct http_transfer *transfer);
+/* Bytes of the body that were handed on so far; fewer again when a closed connection has them sent anew. */
+int64_t http_body_sent(const struct http_transfer *transfer);
 
 /* Starts one and pumps the loop until it is done. 0 when an answer came. Transport failures have class
  * CLASS_PLATFORM, reasons "connect-failed", "name-lookup-failed", "timed-out", "tls-failed", "connection-lost",
