@@ -25,6 +25,11 @@ int fs_open_beneath_by_steps(int folder_fd, const char *path, int flags, mode_t 
  * is allowed when `dot` is. */
 bool fs_is_confined(const char *path, bool dot);
 
+/* What a path beneath a folder leads to when links are followed that stay beneath it: a path without links, "." for the
+ * folder itself. 0 and *resolved (caller frees with free); -EXDEV when it, or a link, is absolute or leads out; -ELOOP
+ * past 40 links; -ENOENT, -ENOTDIR, … For a tree that nobody changes meanwhile. */
+int fs_resolve_beneath(int folder_fd, const char *path, char **resolved);
+
 /* Reads a whole regular file of at most `max` bytes into `out` (initialised by the caller with a ceiling ≥ max).
  * 0; -EFBIG when it is larger; -EINVAL when it is not a regular file; or -errno. */
 int fs_read_at(int folder_fd, const char *path, size_t max, struct buf *out);

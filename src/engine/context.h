@@ -6,6 +6,7 @@
 #ifndef CAISSON_ENGINE_CONTEXT_H
 #define CAISSON_ENGINE_CONTEXT_H
 
+#include "core/strings.h"
 #include "engine/dockerfile.h"
 #include "proc/worker.h"
 
@@ -29,7 +30,7 @@ struct build_context_request {
     const char *dockerfile; /* NULL: Dockerfile in the context */
     const char *template;   /* NULL: none */
     const char *target;     /* NULL: the last stage */
-    const char *scratch;    /* existing folder outside the context, absolute: a template's Dockerfile is put there, where
+    const char *scratch; /* existing folder outside the context, absolute: a template's Dockerfile is put there, where
                              * no COPY finds it; ours alone (written by the caller's process) */
     bool template_always;
     bool dotenv; /* a .env is put into the context on purpose: a .dockerignore of ours leaves it in */
@@ -40,7 +41,7 @@ struct build_context_request {
 int build_context_prepare(struct executor *executor, struct log *log, const struct build_context_request *request,
                           struct build_context *context, struct error *err);
 void build_context_dispose(struct build_context *context);
-/* Names of the templates, sorted, NULL-terminated: for the schema and messages. */
-const char *const *build_templates(void);
+/* Adds the names of the templates, sorted. */
+void build_templates(struct strings *names);
 
 #endif

@@ -19,10 +19,10 @@
 
 struct dockerfile_instruction {
     char keyword[DOCKERFILE_KEYWORD_MAX + 1]; /* upper case: "RUN" */
-    char *text;       /* in one line, as the engines say it: "RUN npm ci"; continuations joined, white space within as
-                       * written, no heredoc's body; cut at 1 KiB, and to its keyword after 256 KiB of them */
-    int line;         /* from 1: where it begins */
-    int stage;        /* from 0; -1: an ARG before the first FROM */
+    char *text; /* in one line, as the engines say it: "RUN npm ci"; continuations joined, white space within as
+                       * written, no heredoc's body; cut at 1 KiB, and to its keyword after 192 KiB of them */
+    int line;   /* from 1: where it begins */
+    int stage;  /* from 0; -1: an ARG before the first FROM */
 };
 struct dockerfile_stage {
     char *name; /* AS …; NULL: none */
