@@ -51,7 +51,8 @@ static void check_build(struct resolution *resolution)
     if (strcmp(builder, "commands") == 0 && none)
         resolution_problem(resolution, "build.commands", "for example commands: [make, make dist]",
                            "is missing: the builder commands has nothing to run");
-    if (strcmp(text_at(resolution, "", "type"), "test") == 0 && strcmp(builder, "commands") != 0 &&
+    if (strcmp(text_at(resolution, "", "type"), "test") == 0 && resolution->builder != FOR_DOCKERFILE &&
+        strcmp(builder, "commands") != 0 &&
         is_absent(resolution, "build.test", resolved_at(resolution, "build", "test")))
         resolution_problem(resolution, "build.test", "for example test: npm test",
                            "is missing: a job of type test has nothing to run");
@@ -129,15 +130,17 @@ static void check_created_at(struct resolution *resolution)
                            "lies more than 5 minutes in the future");
 }
 
-/* As PID 1 we are root: a file: target could be any file of the task. */
-static void check_file_target(struct resolution *resolution, const char *path, const char *place)
+/* As PID 1 we are root: such a target could be any file of the task. */
+void check_file_target(struct resolution *resolution, const char *path, const char *place)
 {
     const struct operator_file *file = resolution->context->operator_file;
+    size_t scheme = strcspn(place, ":") + 1;
 
-    if (strncmp(place, "file:", 5) != 0 || !resolution->context->pid1 || (file && file->allow.file_targets))
+    if ((strncmp(place, "file:", 5) != 0 && strncmp(place, "oci:", 4) != 0) || !resolution->context->pid1 ||
+        (file && file->allow.file_targets))
         return;
     resolution_problem(resolution, path, "the operator's file can allow it (allow: [file-targets])",
-                       "as PID 1 a file: target is not allowed");
+                       "as PID 1 a %.*s target is not allowed", (int)scheme, place);
 }
 
 static bool has_problem(const struct resolution *resolution, const char *path)
@@ -220,4 +223,5 @@ void crosscheck(struct resolution *resolution)
         resolution_problem(resolution, "log", NULL, "is the place of the result already");
     for (i = 0; i < json_array_size(artifacts); i++)
         check_artifact(resolution, artifacts, i);
+    crosscheck_image(resolution);
 }

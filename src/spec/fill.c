@@ -7,28 +7,6 @@
 #include "spec/resolve.h"
 #include "spec/values.h"
 
-static void pairs_of(struct spec_pairs *pairs, const json_t *object)
-{
-    const char *name;
-    json_t *value;
-
-    pairs->items = xcalloc(json_object_size(object) + 1, sizeof *pairs->items);
-    json_object_foreach((json_t *)object, name, value) pairs->items[pairs->len++] =
-        (struct spec_pair){xstrdup(name), xstrdup(json_string_value(value))};
-}
-
-static struct value_source source_of(const json_t *value, struct position at)
-{
-    const struct value_kind *kind;
-
-    if (json_is_string(value))
-        return (struct value_source){VALUE_TEXT, xstrdup(json_string_value(value)), at};
-    for (kind = value_kinds; kind->name; kind++)
-        if (json_object_get(value, kind->name))
-            return (struct value_source){kind->kind, value_text(value, kind->name), at};
-    return (struct value_source){VALUE_NONE, NULL, at};
-}
-
 static struct spec_command command_of(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -49,11 +27,11 @@ static void fill_source(struct spec *spec, const struct resolution *resolution, 
     directory += *directory == '/';
     spec->source.directory = xstrdup(*directory ? directory : ".");
     spec->source.auth.token =
-        source_of(json_object_get(auth, "token"), layer_position(resolution->layer, "source.auth.token"));
+        value_source_of(json_object_get(auth, "token"), layer_position(resolution->layer, "source.auth.token"));
     spec->source.auth.username =
-        source_of(json_object_get(auth, "username"), layer_position(resolution->layer, "source.auth.username"));
+        value_source_of(json_object_get(auth, "username"), layer_position(resolution->layer, "source.auth.username"));
     spec->source.auth.password =
-        source_of(json_object_get(auth, "password"), layer_position(resolution->layer, "source.auth.password"));
+        value_source_of(json_object_get(auth, "password"), layer_position(resolution->layer, "source.auth.password"));
 }
 
 static enum secret_delivery delivery_of(const json_t *value)
@@ -79,7 +57,7 @@ static void fill_secrets(struct spec *spec, const struct resolution *resolution,
         CLEANUP_FREE char *path = xasprintf("secrets.%s", name);
 
         secret->name = xstrdup(name);
-        secret->source = source_of(value, layer_position(resolution->layer, path));
+        secret->source = value_source_of(value, layer_position(resolution->layer, path));
         value_list(&secret->steps, json_object_get(value, "steps"));
         secret->as = delivery_of(value);
         secret->is_public = json_is_true(json_object_get(value, "public"));
@@ -202,11 +180,12 @@ void fill_spec(struct spec *spec, const struct resolution *resolution)
     spec->type = strcmp(json_string_value(json_object_get(values, "type")), "test") == 0 ? JOB_TEST : JOB_BUILD;
     spec->id = value_text(values, "id");
     spec->project = value_text(values, "project");
-    pairs_of(&spec->labels, json_object_get(values, "labels"));
-    pairs_of(&spec->env, json_object_get(values, "env"));
+    value_pairs(&spec->labels, json_object_get(values, "labels"));
+    value_pairs(&spec->env, json_object_get(values, "env"));
     fill_source(spec, resolution, json_object_get(values, "source"));
     fill_secrets(spec, resolution, json_object_get(values, "secrets"));
     fill_build(spec, json_object_get(values, "build"));
+    fill_image(spec, resolution);
     spec->artifacts = xcalloc(json_array_size(artifacts) + 1, sizeof *spec->artifacts);
     for (i = 0; i < json_array_size(artifacts); i++)
         fill_artifact(&spec->artifacts[spec->artifacts_len++], resolution, json_array_get(artifacts, i), i);

@@ -19,6 +19,7 @@ static const char *type_name(const struct rule *rule)
     case TYPE_COMMAND: return "command or `false`";
     case TYPE_VALUE: return "value";
     case TYPE_OBJECT: return "map";
+    case TYPE_SWITCH: return "true, false, or map";
     case TYPE_LIST: return rule->values ? "list of words" : "list of texts";
     case TYPE_OBJECT_LIST: return "list of maps";
     case TYPE_TEXT_MAP: return "names and texts";
@@ -199,6 +200,10 @@ static const char values_text[] =
     "newline there. Files are overwritten and removed when the command has ended. |\n"
     "| `public` | `false` | `true`: the value is meant to be in the published files, as `VITE_*` keys are, so they are "
     "not searched for it. In the log it is hidden all the same. |\n\n"
+    "The builder `dockerfile` has one step that gets secrets, `build`, and gives it those alone that `build.secrets` "
+    "names: a RUN has each as a file where it says `--mount=type=secret,id=NAME`, whatever `as` says. `steps` may be "
+    "left out there; when it is given, `build` stands in it. `as: npmrc` is an error there: "
+    "`--mount=type=secret,id=NAME,target=/root/.npmrc` does it.\n\n"
     "Names of entries obey the reserved names, and one that stands in `env` too is an error.\n";
 
 static const char operator_intro[] =
@@ -206,9 +211,10 @@ static const char operator_intro[] =
     "`/etc/caisson/operator.yaml` of the image, or `--operator FILE`. It is the operator's word where a spec is a "
     "tenant's. `caisson plan` shows what came from it.\n\n"
     "Values apply in this order, the last wins: `defaults`, the spec, `pins`. Maps are merged key by key, lists are "
-    "replaced. Defaults and pins of `build` that are for another builder than the job's are left out. Of `max`, a "
+    "replaced. Defaults and pins of keys that are for another builder than the job's are left out. Of `max`, a "
     "value that is larger (or no limit at all) becomes the bound; that is no error.\n\n"
-    "`pins.bucket` and `pins.prefix` hold for `artifacts`, `result` and `log`: the bucket takes the place of the "
+    "`pins.bucket` and `pins.prefix` hold for `artifacts`, `cache`, `result` and `log`: the bucket takes the place of "
+    "the "
     "spec's, and a key that does not lie beneath the prefix is put beneath it. A default or a pin of `source.auth` "
     "goes "
     "to whatever repository the spec names: pin `source.repository` with it.\n\n";

@@ -39,6 +39,26 @@ text_check check_absolute;
 text_check check_bucket;
 text_check check_prefix;
 text_check check_proxy;
+text_check check_image_repository; /* registry/name, or oci:FOLDER */
+text_check check_image_tag;
+text_check check_registry;      /* host[:port] */
+text_check check_mirror;        /* host[:port][/path] */
+text_check check_registry_pin;  /* the same */
+text_check check_file;          /* like check_folder, and no folder */
+text_check check_template_name; /* the engine knows which there are */
+text_check check_platform;
+text_check check_arg_name;
+text_check check_kms_key;
+text_check check_resource_tag_name;
+text_check check_resource_tag;
+
+bool image_is_folder(const char *repository); /* oci:FOLDER */
+bool image_is_of_ecr(const char *repository);
+/* Whether a repository lies beneath "host" or "host/path", or is the latter. */
+bool image_is_beneath(const char *repository, const char *place);
+/* What a variable's value becomes in a tag: each character that a tag may not have is a '-', the first a '_'. NULL
+ * stays. Caller frees. */
+char *image_tag_part(const char *text);
 
 /* The reserved names in Markdown, for docs/spec.md. */
 struct buf;

@@ -10,8 +10,9 @@
 
 static void fill_pins(struct operator_file *file, const json_t *pins)
 {
-    static const char *const own[] = {"bucket", "prefix",   "registry",  "endpoint", "region",          "ssm_endpoint",
-                                      "proxy",  "no_proxy", "ca_bundle", "topics",   "secrets_endpoint"};
+    static const char *const own[] = {"bucket",           "prefix",      "registry", "endpoint",  "region",
+                                      "ssm_endpoint",     "proxy",       "no_proxy", "ca_bundle", "topics",
+                                      "secrets_endpoint", "ecr_endpoint"};
     size_t i;
 
     file->pin_bucket = value_text(pins, "bucket");
@@ -20,6 +21,7 @@ static void fill_pins(struct operator_file *file, const json_t *pins)
     file->pin_endpoint = value_text(pins, "endpoint");
     file->pin_ssm_endpoint = value_text(pins, "ssm_endpoint");
     file->pin_secrets_endpoint = value_text(pins, "secrets_endpoint");
+    file->pin_ecr_endpoint = value_text(pins, "ecr_endpoint");
     file->pin_region = value_text(pins, "region");
     file->pin_proxy = value_text(pins, "proxy");
     file->pin_no_proxy = value_text(pins, "no_proxy");
@@ -113,6 +115,7 @@ void operator_file_dispose(struct operator_file *file)
     cleanup_free(&file->pin_endpoint);
     cleanup_free(&file->pin_ssm_endpoint);
     cleanup_free(&file->pin_secrets_endpoint);
+    cleanup_free(&file->pin_ecr_endpoint);
     cleanup_free(&file->pin_region);
     wipe_free(file->pin_proxy);
     cleanup_free(&file->pin_no_proxy);

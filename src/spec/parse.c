@@ -143,19 +143,26 @@ static json_t *parse_list(struct parser *parser, const struct rule *rule, const 
 static void parse_map_entry(struct parser *parser, const struct rule *rule, const struct node_entry *entry,
                             const char *path, json_t *map)
 {
-    CLEANUP_FREE char *item = path_join(path, entry->key);
     struct remark remark = {0};
+    bool refused = rule->check_name && rule->check_name(entry->key, &remark);
+    CLEANUP_FREE char *normal = remark.normal;
+    const char *name = normal ? normal : entry->key;
+    CLEANUP_FREE char *item = path_join(path, name);
     json_t *parsed;
 
     parse_remember(parser, item, entry->at);
-    if (rule->check_name && rule->check_name(entry->key, &remark)) {
+    if (refused) {
         problem_add(parser->problems, entry->at, item, *remark.hint ? remark.hint : NULL, "%s", remark.message);
+        return;
+    }
+    if (json_object_get(map, name)) {
+        problem_add(parser->problems, entry->at, item, NULL, "stands here already, written otherwise");
         return;
     }
     parsed = rule->type == TYPE_SECRET_MAP ? parse_value_source(parser, rule, entry->value, item)
                                            : parse_scalar(parser, rule, entry->value, item);
     if (parsed)
-        json_object_set_new(map, entry->key, parsed);
+        json_object_set_new(map, name, parsed);
 }
 
 static json_t *parse_map(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
@@ -175,10 +182,28 @@ static json_t *parse_map(struct parser *parser, const struct rule *rule, const s
 
 /* ---- objects ---- */
 
+/* An empty map says no more than true. */
+static json_t *parse_switch(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
+{
+    static const struct rule word = {.type = TYPE_BOOL};
+    json_t *object;
+
+    if (node->kind == NODE_LIST)
+        return parse_wrong_kind(parser, node, path, "true, false or a map");
+    if (node->kind == NODE_SCALAR)
+        return parse_scalar(parser, &word, node, path);
+    object = parse_object(parser, rule->children, node, path);
+    if (json_object_size(object))
+        return object;
+    json_decref(object);
+    return json_true();
+}
+
 static json_t *parse_by_rule(struct parser *parser, const struct rule *rule, const struct node *node, const char *path)
 {
     switch (rule->type) {
     case TYPE_OBJECT: return parse_object(parser, rule->children, node, path);
+    case TYPE_SWITCH: return parse_switch(parser, rule, node, path);
     case TYPE_LIST:
     case TYPE_OBJECT_LIST: return parse_list(parser, rule, node, path);
     case TYPE_TEXT_MAP:

@@ -34,7 +34,8 @@ static void derive_artifacts(struct resolution *resolution)
     json_t *artifact;
     size_t i;
 
-    if (json_array_size(resolved_at(resolution, "", "artifacts")) || !type || strcmp(type, "build") != 0)
+    if (json_array_size(resolved_at(resolution, "", "artifacts")) || !type || strcmp(type, "build") != 0 ||
+        resolution->builder == FOR_DOCKERFILE)
         return;
     if (layer_has(resolution->layer, "artifacts") && !resolved_at(resolution, "", "artifacts"))
         return;
@@ -121,11 +122,22 @@ static void resolve_place(struct resolution *resolution, const struct place *pla
     free(remark.normal);
 }
 
+/* Each in a list. */
+static void resolve_listed(struct resolution *resolution, const char *list, const struct template_values *values)
+{
+    json_t *items = resolved_at(resolution, "", list);
+    size_t i;
+
+    for (i = 0; i < json_array_size(items); i++) {
+        CLEANUP_FREE char *path = xasprintf("%s[%zu].to", list, i);
+
+        resolve_place(resolution, &(struct place){json_array_get(items, i), "to", path, check_target}, values);
+    }
+}
+
 void resolve_places(struct resolution *resolution)
 {
-    json_t *artifacts;
     struct template_values values;
-    size_t i;
 
     derive_names(resolution);
     derive_artifacts(resolution);
@@ -137,10 +149,7 @@ void resolve_places(struct resolution *resolution)
     };
     resolve_place(resolution, &(struct place){resolution->values, "result", "result", check_object}, &values);
     resolve_place(resolution, &(struct place){resolution->values, "log", "log", check_object}, &values);
-    artifacts = resolved_at(resolution, "", "artifacts");
-    for (i = 0; i < json_array_size(artifacts); i++) {
-        CLEANUP_FREE char *path = xasprintf("artifacts[%zu].to", i);
-
-        resolve_place(resolution, &(struct place){json_array_get(artifacts, i), "to", path, check_target}, &values);
-    }
+    resolve_listed(resolution, "artifacts", &values);
+    resolve_listed(resolution, "cache", &values);
+    resolve_image(resolution, &values);
 }

@@ -32,7 +32,7 @@ static json_t *ordered(const struct rule *rules, const json_t *values)
 
         if (!value)
             continue;
-        if (rule->type == TYPE_OBJECT) {
+        if (rule->type == TYPE_OBJECT || (rule->type == TYPE_SWITCH && json_is_object(value))) {
             json_object_set_new(out, rule->name, ordered(rule->children, value));
         } else if (rule->type == TYPE_OBJECT_LIST) {
             list = json_array();

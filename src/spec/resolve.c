@@ -12,8 +12,7 @@ static const char operator_origin[] = "operator";
 
 /* ---- origins ---- */
 
-/* A value was replaced: what was said about its parts is no longer true. */
-static void forget(json_t *origins, const char *path)
+void origins_forget(json_t *origins, const char *path)
 {
     size_t len = strlen(path);
     const char *key;
@@ -108,7 +107,7 @@ static json_t *object_of(json_t *into, const char *name)
 {
     json_t *object = json_object_get(into, name);
 
-    if (!object) {
+    if (!json_is_object(object)) {
         object = json_object();
         json_object_set_new(into, name, object);
     }
@@ -128,19 +127,22 @@ static void merge(struct resolution *resolution, const struct rule *rules, json_
 
         if (!value)
             continue;
-        if (rule->type == TYPE_OBJECT) {
+        if (rule->type == TYPE_SWITCH && json_is_object(json_object_get(into, rule->name)) && json_is_true(value))
+            continue; /* a map means true, and says more */
+        if (rule->type == TYPE_OBJECT || (rule->type == TYPE_SWITCH && json_is_object(value))) {
+            json_object_del(resolution->origins, path); /* of true or false, whose place the map takes */
             merge(resolution, rule->children, object_of(into, rule->name), value, path, fixed);
         } else if (rule->type == TYPE_TEXT_MAP || rule->type == TYPE_SECRET_MAP) {
             json_object_foreach(value, key, item)
             {
                 CLEANUP_FREE char *entry = path_join(path, key);
 
-                forget(resolution->origins, entry);
+                origins_forget(resolution->origins, entry);
                 json_object_set_new(object_of(into, rule->name), key, json_deep_copy(item));
                 set_origins(resolution, item, entry, fixed);
             }
         } else {
-            forget(resolution->origins, path);
+            origins_forget(resolution->origins, path);
             json_object_set_new(into, rule->name, json_deep_copy(value));
             note(resolution, rule, value, path, fixed);
         }
@@ -156,6 +158,11 @@ static json_t *fallback_value(const struct rule *rule)
     return json_string(rule->fallback);
 }
 
+static bool applies(const struct resolution *resolution, const struct rule *rule)
+{
+    return rule->builders == BUILDERS_ALL || rule->builders & resolution->builder;
+}
+
 static void apply_defaults(struct resolution *resolution, const struct rule *rules, json_t *into, const char *base)
 {
     const struct rule *rule;
@@ -165,7 +172,9 @@ static void apply_defaults(struct resolution *resolution, const struct rule *rul
         json_t *value = json_object_get(into, rule->name);
         size_t i;
 
-        if (rule->type == TYPE_OBJECT && !rule->later) {
+        if (!applies(resolution, rule))
+            continue;
+        if (rule->type == TYPE_OBJECT && !rule->later && (value || !rule->when_given)) {
             apply_defaults(resolution, rule->children, object_of(into, rule->name), path);
             if (json_object_size(json_object_get(into, rule->name)) == 0)
                 json_object_del(into, rule->name);
@@ -179,6 +188,63 @@ static void apply_defaults(struct resolution *resolution, const struct rule *rul
             continue;
         json_object_set_new(into, rule->name, fallback_value(rule));
         set_origin(resolution, path, "default");
+    }
+}
+
+/* ---- the builder ---- */
+
+static const char *builder_of(const struct resolution *resolution)
+{
+    const char *name = json_string_value(resolved_at(resolution, "build", "builder"));
+
+    return name ? name : builder_name(BUILDER_AUTO);
+}
+
+static unsigned builder_bit(const char *name)
+{
+    int i;
+
+    for (i = BUILDER_AUTO; i <= BUILDER_DOCKERFILE; i++)
+        if (strcmp(name, builder_name((enum builder)i)) == 0)
+            return 1U << i;
+    return 0;
+}
+
+/* An image of the spec itself makes the builder: one of the operator's defaults would for every job. */
+static void settle_builder(struct resolution *resolution)
+{
+    bool wrong = layer_has(resolution->layer, "build.builder") && !is_written(resolution, "build", "builder");
+
+    resolution->builder = wrong ? 0 : builder_bit(builder_of(resolution));
+    if (resolution->builder == FOR_AUTO && layer_has(resolution->layer, "image")) {
+        json_object_set_new(object_of(resolution->values, "build"), "builder",
+                            json_string(builder_name(BUILDER_DOCKERFILE)));
+        set_origin(resolution, "build.builder", "default: there is an image");
+        resolution->builder = FOR_DOCKERFILE;
+    }
+    if (resolution->builder == FOR_DOCKERFILE)
+        object_of(resolution->values, "image");
+}
+
+/* Defaults and pins that are for another builder than the job's say nothing about it. */
+static void drop_other_builders(struct resolution *resolution, const struct rule *rules, const char *base)
+{
+    json_t *object = *base ? json_object_get(resolution->values, base) : resolution->values;
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); resolution->builder && rule; rule = rule_next(rule)) {
+        CLEANUP_FREE char *path = path_join(base, rule->name);
+
+        if (applies(resolution, rule))
+            continue;
+        if (is_written(resolution, base, rule->name))
+            resolution_problem(resolution, path,
+                               rule->builders == FOR_DOCKERFILE && resolution->builder == FOR_AUTO
+                                   ? "give an image, or say builder: dockerfile"
+                                   : NULL,
+                               "does not apply to the builder %s", builder_of(resolution));
+        json_object_del(object, rule->name);
+        origins_forget(resolution->origins, path);
     }
 }
 
@@ -247,32 +313,6 @@ static void apply_bounds(struct resolution *resolution, const struct operator_fi
     bound_limit(resolution, "log", (struct limit){.bytes = file->max.log_bytes});
 }
 
-/* Defaults and pins that are for another builder than the job's say nothing about it. */
-static void drop_other_builders(struct resolution *resolution)
-{
-    json_t *build = json_object_get(resolution->values, "build");
-    const char *name = json_string_value(json_object_get(build, "builder"));
-    const struct rule *rule;
-    unsigned bit = 1;
-
-    if (!json_object_get(json_object_get(resolution->layer->values, "build"), "builder") &&
-        layer_has(resolution->layer, "build.builder"))
-        return;
-    for (; bit <= FOR_DOCKERFILE && name && strcmp(name, builder_name((enum builder)__builtin_ctz(bit))) != 0;
-         bit <<= 1)
-        ;
-    for (rule = rule_first(build_rules); rule; rule = rule_next(rule)) {
-        CLEANUP_FREE char *path = path_join("build", rule->name);
-
-        if (rule->builders == BUILDERS_ALL || rule->builders & bit || !json_object_get(build, rule->name))
-            continue;
-        if (json_object_get(json_object_get(resolution->layer->values, "build"), rule->name))
-            resolution_problem(resolution, path, NULL, "does not apply to the builder %s", name);
-        json_object_del(build, rule->name);
-        forget(resolution->origins, path);
-    }
-}
-
 static void pin_servers(struct resolution *resolution, const struct operator_file *file)
 {
     json_t *artifacts = json_object_get(resolution->values, "artifacts");
@@ -309,8 +349,10 @@ void resolve_layers(struct resolution *resolution)
     merge(resolution, spec_rules, resolution->values, resolution->layer->values, "", NULL);
     if (file && file->pins)
         merge(resolution, spec_rules, resolution->values, file->pins, "", operator_origin);
+    settle_builder(resolution);
+    drop_other_builders(resolution, spec_rules, "");
+    drop_other_builders(resolution, build_rules, "build");
     apply_defaults(resolution, spec_rules, resolution->values, "");
-    drop_other_builders(resolution);
     if (file) {
         apply_bounds(resolution, file);
         pin_servers(resolution, file);
@@ -327,6 +369,13 @@ void resolution_dispose(struct resolution *resolution)
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key)
 {
     return json_object_get(*object ? json_object_get(resolution->values, object) : resolution->values, key);
+}
+
+bool is_written(const struct resolution *resolution, const char *object, const char *key)
+{
+    const json_t *values = resolution->layer->values;
+
+    return json_object_get(*object ? json_object_get(values, object) : values, key) != NULL;
 }
 
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)

@@ -12,6 +12,7 @@ struct resolution {
     json_t *values;            /* the whole document; paths, places and templates in their final form */
     json_t *origins;           /* path → text */
     json_t *waiting;           /* paths of templates that wait for the checkout */
+    unsigned builder;          /* FOR_* of the job's; 0: what stands there is no builder */
     const struct layer *layer; /* what the spec itself says; borrowed */
     const json_t *given;       /* origins of a profile's values; borrowed, NULL: none */
     const struct spec_context *context;
@@ -25,14 +26,27 @@ void resolution_dispose(struct resolution *resolution);
 
 /* Rules between keys (crosscheck.c). */
 void crosscheck(struct resolution *resolution);
+/* As PID 1 a place in a folder (file:, oci:) needs the operator's word. */
+void check_file_target(struct resolution *resolution, const char *path, const char *place);
+
+/* The image's own (image.c): defaults that are worked out and its templates; rules between its keys. Nothing for other
+ * builders. */
+struct template_values;
+void resolve_image(struct resolution *resolution, const struct template_values *values);
+void crosscheck_image(struct resolution *resolution);
 
 /* Looks up "source.ref" below the values; NULL when absent. */
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key);
+/* Whether a path stands in the spec itself, with a valid value. */
+bool is_written(const struct resolution *resolution, const char *object, const char *key);
+/* A value is replaced or dropped: what was said about it and its parts is no longer true. */
+void origins_forget(json_t *origins, const char *path);
 /* A problem at the place where the path stands in the spec, or would stand. */
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The struct from the values (fill.c). */
+/* The struct from the values (fill.c, fill_image.c). */
+void fill_image(struct spec *spec, const struct resolution *resolution);
 void fill_spec(struct spec *spec, const struct resolution *resolution);
 /* The values in the table's order, secrets that stand in the text masked. Caller frees. */
 json_t *resolution_for_plan(const struct resolution *resolution);

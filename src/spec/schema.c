@@ -126,6 +126,9 @@ static json_t *value_schema(const struct rule *rule, bool whole)
     case TYPE_VALUE: return source_schema(false, true);
     case TYPE_OBJECT:
         return rule->required ? object_schema(rule->children, whole) : nullable(object_schema(rule->children, whole));
+    case TYPE_SWITCH:
+        return json_pack("{s:[o,{s:[b,b,s,s,n]}]}", "anyOf", object_schema(rule->children, whole), "enum", 1, 0, "true",
+                         "false");
     case TYPE_LIST:
     case TYPE_OBJECT_LIST: return list_schema(rule);
     case TYPE_TEXT_MAP:

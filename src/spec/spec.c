@@ -152,6 +152,36 @@ static int expand_target(struct spec_artifact *artifact, const struct template_v
     return 0;
 }
 
+static int expand_tags(struct strings *tags, const struct template_values *values, struct error *err)
+{
+    CLEANUP_FREE char *ref = image_tag_part(values->ref);
+    struct template_values parts = *values;
+    struct strings expanded = {0};
+    struct remark remark = {0};
+    size_t i;
+    int rc = 0;
+
+    parts.ref = ref;
+    for (i = 0; i < tags->len && rc == 0; i++) {
+        /* No tag holds a '$': what does is a template, and one that is complete stays. */
+        CLEANUP_FREE char *tag = strchr(tags->items[i], '$') ? template_expand(tags->items[i], &parts, VARIABLES_ALL)
+                                                             : xstrdup(tags->items[i]);
+
+        if (check_image_tag(tag, &remark))
+            rc = error_set(err, CLASS_SPEC_INVALID, "template-unsafe", "image: tags: %s becomes %s: %s", tags->items[i],
+                           tag, remark.message);
+        else if (!strings_has(&expanded, tag))
+            strings_add(&expanded, tag);
+    }
+    if (rc == 0) {
+        strings_dispose(tags);
+        *tags = expanded;
+    } else {
+        strings_dispose(&expanded);
+    }
+    return rc;
+}
+
 int spec_expand(struct spec *spec, const char *commit, const char *ref, struct error *err)
 {
     struct template_values values = {
@@ -161,7 +191,7 @@ int spec_expand(struct spec *spec, const char *commit, const char *ref, struct e
     for (i = 0; i < spec->artifacts_len; i++)
         if (spec->artifacts[i].to_waits && expand_target(&spec->artifacts[i], &values, err))
             return -1;
-    return 0;
+    return expand_tags(&spec->image.tags, &values, err);
 }
 
 static void dispose_pairs(struct spec_pairs *pairs)
@@ -204,6 +234,28 @@ static void dispose_build(struct spec *spec)
     free(spec->build.command.text);
     free(spec->build.test);
     strings_dispose(&spec->build.commands);
+    free(spec->build.context);
+    free(spec->build.dockerfile);
+    free(spec->build.template);
+    free(spec->build.target);
+    free(spec->build.platform);
+    dispose_pairs(&spec->build.args);
+    strings_dispose(&spec->build.secrets);
+}
+
+static void dispose_image(struct spec *spec)
+{
+    free(spec->image.repository);
+    strings_dispose(&spec->image.tags);
+    free(spec->image.create.kms_key);
+    dispose_pairs(&spec->image.create.tags);
+    wipe_free(spec->image.auth.username.text);
+    wipe_free(spec->image.auth.password.text);
+    free(spec->image.pull_auth.registry);
+    wipe_free(spec->image.pull_auth.username.text);
+    wipe_free(spec->image.pull_auth.password.text);
+    dispose_pairs(&spec->image.mirrors);
+    free(spec->cache.to);
 }
 
 static void dispose_source(struct spec *spec)
@@ -227,6 +279,7 @@ void spec_dispose(struct spec *spec)
     dispose_pairs(&spec->env);
     dispose_source(spec);
     dispose_build(spec);
+    dispose_image(spec);
     for (i = 0; i < spec->secrets_len; i++) {
         free(spec->secrets[i].name);
         wipe_free(spec->secrets[i].source.text);

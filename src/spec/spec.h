@@ -105,8 +105,8 @@ struct spec {
         bool dotenv; /* env is written to .env of the project, or of the context */
 
         /* Of the builder dockerfile. */
-        char *context, *dockerfile; /* relative to source.directory, or with a leading slash to the repository; default
-                                     * "." and "Dockerfile" (of the context) */
+        char *context, *dockerfile; /* relative to source.directory, or with a leading slash to the repository;
+                                     * dockerfile NULL: "Dockerfile" of the context */
         char *template;             /* NULL: none */
         bool template_always;       /* else only where the Dockerfile is missing */
         char *target, *platform;
@@ -115,7 +115,7 @@ struct spec {
     } build;
     struct {
         char *repository;    /* "host/path", or "oci:FOLDER"; NULL: the job builds none, or it is of type test */
-        struct strings tags; /* complete after spec_expand; at least one */
+        struct strings tags; /* complete after spec_expand; at least one, none twice */
         struct {
             bool wanted;             /* ECR: it is made when it is missing */
             int keep, untagged_days; /* 0: no such rule */
@@ -162,7 +162,7 @@ struct operator_file {
     json_t *defaults; /* spec-shaped document below the spec; NULL: none */
     json_t *pins;     /* spec-shaped, above everything; plus the keys of `pin_*` below */
     char *pin_bucket, *pin_prefix, *pin_registry, *pin_endpoint, *pin_region, *pin_proxy, *pin_no_proxy, *pin_ca_bundle;
-    char *pin_ssm_endpoint, *pin_secrets_endpoint;
+    char *pin_ssm_endpoint, *pin_secrets_endpoint, *pin_ecr_endpoint;
     struct strings pin_topics;
     struct {
         int64_t timeout_ms, checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;

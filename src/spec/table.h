@@ -26,6 +26,7 @@ enum value_type {
     TYPE_COMMAND,     /* a text, or false */
     TYPE_VALUE,       /* a text, or where it comes from: {env: NAME}, {file: PATH}, {ssm: NAME}, {secret: NAME} */
     TYPE_OBJECT,      /* children */
+    TYPE_SWITCH,      /* true, false, or children, which mean true */
     TYPE_LIST,        /* of texts; check, values and variables are of each */
     TYPE_OBJECT_LIST, /* of children */
     TYPE_TEXT_MAP,    /* any name → text */
@@ -39,6 +40,7 @@ enum {
     FOR_COMMANDS = 1 << BUILDER_COMMANDS,
     FOR_NONE = 1 << BUILDER_NONE,
     FOR_DOCKERFILE = 1 << BUILDER_DOCKERFILE,
+    FOR_OTHERS = FOR_AUTO | FOR_NODE | FOR_COMMANDS | FOR_NONE, /* than dockerfile */
 };
 
 #define RULE_ITEMS_MAX 100 /* of lists and maps whose rule says nothing else */
@@ -69,9 +71,10 @@ struct rule {
     long min, max;                   /* TYPE_INT; lists and maps: max number of items, 0: RULE_ITEMS_MAX */
     unsigned builders;               /* FOR_* bits; BUILDERS_ALL */
     unsigned variables;              /* VARIABLE_* bits; 0: no template */
-    bool required;
-    bool later;   /* a key of a later version: known, and refused by name */
-    bool private; /* masked in plan when it stands there as plain text */
+    bool required;                   /* where the map that it lies in is given */
+    bool when_given;                 /* TYPE_OBJECT: without it, nothing below it has a default or is required */
+    bool later;                      /* a key of a later version: known, and refused by name */
+    bool private;                    /* masked in plan when it stands there as plain text */
     const char *doc;
     const char *example;
 };
@@ -85,6 +88,8 @@ extern const struct rule spec_rules[];
 extern const struct rule source_rules[];
 extern const struct rule build_rules[];
 extern const struct rule artifact_rules[];
+extern const struct rule image_rules[];
+extern const struct rule cache_rules[];
 extern const struct rule limits_rules[];
 extern const struct rule max_limits_rules[];
 extern const struct rule operator_rules[];

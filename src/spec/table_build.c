@@ -1,16 +1,29 @@
 /* build: and what lies below it. */
 #include "spec/table.h"
 
-static const char *const builders[] = {"auto", "node", "commands", "none", NULL};
-static const char *const builder_aliases[] = {"npm", "node", NULL};
-static const char *const later_builders[] = {"dockerfile", "buildpack", "kaniko", NULL};
+static const char *const builders[] = {"auto", "node", "dockerfile", "commands", "none", NULL};
+static const char *const builder_aliases[] = {"npm", "node", "kaniko", "dockerfile", NULL};
+static const char *const later_builders[] = {"buildpack", NULL};
+static const char *const template_times[] = {"missing", "always", NULL};
 
 #define NODE_BUILDERS (FOR_AUTO | FOR_NODE)
 #define BUILDERS_WITH_COMMANDS (FOR_AUTO | FOR_NODE | FOR_COMMANDS)
-#define LATER_TEXT(key, sentence)                                                                                      \
-    {                                                                                                                  \
-        .name = (key), .type = TYPE_TEXT, .later = true, .doc = (sentence)                                             \
-    }
+
+static const struct rule template_rules[] = {
+    {.name = "name",
+     .type = TYPE_TEXT,
+     .check = check_template_name,
+     .pattern = "^[a-z][a-z0-9-]{0,63}$",
+     .required = true,
+     .doc = "`node18`, `node20`, `node22` or `node24`.",
+     .example = "node20"},
+    {.name = "when",
+     .type = TYPE_ENUM,
+     .values = template_times,
+     .fallback = "missing",
+     .doc = "`missing`: where the project has no Dockerfile; `always`: in place of the project's too."},
+    {0},
+};
 
 const struct rule build_rules[] = {
     {.name = "builder",
@@ -20,8 +33,8 @@ const struct rule build_rules[] = {
      .later_values = later_builders,
      .fallback = "auto",
      .doc = "`node` runs a package manager and a build script; `commands` runs your own commands; `none` builds "
-            "nothing and publishes files of the repository as they are; `auto` takes `node` where there is a "
-            "package.json, else `none`."},
+            "nothing and publishes files of the repository as they are; `dockerfile` builds an image; `auto` takes "
+            "`dockerfile` where the spec has an `image`, `node` where there is a package.json, else `none`."},
     {.name = "node",
      .type = TYPE_TEXT,
      .check = check_node_version,
@@ -67,22 +80,72 @@ const struct rule build_rules[] = {
     {.name = "output",
      .type = TYPE_TEXT,
      .check = check_folder,
+     .builders = FOR_OTHERS,
      .fallback_doc = "by the framework",
      .doc = "The folder that the build leaves its files in.",
      .example = "dist"},
-    LATER_TEXT("context", "The build context of a Dockerfile."),
-    LATER_TEXT("dockerfile", "The Dockerfile."),
-    {.name = "template", .type = TYPE_OBJECT, .later = true, .doc = "A Dockerfile of ours."},
-    LATER_TEXT("target", "The stage of a Dockerfile."),
-    LATER_TEXT("platform", "The platform of the image."),
-    {.name = "args", .type = TYPE_TEXT_MAP, .later = true, .doc = "Build arguments."},
-    {.name = "secrets", .type = TYPE_LIST, .later = true, .doc = "Secrets of a Dockerfile's RUN."},
+    {.name = "context",
+     .type = TYPE_TEXT,
+     .check = check_folder,
+     .builders = FOR_DOCKERFILE,
+     .fallback = ".",
+     .doc =
+         "The folder that COPY takes files from. Its `.dockerignore` is honoured; where there is none, one is written "
+         "that leaves out version control, `node_modules`, `.env` files and keys.",
+     .example = "/"},
+    {.name = "dockerfile",
+     .type = TYPE_TEXT,
+     .check = check_file,
+     .builders = FOR_DOCKERFILE,
+     .fallback_doc = "`Dockerfile` of the context",
+     .doc = "The Dockerfile: a path like all others, not one of the context.",
+     .example = "docker/Dockerfile"},
+    {.name = "template",
+     .type = TYPE_OBJECT,
+     .children = template_rules,
+     .builders = FOR_DOCKERFILE,
+     .when_given = true,
+     .doc = "A Dockerfile of ours."},
+    {.name = "target",
+     .type = TYPE_TEXT,
+     .check = check_id,
+     .pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+     .builders = FOR_DOCKERFILE,
+     .fallback_doc = "the last one",
+     .doc = "The stage that is built.",
+     .example = "runtime"},
+    {.name = "platform",
+     .type = TYPE_TEXT,
+     .check = check_platform,
+     .pattern = "^linux/[a-z0-9]+(/[a-z0-9]+)?$",
+     .builders = FOR_DOCKERFILE,
+     .fallback_doc = "the machine's",
+     .doc = "The platform of the image and of its base images.",
+     .example = "linux/amd64"},
+    {.name = "args",
+     .type = TYPE_TEXT_MAP,
+     .check = check_env_value,
+     .check_name = check_arg_name,
+     .max = 200,
+     .builders = FOR_DOCKERFILE,
+     .doc = "Build arguments: what an ARG of the Dockerfile gets. They are no place for secrets: the image's history "
+            "shows them.",
+     .example = "{ VERSION: 1.2.3 }"},
+    {.name = "secrets",
+     .type = TYPE_LIST,
+     .check = check_env_name,
+     .builders = FOR_DOCKERFILE,
+     .doc = "Names of `secrets` that a RUN gets by `--mount=type=secret,id=NAME`, and in no other way. They are in no "
+            "layer, but every RUN can read them.",
+     .example = "[NPM_TOKEN]"},
     {.name = "dotenv",
      .type = TYPE_BOOL,
-     .builders = BUILDERS_WITH_COMMANDS,
+     .builders = BUILDERS_WITH_COMMANDS | FOR_DOCKERFILE,
      .fallback_doc = "`false`",
-     .doc = "`true`: `env`, and never `secrets`, is also written to the file `.env` of the project before the first "
-            "command. A `.env` of the repository stays; what is written stands below it and wins. It is for tools that "
-            "read the file alone."},
+     .doc =
+         "`true`: `env`, and never `secrets`, is also written to the file `.env` of the project, or of a Dockerfile's "
+         "context, before the first command. A `.env` of the repository stays; what is written stands below it and "
+         "wins. It is for tools that "
+         "read the file alone."},
     {0},
 };

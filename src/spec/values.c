@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "spec/table.h"
 
 char *value_text(const json_t *object, const char *key)
 {
@@ -40,4 +41,26 @@ void value_list(struct strings *list, const json_t *array)
 
     for (i = 0; i < json_array_size(array); i++)
         strings_add(list, json_string_value(json_array_get(array, i)));
+}
+
+void value_pairs(struct spec_pairs *pairs, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+
+    pairs->items = xcalloc(json_object_size(object) + 1, sizeof *pairs->items);
+    json_object_foreach((json_t *)object, name, value) pairs->items[pairs->len++] =
+        (struct spec_pair){xstrdup(name), xstrdup(json_string_value(value))};
+}
+
+struct value_source value_source_of(const json_t *value, struct position at)
+{
+    const struct value_kind *kind;
+
+    if (json_is_string(value))
+        return (struct value_source){VALUE_TEXT, xstrdup(json_string_value(value)), at};
+    for (kind = value_kinds; kind->name; kind++)
+        if (json_object_get(value, kind->name))
+            return (struct value_source){kind->kind, value_text(value, kind->name), at};
+    return (struct value_source){VALUE_NONE, NULL, at};
 }

@@ -34,7 +34,7 @@ static void check_schema_object(const struct rule *rules, const json_t *schema)
         now++;
         assert_non_null(property);
         assert_string_equal(json_text(property, "description", ""), rule->doc);
-        if (rule->type == TYPE_OBJECT && !rule->required)
+        if ((rule->type == TYPE_OBJECT || rule->type == TYPE_SWITCH) && !rule->required)
             below = json_array_get(json_object_get(property, "anyOf"), 0);
         if (rule->type == TYPE_OBJECT_LIST)
             below = json_object_get(property, "items");
@@ -65,7 +65,8 @@ static void check_rules(const struct rule *rules)
         if (rule->later)
             continue;
         assert_int_equal(rule->type == TYPE_ENUM, rule->type != TYPE_LIST && rule->values);
-        assert_int_equal(rule->type == TYPE_OBJECT || rule->type == TYPE_OBJECT_LIST, rule->children != NULL);
+        assert_int_equal(rule->type == TYPE_OBJECT || rule->type == TYPE_SWITCH || rule->type == TYPE_OBJECT_LIST,
+                         rule->children != NULL);
         if (rule->type == TYPE_TEXT || rule->type == TYPE_COMMAND)
             assert_non_null(rule->check);
         if (rule->type == TYPE_TEXT_MAP || rule->type == TYPE_SECRET_MAP)
