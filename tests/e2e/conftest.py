@@ -7,10 +7,11 @@ import tempfile
 import jsonschema
 import pytest
 
-from bed import container, seccomp, world as bed_world
+from bed import container, images, registry, seccomp, world as bed_world
 
 STRICT = os.environ.get("STRICT") == "1"
 IMPOSSIBLE = container.why_impossible()
+NO_KANIKO = "no Kaniko here"
 
 
 def pytest_addoption(parser):
@@ -51,6 +52,10 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("CONTAINER TESTS SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(f"No container can be started on this machine: {IMPOSSIBLE}.")
         terminalreporter.line("The main job as PID 1 has NOT been tested. STRICT=1 makes this a failure.")
+    elif any(NO_KANIKO in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
+        terminalreporter.section("KANIKO TESTS SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(images.why_no_kaniko())
+        terminalreporter.line("Builds by Kaniko have NOT been tested. STRICT=1 makes this a failure.")
 
 
 @pytest.hookimpl(trylast=True)
@@ -121,6 +126,20 @@ def bed(world, result_schema, tmp_path, kernel, executor):
     made.executor, made.refuse_calls = executor, seccomp.OLDER_KERNEL if kernel == "older" else ()
     yield made
     made.close()
+
+
+@pytest.fixture
+def kaniko():
+    """For tests that need Kaniko's executor, and so the builder image `kaniko`."""
+    if images.why_no_kaniko():
+        pytest.skip(f"{NO_KANIKO}: {images.why_no_kaniko()}")
+
+
+@pytest.fixture
+def hub(bed):
+    """A registry at registry.test, with TLS and basic authentication: what a job pushes to."""
+    with registry.Registry(bed.folder, auth="basic", tls=bed.world.authority) as made:
+        yield made
 
 
 @pytest.fixture

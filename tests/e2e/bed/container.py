@@ -51,11 +51,11 @@ class Container:
     memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would. filtered: by a
     profile like Docker's.
     read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks.
-    beside: pid of a process in whose mount namespace `volumes` are found."""
+    beside: pid of a process in whose mount namespace `volumes` are found. user: (uid, gid) of PID 1."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
                  size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=(),
-                 beside=None, filtered=True):
+                 beside=None, filtered=True, user=(0, 0), cwd="/"):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
@@ -73,6 +73,7 @@ class Container:
         for path, content in (files or {}).items():
             self._lay(path, content)
         config = self._config(args, environment or {}, volumes or {}, network, refuse_calls)
+        config["process"].update(user={"uid": user[0], "gid": user[1]}, cwd=cwd)
         with open(os.path.join(self.folder, "bundle", "config.json"), "w") as file:
             json.dump(config, file)
 
@@ -95,7 +96,7 @@ class Container:
         return {
             "ociVersion": "1.0.2",
             "process": {
-                "terminal": self.terminal, "user": {"uid": 0, "gid": 0}, "args": args, "cwd": "/",
+                "terminal": self.terminal, "args": args,
                 "env": [f"{name}={value}" for name, value in variables.items()],
                 "capabilities": {kind: self.capabilities for kind in ("bounding", "effective", "permitted")},
                 "rlimits": [{"type": "RLIMIT_NOFILE", "soft": min(1024, files_limit), "hard": files_limit}],

@@ -10,6 +10,7 @@ class Authority:
         self.folder = folder
         self.bundle = os.path.join(folder, "ca.pem")
         key, certificate, request = (os.path.join(folder, name) for name in ("key.pem", "server.pem", "server.csr"))
+        self.key, self.certificate = key, certificate  # for servers that are programs of their own
         extensions = os.path.join(folder, "extensions")
         with open(extensions, "w") as file:
             file.write("subjectAltName=" + ",".join(f"DNS:{name}" for name in names))

@@ -10,13 +10,15 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 
-from . import container, ecs, git_server, http1, netns, relay, repositories, s3, task as ecs_task, tls
+from . import container, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 TOOLS = os.path.join(ROOT, "tests", "tools")
 PROGRAM = "/usr/local/bin/caisson"  # in builder images
 RUNNER_PROGRAM = "/caisson"  # in the runner's
+KANIKO_PROGRAM = "/kaniko/caisson"  # where Kaniko's clean-up spares it
+KANIKO_CA_BUNDLE = "/kaniko/ssl/ca-certificates.crt"
 SHARED = "/workspace"  # the volume that runner and sandbox share
 OPERATOR_FILE = "/etc/caisson/operator.yaml"
 BUCKET, JOBS_BUCKET, VEREN_BUCKET = "site-bucket", "jobs-bucket", "veren-v2"
@@ -29,6 +31,10 @@ ADDRESSES = {
     "dead.test": "10.98.0.30",  # nobody listens
     "trap.test": "10.98.0.40",
     "spec.test": "10.98.0.50",
+    "registry.test": "10.98.0.60",
+    "mirror.test": "10.98.0.61",
+    "auth.test": "10.98.0.62",
+    "other-registry.test": "10.98.0.63",
 }
 SERVED_BUCKETS = [BUCKET, JOBS_BUCKET, VEREN_BUCKET]
 TRAP_PORTS = [80, 443, 3128, 8080, 9000]
@@ -68,23 +74,30 @@ class World:
         for bucket in SERVED_BUCKETS:
             self.storage.make_bucket(bucket)
         self.gate = s3.Gate(self.versity)
-        self.authority = tls.Authority(os.path.join(folder, "tls"), list(ADDRESSES))
+        self.authority = tls.Authority(os.path.join(folder, "tls"), [*ADDRESSES, "localhost"])
         self.git = git_server.GitServer(os.path.join(folder, "git"))
         self.git_elsewhere = git_server.GitServer(os.path.join(folder, "git"))
         self.registry = relay.ConnectProxy()
         self.trap = relay.Trap()
         self.documents = Documents()
         self.layers = [self._layer("base", self.base, PROGRAM), self.base]
-        self.images = {}
+        self.images, self.made_mirror = {}, None
+
+    @property
+    def mirror(self):
+        """The registry of base images, see registry.py."""
+        if self.made_mirror is None:
+            self.made_mirror = registry.base_images(self.folder, self.authority)
+        return self.made_mirror
 
     def image(self, name):
-        """(layers, what it says of itself) of a builder image: runner, node, node-full."""
+        """(layers, what it says of itself) of a builder image: runner, node, node-full, kaniko."""
         if name not in self.images:
             folder = tool("ensure-builder-images", name)
             with open(os.path.join(folder, "image.json")) as file:
                 config = json.load(file)["OCIv1"]["config"]
             root = os.path.join(folder, "root")
-            program_path = RUNNER_PROGRAM if name == "runner" else PROGRAM
+            program_path = program_of(name)
             assert os.access(root + program_path, os.X_OK) and config["Entrypoint"] == [program_path]
             self.images[name] = [self._layer(name, root, program_path), root], config
         return self.images[name]
@@ -108,8 +121,26 @@ class World:
             way_out = b"https-proxy=http://127.0.0.1:3128\nproxy=http://127.0.0.1:3128\n"
             install(layer, "/usr/local/etc/npmrc", npmrc + way_out)
         with open(self.authority.bundle, "rb") as file:
-            install(layer, "/etc/test-ca.pem", file.read())
+            authority = file.read()
+        install(layer, "/etc/test-ca.pem", authority)
+        if os.path.exists(image + KANIKO_CA_BUNDLE):
+            with open(image + KANIKO_CA_BUNDLE, "rb") as file:
+                install(layer, KANIKO_CA_BUNDLE, file.read() + authority)
         return layer
+
+    def network_files(self, folder, layers):
+        """{path: file of the host}: what container engines mount over /etc, for Container's volumes. Kaniko spares
+        mounts alone."""
+        volumes = {}
+        for name in ("hosts", "resolv.conf"):
+            with open(os.path.join(layers[0], "etc", name), "rb") as file:
+                content = file.read()
+            path = os.path.join(folder, f"{uuid.uuid4().hex[:8]}-{name}")
+            with open(path, "wb") as file:
+                file.write(content)
+            os.chmod(path, 0o644)
+            volumes[f"/etc/{name}"] = path
+        return volumes
 
     def reset(self):
         self.gate.reset()
@@ -120,6 +151,13 @@ class World:
 
     def close(self):
         self.versity.stop()
+        if self.made_mirror is not None:
+            self.made_mirror.stop()
+
+
+def program_of(image):
+    """Where the program is in a builder image."""
+    return {"runner": RUNNER_PROGRAM, "kaniko": KANIKO_PROGRAM}.get(image, PROGRAM)
 
 
 def install(layer, path, content, mode=0o644):
@@ -228,10 +266,13 @@ class Bed:
             made = self._two_containers(endpoint, network, arguments, variables, files, image or "node", binary,
                                         sandbox or {}, options)
         else:
+            program_path = program_of(image)
             if binary:
-                files[PROGRAM] = _program_file(binary)
+                files[program_path] = _program_file(binary)
             layers = self.world.image(image)[0] if image else self.world.layers
-            made = container.Container(self.folder, layers, [PROGRAM, "run", *arguments], files=files,
+            if image == "kaniko":
+                options["volumes"] = {**self.world.network_files(self.folder, layers), **options.get("volumes", {})}
+            made = container.Container(self.folder, layers, [program_path, "run", *arguments], files=files,
                                        environment={**endpoint.environment(), **variables}, network=network.path,
                                        **options)
         made.endpoint, made.spec = endpoint, spec
@@ -244,12 +285,15 @@ class Bed:
     def _two_containers(self, endpoint, network, arguments, variables, files, image, binary, sandbox, options):
         """The task definition of a runner beside a sandbox. Memory is the sandbox's, a terminal the runner's."""
         parts = {}
-        for name, program_path in (("runner", RUNNER_PROGRAM), (image, PROGRAM)):
+        for name in ("runner", image):
             layers, config = self.world.image(name)
-            laid = {**files, program_path: _program_file(binary)} if binary else files
+            laid = {**files, program_of(name): _program_file(binary)} if binary else files
             parts[name] = {"layers": layers, "image": config}
             parts[name]["options"] = {"files": laid, **{key: value for key, value in options.items()
                                                         if key in ("volumes", "refuse_calls", "size")}}
+            if name == "kaniko":
+                parts[name]["options"]["volumes"] = {**self.world.network_files(self.folder, layers),
+                                                     **parts[name]["options"].get("volumes", {})}
         parts["runner"]["options"].update({key: value for key, value in options.items()
                                            if key in ("terminal", "read_output")})
         runner = ecs_task.Definition(
