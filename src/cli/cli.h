@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "core/error.h"
 #include "core/strings.h"
 
@@ -38,14 +40,19 @@ struct cli_command {
     const char *const *examples;      /* pairs: command line, what it does; NULL ends */
     const struct cli_option *options; /* name NULL ends; may be NULL */
     int max_operands;
-    bool without_environment;                /* ours is wiped before it runs: it must not know what is in there */
-    int (*run)(const struct cli_call *call); /* returns the exit code */
+    const struct cli_command *const *subcommands; /* a group of them, which does nothing itself: no options, no run.
+                                                     Theirs are names of two words. NULL ends; NULL: it is no group */
+    bool without_environment;                     /* ours is wiped before it runs: it must not know what is in there */
+    int (*run)(const struct cli_call *call);      /* returns the exit code */
 };
 
 /* The table, NULL-terminated. */
 extern const struct cli_command *const cli_commands[];
 
 const struct cli_command *cli_find(const char *name);
+/* The command that one word names ("run") or two ("image", "rm"), a group where there is no second (NULL); *used counts
+ * them. NULL and CLASS_USAGE. */
+const struct cli_command *cli_choose(const char *word, const char *next, int *used, struct error *err);
 /* The value of an option, or NULL; the name must be in the command's table. */
 const char *cli_value(const struct cli_call *call, const char *option);
 bool cli_flag(const struct cli_call *call, const char *option);
@@ -57,6 +64,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 /* Prints "caisson: message", the hint and the reason on standard error, as JSON on standard output when `json`;
  * returns the exit code. */
 int cli_fail(const struct error *err, bool json);
+/* Adds to a document what cli_fail prints as JSON. */
+void cli_put_error(json_t *document, const struct error *err);
 
 void cli_help(FILE *out);
 void cli_help_command(const struct cli_command *command, FILE *out);

@@ -4,17 +4,20 @@ static int run(const struct cli_call *call)
 {
     const struct cli_command *command;
     struct error err;
+    int used;
 
     if (!call->operands_len) {
         cli_help(stdout);
         return 0;
     }
-    command = cli_find(call->operands[0]);
-    if (!command) {
-        error_set(&err, CLASS_USAGE, "unknown-command", "there is no command %s", call->operands[0]);
-        error_hint(&err, "caisson help lists them");
-        return cli_fail(&err, false);
+    command = cli_choose(call->operands[0], call->operands_len > 1 ? call->operands[1] : NULL, &used, &err);
+    if (command && used < call->operands_len) {
+        error_set(&err, CLASS_USAGE, "too-many-arguments", "%s has no commands of its own", command->name);
+        error_hint(&err, "caisson help %s", command->name);
+        command = NULL;
     }
+    if (!command)
+        return cli_fail(&err, false);
     cli_help_command(command, stdout);
     return 0;
 }
@@ -30,6 +33,6 @@ const struct cli_command cmd_help = {
     .arguments = "[COMMAND]",
     .summary = "print help, the exit codes, or all about one command",
     .examples = examples,
-    .max_operands = 1,
+    .max_operands = 2,
     .run = run,
 };

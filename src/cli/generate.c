@@ -5,11 +5,45 @@
 #include "core/mem.h"
 #include "spec/spec.h"
 
+/* What is typed last: "rm" of "image rm". */
+static const char *last_word(const struct cli_command *command)
+{
+    const char *space = strrchr(command->name, ' ');
+
+    return space ? space + 1 : command->name;
+}
+
+static void names(const struct cli_command *const *commands, FILE *out)
+{
+    size_t i;
+
+    for (i = 0; commands[i]; i++)
+        fprintf(out, "%s%s", i ? " " : "", last_word(commands[i]));
+}
+
+static void bash_command(const struct cli_command *command, FILE *out);
+
+static void bash_group(const struct cli_command *group, FILE *out)
+{
+    size_t i;
+
+    fprintf(out, "    %s)\n        if [ \"$COMP_CWORD\" -eq 2 ]; then\n        COMPREPLY=($(compgen -W '", group->name);
+    names(group->subcommands, out);
+    fprintf(out, "' -- \"$cur\"))\n        return\n        fi\n        case ${COMP_WORDS[2]} in\n");
+    for (i = 0; group->subcommands[i]; i++)
+        bash_command(group->subcommands[i], out);
+    fprintf(out, "        esac ;;\n");
+}
+
 static void bash_command(const struct cli_command *command, FILE *out)
 {
     const struct cli_option *option;
 
-    fprintf(out, "    %s)\n        case $prev in\n", command->name);
+    if (command->subcommands) {
+        bash_group(command, out);
+        return;
+    }
+    fprintf(out, "    %s)\n        case $prev in\n", last_word(command));
     for (option = command->options; option && option->name; option++)
         if (option->values)
             fprintf(out, "        --%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", option->name,
@@ -29,8 +63,7 @@ static void bash(FILE *out)
     fprintf(out, "# bash completion for caisson; made by `caisson generate bash`\n_caisson()\n{\n"
                  "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
                  "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '");
-    for (i = 0; cli_commands[i]; i++)
-        fprintf(out, "%s%s", i ? " " : "", cli_commands[i]->name);
+    names(cli_commands, out);
     fprintf(out, "' -- \"$cur\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n");
     for (i = 0; cli_commands[i]; i++)
         bash_command(cli_commands[i], out);
@@ -61,9 +94,36 @@ static void zsh_help(const char *text, FILE *out)
             fputc(*text, out);
 }
 
-static void zsh(FILE *out)
+static void zsh_command(const struct cli_command *command, FILE *out)
 {
     const struct cli_option *option;
+    size_t i;
+
+    if (command->subcommands) {
+        fprintf(out, "  %s)\n  if (( CURRENT == 3 )); then\n    compadd ", command->name);
+        names(command->subcommands, out);
+        fprintf(out, "\n    return\n  fi\n  case $words[3] in\n");
+        for (i = 0; command->subcommands[i]; i++)
+            zsh_command(command->subcommands[i], out);
+        fprintf(out, "  esac ;;\n");
+        return;
+    }
+    fprintf(out, "  %s) _arguments", last_word(command));
+    for (option = command->options; option && option->name; option++) {
+        fprintf(out, " '--%s[", option->name);
+        zsh_help(option->help, out);
+        fprintf(out, "]");
+        if (option->values)
+            fprintf(out, ":%s:(%s)", option->argument, option->values);
+        else if (option->argument)
+            fprintf(out, ":%s:_files", option->argument);
+        fprintf(out, "'");
+    }
+    fprintf(out, " '*:file:_files' ;;\n");
+}
+
+static void zsh(FILE *out)
+{
     size_t i;
 
     fprintf(out,
@@ -75,44 +135,60 @@ static void zsh(FILE *out)
     }
     fprintf(out, "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n"
                  "  case $words[2] in\n");
-    for (i = 0; cli_commands[i]; i++) {
-        fprintf(out, "  %s) _arguments", cli_commands[i]->name);
-        for (option = cli_commands[i]->options; option && option->name; option++) {
-            fprintf(out, " '--%s[", option->name);
-            zsh_help(option->help, out);
-            fprintf(out, "]");
-            if (option->values)
-                fprintf(out, ":%s:(%s)", option->argument, option->values);
-            else if (option->argument)
-                fprintf(out, ":%s:_files", option->argument);
-            fprintf(out, "'");
-        }
-        fprintf(out, " '*:file:_files' ;;\n");
-    }
+    for (i = 0; cli_commands[i]; i++)
+        zsh_command(cli_commands[i], out);
     fprintf(out, "  esac\n}\n_caisson \"$@\"\n");
+}
+
+/* `seen`: the condition under which the command's own options are offered. */
+static void fish_options(const struct cli_command *command, const char *seen, FILE *out)
+{
+    const struct cli_option *option;
+
+    for (option = command->options; option && option->name; option++) {
+        fprintf(out, "complete -c caisson -n '%s' -l %s", seen, option->name);
+        if (option->values)
+            fprintf(out, " -x -a '%s'", option->values);
+        else if (option->argument)
+            fprintf(out, " -r");
+        fprintf(out, " -d '");
+        quoted(option->help, out);
+        fprintf(out, "'\n");
+    }
+}
+
+static void fish_group(const struct cli_command *group, const char *seen, FILE *out)
+{
+    size_t i;
+
+    for (i = 0; group->subcommands[i]; i++) {
+        const char *name = last_word(group->subcommands[i]);
+        CLEANUP_FREE char *both = xasprintf("%s; and __fish_seen_subcommand_from %s", seen, name);
+
+        fprintf(out, "complete -c caisson -n '%s; and not __fish_seen_subcommand_from ", seen);
+        names(group->subcommands, out);
+        fprintf(out, "' -f -a %s -d '", name);
+        quoted(group->subcommands[i]->summary, out);
+        fprintf(out, "'\n");
+        fish_options(group->subcommands[i], both, out);
+    }
 }
 
 static void fish(FILE *out)
 {
-    const struct cli_option *option;
     size_t i;
 
     fprintf(out, "# fish completion for caisson; made by `caisson generate fish`\n");
     for (i = 0; cli_commands[i]; i++) {
+        CLEANUP_FREE char *seen = xasprintf("__fish_seen_subcommand_from %s", cli_commands[i]->name);
+
         fprintf(out, "complete -c caisson -n __fish_use_subcommand -f -a %s -d '", cli_commands[i]->name);
         quoted(cli_commands[i]->summary, out);
         fprintf(out, "'\n");
-        for (option = cli_commands[i]->options; option && option->name; option++) {
-            fprintf(out, "complete -c caisson -n '__fish_seen_subcommand_from %s' -l %s", cli_commands[i]->name,
-                    option->name);
-            if (option->values)
-                fprintf(out, " -x -a '%s'", option->values);
-            else if (option->argument)
-                fprintf(out, " -r");
-            fprintf(out, " -d '");
-            quoted(option->help, out);
-            fprintf(out, "'\n");
-        }
+        if (cli_commands[i]->subcommands)
+            fish_group(cli_commands[i], seen, out);
+        else
+            fish_options(cli_commands[i], seen, out);
     }
 }
 
@@ -135,6 +211,10 @@ static void man_command(const struct cli_command *command, FILE *out)
     const struct cli_option *option;
     size_t i;
 
+    for (i = 0; command->subcommands && command->subcommands[i]; i++)
+        man_command(command->subcommands[i], out);
+    if (command->subcommands)
+        return;
     fprintf(out, ".SS caisson %s", command->name);
     if (command->arguments)
         fprintf(out, " %s", command->arguments);

@@ -20,10 +20,25 @@ static void print_options(const struct cli_command *command, FILE *out)
     fprintf(out, "  %-24s %s\n", "--help", "Print this help.");
 }
 
+static void print_group(const struct cli_command *group, FILE *out)
+{
+    size_t i;
+
+    fprintf(out, "Usage: caisson %s COMMAND [OPTIONS] [ARGUMENTS]\n\n%s\n\nCommands:\n", group->name,
+            group->description ? group->description : group->summary);
+    for (i = 0; group->subcommands[i]; i++)
+        fprintf(out, "  %-14s %s\n", group->subcommands[i]->name, group->subcommands[i]->summary);
+    fprintf(out, "\ncaisson help %s is all about one.\n", group->subcommands[0]->name);
+}
+
 void cli_help_command(const struct cli_command *command, FILE *out)
 {
     size_t i;
 
+    if (command->subcommands) {
+        print_group(command, out);
+        return;
+    }
     fprintf(out, "Usage: caisson %s%s%s%s\n\n%s\n", command->name, command->options ? " [OPTIONS]" : "",
             command->arguments ? " " : "", command->arguments ? command->arguments : "",
             command->description ? command->description : command->summary);
@@ -53,17 +68,22 @@ void cli_help(FILE *out)
         fprintf(out, "  %-3d %-22s %s\n", (int)class, error_class_name(class), error_class_summary(class));
 }
 
+void cli_put_error(json_t *document, const struct error *err)
+{
+    json_put_text(document, "class", error_class_name(err->class));
+    json_object_set_new(document, "exit_code", json_integer((json_int_t)err->class));
+    json_put_text(document, "reason", err->reason);
+    json_put_text(document, "message", err->message);
+    if (*err->hint)
+        json_put_text(document, "hint", err->hint);
+}
+
 int cli_fail(const struct error *err, bool json)
 {
     if (json) {
         json_t *document = json_object();
 
-        json_put_text(document, "class", error_class_name(err->class));
-        json_object_set_new(document, "exit_code", json_integer((json_int_t)err->class));
-        json_put_text(document, "reason", err->reason);
-        json_put_text(document, "message", err->message);
-        if (*err->hint)
-            json_put_text(document, "hint", err->hint);
+        cli_put_error(document, err);
         json_dumpf(document, stdout, JSON_INDENT(2));
         fputc('\n', stdout);
         json_decref(document);

@@ -41,21 +41,21 @@ static const char *command_name(const char *word)
 
 static int run_command(int argc, char **argv, struct strings *env)
 {
-    const struct cli_command *command = cli_find(command_name(argv[1]));
-    struct cli_call call = {.command = command, .env = env};
+    const struct cli_command *command;
+    struct cli_call call = {.env = env};
     struct error err;
     bool help = false;
+    int used;
 
-    if (!command) {
-        error_set(&err, CLASS_USAGE, "unknown-command", "there is no command %s", argv[1]);
-        error_hint(&err, "caisson help lists them");
+    command = cli_choose(command_name(argv[1]), argc > 2 ? argv[2] : NULL, &used, &err);
+    if (!command)
         return cli_fail(&err, false);
-    }
-    if (cli_parse(command, argc - 2, argv + 2, &call, &help, &err))
+    call.command = command;
+    if (cli_parse(command, argc - 1 - used, argv + 1 + used, &call, &help, &err))
         return cli_fail(&err, false);
-    if (help) {
-        cli_help_command(command, stdout);
-        return 0;
+    if (help || command->subcommands) {
+        cli_help_command(command, help ? stdout : stderr);
+        return help ? 0 : CLASS_USAGE;
     }
     if (command->without_environment)
         strings_wipe(env);

@@ -79,6 +79,23 @@ static void test_mistakes(void **state)
     }
 }
 
+/* The last word of its name, and the stem of each option: the man page writes hyphens as minus signs. */
+static void assert_named(const char *text, const struct cli_command *checked)
+{
+    const struct cli_option *option;
+    const char *space = strrchr(checked->name, ' ');
+    size_t i;
+
+    assert_non_null(strstr(text, space ? space + 1 : checked->name));
+    for (option = checked->options; option && option->name; option++) {
+        CLEANUP_FREE char *stem = xstrndup(option->name, strcspn(option->name, "-"));
+
+        assert_non_null(strstr(text, stem));
+    }
+    for (i = 0; checked->subcommands && checked->subcommands[i]; i++)
+        assert_named(text, checked->subcommands[i]);
+}
+
 static void test_generated_texts_name_everything(void **state)
 {
     static const char *const kinds[] = {"bash", "zsh", "fish", "man"};
@@ -92,34 +109,63 @@ static void test_generated_texts_name_everything(void **state)
 
         assert_int_equal(cli_generate(kinds[kind], out), 0);
         fclose(out);
-        for (i = 0; cli_commands[i]; i++) {
-            const struct cli_option *option;
-
-            assert_non_null(strstr(text, cli_commands[i]->name));
-            for (option = cli_commands[i]->options; option && option->name; option++) {
-                /* The man page writes its hyphens as minus signs. */
-                size_t len = strcspn(option->name, "-");
-                CLEANUP_FREE char *stem = xstrndup(option->name, len);
-
-                assert_non_null(strstr(text, stem));
-            }
-        }
+        for (i = 0; cli_commands[i]; i++)
+            assert_named(text, cli_commands[i]);
         free(text);
     }
     assert_int_equal(cli_generate("csh", stderr), -1);
 }
 
-/* cli_value looks in a fixed array beside the table. */
+/* cli_value looks in a fixed array beside the table, and a command does something or is a group. */
+static void assert_table_fits(const struct cli_command *checked)
+{
+    size_t count, i;
+
+    for (count = 0; checked->options && checked->options[count].name; count++)
+        ;
+    assert_true(count <= CLI_OPTIONS_MAX);
+    assert_true((checked->run != NULL) != (checked->subcommands != NULL));
+    for (i = 0; checked->subcommands && checked->subcommands[i]; i++)
+        assert_table_fits(checked->subcommands[i]);
+}
+
 static void test_tables_fit(void **state)
 {
-    size_t i, count;
+    size_t i;
 
     (void)state;
     for (i = 0; cli_commands[i]; i++) {
-        for (count = 0; cli_commands[i]->options && cli_commands[i]->options[count].name; count++)
-            ;
-        assert_true(count <= CLI_OPTIONS_MAX);
+        assert_table_fits(cli_commands[i]);
         assert_ptr_equal(cli_find(cli_commands[i]->name), cli_commands[i]);
+    }
+}
+
+static void test_commands_of_two_words(void **state)
+{
+    static const struct {
+        const char *word, *next, *name; /* name NULL: there is none */
+        int used;
+    } cases[] = {
+        {"image", "rm", "image rm", 2}, {"image", NULL, "image", 1}, {"image", "--help", "image", 1},
+        {"image", "mr", NULL, 0},       {"plan", "rm", "plan", 1},   {"rm", NULL, NULL, 0},
+        {"image rm", NULL, NULL, 0},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct cli_command *chosen;
+        struct error err;
+        int used;
+
+        chosen = cli_choose(cases[i].word, cases[i].next, &used, &err);
+        if (cases[i].name) {
+            assert_string_equal(chosen->name, cases[i].name);
+            assert_int_equal(used, cases[i].used);
+        } else {
+            assert_null(chosen);
+            assert_string_equal(err.reason, "unknown-command");
+        }
     }
 }
 
@@ -170,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_generated_texts_name_everything),
         cmocka_unit_test(test_tables_fit),
+        cmocka_unit_test(test_commands_of_two_words),
         cmocka_unit_test(test_man_page_is_current),
         cmocka_unit_test(test_readme_names_every_exit_code),
     };
