@@ -22,7 +22,6 @@ static void from_environment(struct platform *platform, const struct strings *en
     static const char *const ssm_endpoints[] = {"AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL", NULL};
     static const char *const secrets_endpoints[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL", NULL};
     static const char *const ecr_endpoints[] = {"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", NULL};
-    static const char *const ecr_endpoints[] = {"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", NULL};
     static const char *const bundles[] = {"CAISSON_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", NULL};
     /* An upper-case HTTP_PROXY is left out on purpose: under CGI it is a request header (httpoxy). */
     static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", NULL};
@@ -32,7 +31,6 @@ static void from_environment(struct platform *platform, const struct strings *en
     platform->endpoint = first_of(env, endpoints);
     platform->ssm_endpoint = first_of(env, ssm_endpoints);
     platform->secrets_endpoint = first_of(env, secrets_endpoints);
-    platform->ecr_endpoint = first_of(env, ecr_endpoints);
     platform->ecr_endpoint = first_of(env, ecr_endpoints);
     platform->ca_bundle = first_of(env, bundles);
     platform->proxy = first_of(env, proxies);
@@ -106,7 +104,6 @@ void platform_dispose(struct platform *platform)
     free(platform->endpoint);
     free(platform->ssm_endpoint);
     free(platform->secrets_endpoint);
-    free(platform->ecr_endpoint);
     free(platform->ecr_endpoint);
     free(platform->ca_bundle);
     wipe_free(platform->proxy); /* they may hold a password */
