@@ -26,6 +26,7 @@ struct engine_pair {
 struct engine_request {
     const char *context;    /* folder */
     const char *dockerfile; /* file */
+    const char *ignore;     /* the ignore file that applies, for an engine that would not find it; NULL: its own rule */
     const char *target;     /* NULL: the last stage */
     const char *platform;   /* "linux/amd64"; NULL: the machine's */
     const struct engine_pair *args;
@@ -39,11 +40,14 @@ struct engine_request {
     const struct strings *insecure; /* registries that are asked in plain http; NULL: none */
     const char *pull_auth;          /* a folder with a config.json of docker's form, for pulling only; NULL: none */
     const char *ca_bundle;          /* NULL: the engine's usual one */
-    const char *layout;             /* folder to be made: the image as OCI layout */
-    const char *cache;              /* folder of the layer cache, made when missing; NULL: none */
-    const char *scratch;            /* a private, existing folder for the engine's own files */
-    const char *workspace;          /* spared by an engine that cleans its file system */
-    int64_t created_s;              /* of the image, Unix time: SOURCE_DATE_EPOCH; 0: the time of the build */
+    const char *proxy,
+        *http_proxy;       /* for pulling, from https:// and http:// registries; NULL: none. No RUN gets them */
+    const char *no_proxy;  /* NULL: none */
+    const char *layout;    /* folder to be made: the image as OCI layout */
+    const char *cache;     /* folder of the layer cache, made when missing; NULL: none */
+    const char *scratch;   /* a private, existing folder for the engine's own files */
+    const char *workspace; /* spared by an engine that cleans its file system */
+    int64_t created_s;     /* of the image, Unix time: SOURCE_DATE_EPOCH; 0: the time of the build */
 };
 
 /* What is told while it runs. */
@@ -52,8 +56,9 @@ struct engine_listener {
     void (*on_instruction)(void *context, const struct dockerfile_instruction *instruction, size_t index, size_t total);
     void (*on_instruction_end)(void *context, const struct dockerfile_instruction *instruction, int64_t duration_ms,
                                bool cached);
-    void (*on_output)(void *context, bool is_stderr, const char *line, size_t len); /* of the user's commands */
-    void (*on_noise)(void *context, const char *line, size_t len);                  /* the engine's own words */
+    /* Of the user's commands, as it came: with its line ends, a long line in pieces. */
+    void (*on_output)(void *context, bool is_stderr, const char *data, size_t len);
+    void (*on_noise)(void *context, const char *line, size_t len); /* the engine's own words, without line end */
     void *context;
 };
 
@@ -75,13 +80,19 @@ struct engine_place {
  * "engine-missing", "engine-needs-container" (Kaniko wipes the file system it runs in), with the next step. */
 int engine_choose(const char *name, const struct engine_place *place, const struct engine **engine, struct error *err);
 
-/* Fills a command that was initialised: argv, env, flags. The caller sets user, limits, timeouts, output. */
+/* Fills a command that was initialised: argv, env, directory, flags. The caller sets user, limits, timeouts, output.
+ * Values of build args are in env, by which the engine is given them, and only where their name could steer the engine
+ * itself (engine_steers) in argv. An engine on this machine may write its configuration into `scratch`.
+ * Errors: CLASS_SPEC_INVALID "engine-argument": a name or path that the engine has no way to be told. */
 int engine_command(const struct engine *engine, const struct engine_request *request, struct command *command,
                    struct error *err);
+/* Whether a variable of that name would steer an engine rather than the build: PATH, HTTP_PROXY, DOCKER_…. */
+bool engine_steers(const char *name);
 
-/* Reads the engine's output as it comes; both streams are given in one order. */
+/* Reads the engine's output as it comes; both streams are given in one order. Engine and Dockerfile are borrowed, the
+ * listener is copied. target as in the request: instructions of stages that it does not need are not counted. */
 struct engine_run;
-struct engine_run *engine_run_new(const struct engine *engine, const struct dockerfile *dockerfile,
+struct engine_run *engine_run_new(const struct engine *engine, const struct dockerfile *dockerfile, const char *target,
                                   const struct engine_listener *listener);
 void engine_run_free(struct engine_run *run);
 void engine_run_feed(struct engine_run *run, bool is_stderr, const char *data, size_t len);

@@ -1,0 +1,303 @@
+/*
+ * What a failed build means. The exit code says whether a command of the user failed; the engine's last error what else
+ * it was, in the words of the registries' libraries and of the kernel, which both engines hand through.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "core/utf8.h"
+#include "engine/engine_internal.h"
+#include "engine/output.h"
+#include "engine/stages.h"
+#include "proc/executor.h"
+
+#define QUOTE_MAX 200
+#define WORDS_MAX 600
+
+enum cause {
+    CAUSE_DISK,
+    CAUSE_RATE,
+    CAUSE_AUTH,
+    CAUSE_NOT_FOUND,
+    CAUSE_TLS,
+    CAUSE_NETWORK,
+    CAUSE_TARGET,
+    CAUSE_DOCKERFILE,
+    CAUSE_NONE,
+};
+
+/* The first that is found decides: an answer that says why comes before one that only failed. */
+static const struct {
+    const char *words;
+    enum cause cause;
+} known[] = {
+    {"no space left on device", CAUSE_DISK},
+    {"disk quota exceeded", CAUSE_DISK},
+    {"TOOMANYREQUESTS", CAUSE_RATE},
+    {"Too Many Requests", CAUSE_RATE},
+    {"status code 429", CAUSE_RATE},
+    {"UNAUTHORIZED", CAUSE_AUTH},
+    {"authentication required", CAUSE_AUTH},
+    {"DENIED:", CAUSE_AUTH},
+    {"access to the resource is denied", CAUSE_AUTH},
+    {"401 Unauthorized", CAUSE_AUTH},
+    {"403 Forbidden", CAUSE_AUTH},
+    {"no basic auth credentials", CAUSE_AUTH},
+    {"MANIFEST_UNKNOWN", CAUSE_NOT_FOUND},
+    {"manifest unknown", CAUSE_NOT_FOUND},
+    {"NAME_UNKNOWN", CAUSE_NOT_FOUND},
+    {"name unknown", CAUSE_NOT_FOUND},
+    {"repository name not known", CAUSE_NOT_FOUND},
+    {"NOT_FOUND", CAUSE_NOT_FOUND},
+    {"404 Not Found", CAUSE_NOT_FOUND},
+    {"no child with platform", CAUSE_NOT_FOUND},
+    {"no image found in manifest list", CAUSE_NOT_FOUND},
+    {"x509:", CAUSE_TLS},
+    {"tls: ", CAUSE_TLS},
+    {"server gave HTTP response to HTTPS client", CAUSE_TLS},
+    {"connection refused", CAUSE_NETWORK},
+    {"connection reset", CAUSE_NETWORK},
+    {"no such host", CAUSE_NETWORK},
+    {"server misbehaving", CAUSE_NETWORK},
+    {"i/o timeout", CAUSE_NETWORK},
+    {"TLS handshake timeout", CAUSE_NETWORK},
+    {"network is unreachable", CAUSE_NETWORK},
+    {"no route to host", CAUSE_NETWORK},
+    {"context deadline exceeded", CAUSE_NETWORK},
+    {"unexpected EOF", CAUSE_NETWORK},
+    {"broken pipe", CAUSE_NETWORK},
+    {"proxyconnect", CAUSE_NETWORK},
+    {"500 Internal Server Error", CAUSE_NETWORK},
+    {"502 Bad Gateway", CAUSE_NETWORK},
+    {"503 Service Unavailable", CAUSE_NETWORK},
+    {"504 Gateway Timeout", CAUSE_NETWORK},
+    {"is not a valid target build stage", CAUSE_TARGET},
+    {"error finding target stage", CAUSE_TARGET},
+    {"no build stage in current context", CAUSE_DOCKERFILE},
+    {"parsing dockerfile: ", CAUSE_DOCKERFILE},
+    {"dockerfile parse error", CAUSE_DOCKERFILE},
+    {"failed to get files used from context", CAUSE_DOCKERFILE},
+    {"unknown instruction", CAUSE_DOCKERFILE},
+    {"no such file or directory", CAUSE_DOCKERFILE},
+};
+
+static enum cause find_cause(const char *words)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(known); i++)
+        if (strcasestr(words, known[i].words))
+            return known[i].cause;
+    return CAUSE_NONE;
+}
+
+/* "line 7, RUN npm ci"; "" when none had begun. */
+static void quote(const struct engine_run *run, size_t index, char out[QUOTE_MAX + 64])
+{
+    const struct dockerfile_instruction *instruction;
+    size_t len, cut;
+
+    *out = '\0';
+    if (index == RUN_NONE)
+        return;
+    instruction = &run->dockerfile->instructions[index];
+    len = strlen(instruction->text);
+    cut = len <= QUOTE_MAX ? len : utf8_cut(view_of(instruction->text), QUOTE_MAX);
+    snprintf(out, QUOTE_MAX + 64, "line %d, %.*s%s", instruction->line, (int)cut, instruction->text,
+             len > cut ? "…" : "");
+}
+
+/* The engine's words, without what only says where in the engine it was. */
+static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
+{
+    static const char *const prefixes[] = {
+        "Error: ",
+        "error building image: ",
+        "error building stage: ",
+        "failed to execute command: ",
+        "failed to optimize instructions: ",
+        "creating build container: ",
+        "precompute: ",
+    };
+    const char *words = buf_text(run->cause.len ? &run->cause : &run->error), *line;
+    size_t i, cut;
+
+    for (i = 0; i < ARRAY_LEN(prefixes); i++)
+        if (view_starts(view_of(words), prefixes[i])) {
+            words += strlen(prefixes[i]);
+            i = (size_t)-1; /* from the beginning: they stand in any order */
+        }
+    line = words + strcspn(words, "\r\n");
+    cut = (size_t)(line - words);
+    if (cut > WORDS_MAX)
+        cut = utf8_cut((struct view){words, cut}, WORDS_MAX);
+    snprintf(out, WORDS_MAX + 8, "%.*s%s", (int)cut, words, line > words + cut ? "…" : "");
+}
+
+/* The FROM that takes the image which the engine asked for last, else the instruction that ran last. */
+static size_t find_base(const struct engine_run *run)
+{
+    size_t i;
+
+    for (i = 0; run->base_name.len && i < run->dockerfile->instructions_len; i++) {
+        const struct dockerfile_instruction *instruction = &run->dockerfile->instructions[i];
+
+        if (instruction->stage >= 0 && strcmp(instruction->keyword, "FROM") == 0 &&
+            strcmp(run->dockerfile->stages[instruction->stage].base, buf_text(&run->base_name)) == 0)
+            return i;
+    }
+    return run->last;
+}
+
+/* Files of a COPY are looked at before it is said to begin: then it is the next one, else the one that runs. */
+static size_t find_failed(const struct engine_run *run)
+{
+    size_t i;
+
+    if (!strstr(buf_text(&run->error), "failed to get files used from context"))
+        return run->last;
+    for (i = run->last == RUN_NONE ? 0 : run->last; i < run->dockerfile->instructions_len; i++) {
+        const struct dockerfile_instruction *instruction = &run->dockerfile->instructions[i];
+
+        if (!run->instructions[i].begun && !run->instructions[i].cached &&
+            (run->stage < 0 || stages_is_part(run->dockerfile, instruction->stage, run->stage)) &&
+            (strcmp(instruction->keyword, "COPY") == 0 || strcmp(instruction->keyword, "ADD") == 0))
+            return i;
+    }
+    return run->last;
+}
+
+static bool is_download(const struct engine_run *run, size_t index)
+{
+    const struct dockerfile_instruction *instruction = index == RUN_NONE ? NULL : &run->dockerfile->instructions[index];
+
+    return instruction && strcmp(instruction->keyword, "ADD") == 0 && strstr(instruction->text, "://");
+}
+
+static void fail_memory(const char *where, const char *what, struct error *err)
+{
+    error_set(err, CLASS_OUT_OF_MEMORY, "out-of-memory", "%s%s%s was killed: memory ran out", where, *where ? ": " : "",
+              what);
+    error_hint(err, "give the task more memory, or let the instruction use less");
+}
+
+static void fail_disk(const char *where, struct error *err)
+{
+    error_set(err, CLASS_DISK_FULL, "disk-full", "%s%sthe disk is full", where, *where ? ": " : "");
+    error_hint(err, "give the task more ephemeral storage, or let the build write less");
+}
+
+/* A command of the user. Its exit code is the kernel's word, its output is not. */
+static void fail_command(const struct engine_run *run, const struct outcome *outcome, int exit_code, int signal,
+                         struct error *err)
+{
+    char where[QUOTE_MAX + 64];
+
+    quote(run, run->last, where);
+    if (signal == 9 || exit_code == 137 || outcome->out_of_memory)
+        fail_memory(where, "a process of it", err);
+    else if (find_cause(buf_text(&run->tail)) == CAUSE_DISK)
+        fail_disk(where, err);
+    else if (signal)
+        error_set(err, CLASS_BUILD_FAILED, "run-failed", "%s: was killed by signal %d", where, signal);
+    else
+        error_set(err, CLASS_BUILD_FAILED, "run-failed", "%s: exited with code %d", where, exit_code);
+    if (err->class == CLASS_BUILD_FAILED)
+        error_hint(err, "the log shows what the command printed");
+    err->child_exit = exit_code;
+    err->child_signal = signal;
+}
+
+static void fail_registry(enum cause cause, const char *where, const char *words, struct error *err)
+{
+    switch (cause) {
+    case CAUSE_RATE:
+        error_set(err, CLASS_BASE_IMAGE, "base-image-rate-limited",
+                  "%s: the registry of the base image refuses more "
+                  "requests for now: %s",
+                  where, words);
+        error_retryable(err, 0);
+        error_hint(err, "name in `image.mirrors` a registry that keeps what it fetches (an ECR pull-through cache), or "
+                        "give `image.pull_auth` an account of the registry");
+        break;
+    case CAUSE_AUTH:
+        error_set(err, CLASS_BASE_IMAGE, "base-image-not-authorized", "%s: the registry of the base image refuses: %s",
+                  where, words);
+        error_hint(err, "check the image's name, and give `image.pull_auth` an account that may pull it");
+        break;
+    case CAUSE_NOT_FOUND:
+        error_set(err, CLASS_BASE_IMAGE, "base-image-not-found", "%s: the base image is not there: %s", where, words);
+        error_hint(err, "check name, tag and platform of the image, and `image.mirrors`");
+        break;
+    case CAUSE_TLS:
+        error_set(err, CLASS_BASE_IMAGE, "base-registry-tls",
+                  "%s: no secure connection to the registry of the base "
+                  "image: %s",
+                  where, words);
+        error_hint(err, "let the operator's file name the CA bundle that the registry needs");
+        break;
+    default:
+        error_set(err, CLASS_PLATFORM, "base-registry-unreachable",
+                  "%s: the registry of the base image cannot be "
+                  "reached: %s",
+                  where, words);
+        error_retryable(err, 0);
+        break;
+    }
+}
+
+static void fail_otherwise(const struct engine_run *run, const struct outcome *outcome, struct error *err)
+{
+    char where[QUOTE_MAX + 64], words[WORDS_MAX + 8];
+    enum cause cause = find_cause(buf_text(run->cause.len ? &run->cause : &run->error));
+    size_t failed = find_failed(run);
+    struct buf what;
+
+    explain(run, words);
+    if (cause == CAUSE_DISK) {
+        quote(run, failed, where);
+        fail_disk(where, err);
+    } else if (cause < CAUSE_TARGET && !is_download(run, failed)) {
+        quote(run, find_base(run), where);
+        fail_registry(cause,
+                      *where               ? where
+                      : run->base_name.len ? buf_text(&run->base_name)
+                                           : "base image",
+                      words, err);
+    } else if (cause != CAUSE_NONE || (failed != RUN_NONE && run->error.len)) {
+        quote(run, failed, where);
+        error_set(err, CLASS_BUILD_FAILED, cause == CAUSE_TARGET ? "target-missing" : "dockerfile-failed", "%s%s%s",
+                  cause == CAUSE_TARGET ? "" : where, *where && cause != CAUSE_TARGET ? ": " : "", words);
+        if (cause == CAUSE_NETWORK)
+            error_retryable(err, 0);
+        else
+            error_hint(err, "correct the Dockerfile, its context or `build.target`");
+    } else {
+        buf_init(&what, 512);
+        outcome_describe(outcome, engine_name(run->engine), &what);
+        error_set(err, CLASS_INTERNAL, "engine-failed", "%s%s%s", buf_text(&what), *words ? ": " : "", words);
+        error_hint(err, "the log at `--log-level debug` has the engine's own words");
+        buf_dispose(&what);
+    }
+}
+
+void engine_run_classify(const struct engine_run *run, const struct outcome *outcome, struct error *err)
+{
+    char where[QUOTE_MAX + 64];
+    int exit_code, signal;
+
+    quote(run, run->last, where);
+    if (run->engine->command_failed(run, outcome, &exit_code, &signal))
+        fail_command(run, outcome, exit_code, signal, err);
+    else if (outcome->kind == OUTCOME_MEMORY || outcome->out_of_memory ||
+             (outcome->kind == OUTCOME_SIGNALED && outcome->signal == 9))
+        fail_memory(where, engine_name(run->engine), err);
+    else if (outcome->kind == OUTCOME_DISK)
+        fail_disk(where, err);
+    else
+        fail_otherwise(run, outcome, err);
+}
