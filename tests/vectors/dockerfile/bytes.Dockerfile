@@ -1,0 +1,3 @@
+FROM a
+RUN printf "\033 [31m  cafÃ© ÿþ end"
+RUN	tab	 x 

@@ -1,0 +1,6 @@
+﻿# escape=\
+FROM busybox
+RUN a \
+  b
+
+CMD x

@@ -1,0 +1,8 @@
+# escape=`
+# check=skip=all
+
+FROM mcr.example/windows
+COPY a.txt C:\
+RUN dir `
+ /b
+RUN echo \

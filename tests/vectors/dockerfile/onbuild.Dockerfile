@@ -1,0 +1,3 @@
+FROM scratch
+ONBUILD COPY . /src
+onbuild run make -C /src

@@ -1,0 +1,5 @@
+# key=value
+# escape=`
+FROM scratch
+COPY a \
+  b /
