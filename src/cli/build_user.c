@@ -17,6 +17,11 @@ static int parse_id(const char *text, unsigned *id)
     return 0;
 }
 
+bool build_user_image_is_kaniko(void)
+{
+    return access(KANIKO_FOLDER "/executor", X_OK) == 0;
+}
+
 int build_user_choose(const char *wanted, uid_t *uid, gid_t *gid, struct error *err)
 {
     const struct passwd *entry;

@@ -42,6 +42,16 @@ struct run {
     int stopped_by; /* by this signal */
 };
 
+/* A root build is the operator's wish; that hostile repositories are read as root is nobody's. */
+static int choose_users(struct run *run, const char *wanted, struct error *err)
+{
+    if (build_user_choose(wanted, &run->build_uid, &run->build_gid, err))
+        return -1;
+    run->worker_uid = run->build_uid;
+    run->worker_gid = run->build_gid;
+    return run->build_uid == 0 ? build_user_choose(NULL, &run->worker_uid, &run->worker_gid, err) : 0;
+}
+
 static int parse_budget(struct run *run, const struct cli_call *call, struct error *err)
 {
     const char *text = cli_value(call, "stop-budget");
@@ -71,6 +81,9 @@ static const char *workspace_parent(const struct run *run, const struct cli_call
 
     if (!named && executors_want_sandbox(&run->setup))
         return SANDBOX_VOLUME;
+    /* What lies elsewhere goes when Kaniko makes room for a base image. */
+    if (!named && run->setup.pid1 && build_user_image_is_kaniko())
+        return KANIKO_FOLDER "/work";
     return named ? named : temp && *temp ? temp : "/tmp";
 }
 
@@ -86,7 +99,6 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
 {
     const char *format_name = cli_value(call, "log");
     enum log_format format = LOG_AUTO;
-    struct executor_options options;
 
     if (format_name)
         log_format_parse(format_name, &format);
@@ -105,6 +117,38 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     run->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (run->self_fd < 0)
         return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
+    return 0;
+}
+
+/* What runs a Dockerfile is root wherever we are: it makes the files of any user. And a container in which nobody has
+ * said that the build may have it is not given to one. */
+static int prepare_image_build(struct run *run, const struct cli_call *call, struct error *err)
+{
+    if (run->setup.pid1 && !cli_value(call, "executor") && !executors_want_sandbox(&run->setup)) {
+        error_set(
+            err, CLASS_USAGE, "executor-unnamed",
+            "a Dockerfile's build is root, and nothing says where it may run: in this container, or in a sandbox");
+        return error_hint(err,
+                          "use the task definition taskdefs/kaniko.json (two containers), or name --executor local "
+                          "as taskdefs/kaniko-single.json does");
+    }
+    return cli_value(call, "build-uid") ? 0 : choose_users(run, "0", err);
+}
+
+/* The bundle of CAs is one file from now on, whatever the build puts in the other usual places. */
+static void hold_ca_bundle(const struct run *run, struct platform *platform)
+{
+    if (run->setup.pid1 && run->build_uid == 0 && !platform->ca_bundle)
+        platform->ca_bundle = xstrdup(http_client_ca_bundle(run->setup.client));
+}
+
+static int make_executors(struct run *run, const struct cli_call *call, const struct spec *spec, struct error *err)
+{
+    struct executor_options options;
+
+    if (spec->build.builder == BUILDER_DOCKERFILE && prepare_image_build(run, call, err))
+        return -1;
+    hold_ca_bundle(run, &run->setup.platform);
     hidden_folders(&run->setup, &run->hidden);
     options = (struct executor_options){.loop = run->setup.loop,
                                         .reaper = run->reaper,
@@ -185,8 +229,6 @@ static void run_job(struct run *run, const struct cli_call *call)
     struct job_options options = {
         .loop = run->setup.loop,
         .reaper = run->reaper,
-        .executor = run->executors.commands,
-        .workers = run->executors.workers,
         .spool = run->spool,
         .log = run->log,
         .redactor = run->redactor,
@@ -195,22 +237,25 @@ static void run_job(struct run *run, const struct cli_call *call)
         .platform = &run->setup.platform,
         .env = &run->setup.env,
         .workspace_parent = workspace_parent(run, call),
-        .build_uid = run->build_uid,
-        .build_gid = run->build_gid,
-        .worker_uid = run->worker_uid,
-        .worker_gid = run->worker_gid,
         .pid1 = run->setup.pid1,
+        .engine = cli_value(call, "engine"),
         .profile = run->setup.profile != NULL,
         .stop_budget_ms = run->stop_budget_ms,
         .build_container = executors_build_container(&run->setup),
     };
 
     credentials_on_secret(run->setup.credentials, on_secret, run->redactor);
-    if (load(run, &spec, &listed, &err)) {
+    if (load(run, &spec, &listed, &err) || make_executors(run, call, &spec, &err)) {
         fail(run, &err, listed);
         spec_dispose(&spec);
         return;
     }
+    options.executor = run->executors.commands;
+    options.workers = run->executors.workers;
+    options.build_uid = run->build_uid;
+    options.build_gid = run->build_gid;
+    options.worker_uid = run->worker_uid;
+    options.worker_gid = run->worker_gid;
     options.stop_signal = run->stopped_by;
     run->end_by_ms = job_run(&options, &spec, &run->result);
 }
@@ -246,16 +291,6 @@ static void dispose(struct run *run)
     setup_dispose(&run->setup);
 }
 
-/* A root build is the operator's wish; that hostile repositories are read as root is nobody's. */
-static int choose_users(struct run *run, const struct cli_call *call, struct error *err)
-{
-    if (build_user_choose(cli_value(call, "build-uid"), &run->build_uid, &run->build_gid, err))
-        return -1;
-    run->worker_uid = run->build_uid;
-    run->worker_gid = run->build_gid;
-    return run->build_uid == 0 ? build_user_choose(NULL, &run->worker_uid, &run->worker_gid, err) : 0;
-}
-
 static int run_command(const struct cli_call *call)
 {
     struct run run = {.self_fd = -1};
@@ -266,7 +301,8 @@ static int run_command(const struct cli_call *call)
     result_init(&run.result);
     unfit = setup_init(&run.setup, call, NULL, &setup_err) != 0;
     run.setup.stop = &run.stopped;
-    if (choose_users(&run, call, &err) || parse_budget(&run, call, &err) || start(&run, call, &err)) {
+    if (choose_users(&run, cli_value(call, "build-uid"), &err) || parse_budget(&run, call, &err) ||
+        start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
         /* What surrounds the job is wrong: that has a result too. */
@@ -286,12 +322,16 @@ static const struct cli_option options[] = {
     {"executor", "NAME", "Where commands run (default sandbox where its socket is named, else local).",
      "local sandbox"},
     EXECUTORS_OPTIONS,
+    {"engine", "NAME", "What runs a Dockerfile (default auto: the first that can run here).", "auto kaniko buildah"},
     {"log", "FORMAT", "How standard output looks (default auto: live on a terminal, else plain).",
      "auto plain emoji json"},
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
-    {"workspace", "DIR", "Where the workspace is made (default $TMPDIR or /tmp; with the sandbox " SANDBOX_VOLUME ").",
+    {"workspace", "DIR",
+     "Where the workspace is made (default $TMPDIR or /tmp; with the sandbox " SANDBOX_VOLUME
+     "; in the kaniko image " KANIKO_FOLDER "/work).",
      NULL},
-    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000; 0: root itself).",
+    {"build-uid", "UID",
+     "The user who builds, when we are root (default: the user node, else 1000, and root for a Dockerfile; 0: root).",
      NULL},
     {"stop-budget", "TIME", "How long everything after a stop signal may take (default 25s).", NULL},
     {0},

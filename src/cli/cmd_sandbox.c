@@ -44,11 +44,14 @@ static int prepare(struct sandbox_command *sandbox, const struct cli_call *call,
 {
     struct sandbox_server *server = &sandbox->server;
     struct executor_options *options = &sandbox->options;
+    /* Kaniko makes the files of any user, and runs nothing but Dockerfiles. */
+    const char *missing = build_user_image_is_kaniko() ? "0" : NULL;
+    const char *build_uid = cli_value(call, "build-uid") ? cli_value(call, "build-uid") : missing;
 
     options->self_fd = -1;
     if (parse_time(call, "wait", DEFAULT_WAIT_MS, &server->wait_ms, err) ||
         parse_time(call, "stop-budget", DEFAULT_STOP_BUDGET_MS, &server->stop_budget_ms, err) ||
-        build_user_choose(cli_value(call, "build-uid"), &options->build_uid, &options->build_gid, err))
+        build_user_choose(build_uid, &options->build_uid, &options->build_gid, err))
         return -1;
     server->socket = cli_value(call, "socket") ? cli_value(call, "socket") : SANDBOX_SOCKET;
     if (!sandbox_path_is_good(server->socket)) {
@@ -109,7 +112,9 @@ static int run(const struct cli_call *call)
 static const struct cli_option options[] = {
     {"socket", "PATH", "Where the runner finds us, on the volume that both share (default " SANDBOX_SOCKET ").", NULL},
     {"wait", "TIME", "How long to wait for the runner (default 5m).", NULL},
-    {"build-uid", "UID", "The user who builds, when we are root (default: the user node, else 1000; 0: root itself).",
+    {"build-uid", "UID",
+     "The user who builds, when we are root (default: the user node, else 1000, and root in the kaniko image; 0: "
+     "root).",
      NULL},
     {"stop-budget", "TIME", "How long the runner has after a stop signal until we end by ourselves (default 25s).",
      NULL},

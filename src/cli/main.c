@@ -9,14 +9,17 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/protection.h"
+#include "engine/context.h"
 #include "git/checkout.h"
 #include "job/detect_worker.h"
+#include "job/image_worker.h"
 #include "job/publish_worker.h"
 #include "proc/standing.h"
 #include "proc/worker.h"
 
 /* What `caisson --worker NAME` runs: children of ours that read hostile input. */
-static const struct worker_entry *const workers[] = {&checkout_worker, &detect_worker, &publish_worker};
+static const struct worker_entry *const workers[] = {&checkout_worker, &detect_worker, &publish_worker,
+                                                     &build_context_worker, &image_worker};
 
 static int run_worker(const char *name)
 {

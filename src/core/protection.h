@@ -30,6 +30,7 @@
     X(SWEEP, "sweep")                     /* nothing outlives a step */                                                \
     X(CONFINED_OPEN, "confined-open")     /* output is opened beneath its folder, without links */                     \
     X(FILE_CHECKS, "file-checks")         /* … regular, owner, link count, size */                                   \
+    X(FILES_RESTORED, "files-restored") /* hosts, resolv.conf and the CA bundle, after a root build here */            \
     X(SAME_CHECKOUT, "same-checkout")     /* the checkout is still the folder that we made */                          \
     X(OPEN_AS_BUILD, "open-as-build")     /* … with the build's fsuid */                                             \
     X(LAYOUT_CONFINED, "layout-confined") /* an image's layout is opened beneath its folder, without links */          \

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "core/utf8.h"
+#include "job/command.h"
 #include "job/guard.h"
 #include "job/job.h"
 #include "job/secret_files.h"
@@ -96,6 +97,16 @@ static int fail_by_kind(const struct job *job, const struct outcome *outcome, co
     return error_hint(err, "raise `timeouts.idle`, or find out what the command waits for (a question on a terminal?)");
 }
 
+int job_command_ended(const struct job *job, const struct outcome *outcome, const char *step, int64_t timeout_ms,
+                      struct error *err)
+{
+    if (outcome->kind == OUTCOME_TIMED_OUT || outcome->kind == OUTCOME_IDLE)
+        return fail_by_kind(job, outcome, step, timeout_ms, err);
+    if (outcome->kind == OUTCOME_STOPPED)
+        return error_set(err, CLASS_INTERRUPTED, "interrupted", "%s was stopped", step);
+    return 0;
+}
+
 static int fail_by_exit(const struct job *job, const struct outcome *outcome, const char *step, const char *name,
                         enum error_class failure, const struct capture *capture, struct error *err)
 {
@@ -134,7 +145,7 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
     return -1;
 }
 
-static void note_usage(struct job *job, const struct outcome *outcome)
+void job_note_usage(struct job *job, const struct outcome *outcome)
 {
     guard_note_memory(job, outcome);
     if (outcome->out_of_memory && outcome_ok(outcome))
@@ -176,12 +187,9 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
     secret_files_remove(files);
     log_output_flush(job->options->log);
     if (status == 0) {
-        note_usage(job, &outcome);
-        if (outcome.kind == OUTCOME_TIMED_OUT || outcome.kind == OUTCOME_IDLE)
-            status = fail_by_kind(job, &outcome, step, timeout_ms, err);
-        else if (outcome.kind == OUTCOME_STOPPED)
-            status = error_set(err, CLASS_INTERRUPTED, "interrupted", "%s was stopped", step);
-        else if (!outcome_ok(&outcome))
+        job_note_usage(job, &outcome);
+        status = job_command_ended(job, &outcome, step, timeout_ms, err);
+        if (status == 0 && !outcome_ok(&outcome))
             status = fail_by_exit(job, &outcome, step, name, failure, &capture, err);
     }
     command_dispose(&command);

@@ -88,9 +88,12 @@ static void add_env(const struct job *job, struct buf *text)
     }
 }
 
+/* The project's folder, or of an image the context. */
 static int open_project(const struct job *job)
 {
-    return fs_open_beneath(job->source_fd, job->spec.source.directory, O_RDONLY | O_DIRECTORY, 0);
+    const char *folder = job->context.folder ? job->context.folder : job->spec.source.directory;
+
+    return fs_open_beneath(job->source_fd, folder, O_RDONLY | O_DIRECTORY, 0);
 }
 
 int job_dotenv(struct job *job, struct error *err)

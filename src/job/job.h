@@ -78,6 +78,8 @@ struct job {
     int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */
     int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
     bool committing;             /* the publisher has passed the point of no return */
+    bool committing_tags;        /* … with the tags of an image */
+    bool undeliverable;          /* the build has replaced what our connections go by: nothing may be sent */
     int64_t free_at_start;       /* of the workspace's file system */
     int64_t disk_limit_bytes;    /* of what it may lose from then on; 0: none */
     bool disk_passed;            /* the limit was passed, and what ran was ended */
@@ -146,10 +148,16 @@ int workspace_parent_make(const char *parent);
 void job_leftovers_remove(const struct job *job);
 /* Folders of the workspace, owned by the build's uid; from now on its disk use is watched. */
 int job_workspace_make(struct job *job, struct error *err);
+/* A new folder of the workspace for the build's user. Caller frees *path, on failure too. */
+int job_build_folder(const struct job *job, char **path, const char *name, struct error *err);
 /* The checkout's folder anew and empty: for its next attempt. */
 int job_source_remake(struct job *job, struct error *err);
 /* What was checked out by worker_uid becomes the build's, where that is root: programs look at who owns a folder. */
 int job_source_give(const struct job *job, struct error *err);
+/* Before anything of ours is sent, with credentials, to anybody: nothing of the build is alive any more, and what it
+ * could have replaced of ours is as it was. No command can be started afterwards. A second call does nothing.
+ * CLASS_SANDBOX_LOST, CLASS_INTERNAL, CLASS_OUTPUT_REFUSED "files-replaced". */
+int job_build_over(struct job *job, struct error *err);
 /* CLASS_OUTPUT_REFUSED when something else lies where the checkout was. */
 int job_source_check(const struct job *job, struct error *err);
 /* A second call does nothing. */

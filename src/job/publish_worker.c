@@ -2,13 +2,12 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "core/json.h"
 #include "core/mem.h"
+#include "job/worker_loop.h"
 
 /* ---- the child ---- */
 
@@ -32,31 +31,6 @@ static void on_committing(void *context)
     worker_mark(context, json_pack("{s:s}", "mark", "committing"));
 }
 
-static void on_stop_signal(void *context, int events)
-{
-    bool *stop = context;
-
-    (void)events;
-    *stop = true;
-}
-
-/* SIGTERM arrives as a readable descriptor in the loop, so that publish() can stop where it is safe. */
-static int watch_stop(struct loop *loop, bool *stop, struct loop_watch **watch, struct error *err)
-{
-    sigset_t set;
-    int fd;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return error_set(err, CLASS_INTERNAL, "signalfd-failed", "the publisher cannot watch for its stop");
-    *watch = loop_watch(loop, fd, LOOP_READ, on_stop_signal, stop);
-    return fd;
-}
-
 /* Files are opened with the build's fsuid and fsgid, but the groups that root was given would count beside them. */
 static int leave_groups(struct error *err)
 {
@@ -70,22 +44,17 @@ static json_t *run(struct worker *worker, const json_t *document, struct error *
     struct publish_reporter reporter = {on_info, on_warning, on_progress, on_committing, worker};
     struct publish_request request;
     struct publish_result result = {0};
-    struct loop *loop = loop_new();
-    struct loop_watch *watch = NULL;
+    struct worker_loop loop;
     json_t *value = NULL;
-    bool stop = false;
-    int fd = watch_stop(loop, &stop, &watch, err);
+    int status = worker_loop_init(&loop, err);
 
     publish_request_init(&request);
-    if (fd >= 0 && leave_groups(err) == 0 && publish_request_from_json(&request, document, err) == 0 &&
-        publish(loop, &request, &reporter, &stop, &result, err) == 0)
+    if (status == 0 && leave_groups(err) == 0 && publish_request_from_json(&request, document, err) == 0 &&
+        publish(loop.loop, &request, &reporter, &loop.stop, &result, err) == 0)
         value = publish_result_to_json(&result);
     publish_result_dispose(&result);
     publish_request_dispose(&request);
-    loop_unwatch(watch);
-    loop_free(loop);
-    if (fd >= 0)
-        close(fd);
+    worker_loop_dispose(&loop);
     return value;
 }
 

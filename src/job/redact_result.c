@@ -45,6 +45,23 @@ static void redact_labels(const struct redactor *redactor, json_t *labels)
     }
 }
 
+static void redact_image(const struct redactor *redactor, struct result_image *image)
+{
+    size_t i;
+
+    redact_in_place(redactor, image->repository);
+    for (i = 0; i < image->tags.len; i++)
+        redact_in_place(redactor, image->tags.items[i]);
+    for (i = 0; i < image->bases.len; i++) {
+        redact_in_place(redactor, image->bases.items[i]);
+        flatten(image->bases.items[i]);
+    }
+    for (i = 0; i < image->instructions_len; i++) {
+        redact_in_place(redactor, image->instructions[i].text);
+        flatten(image->instructions[i].text);
+    }
+}
+
 void redact_result(const struct redactor *redactor, struct result *result)
 {
     size_t i;
@@ -61,6 +78,7 @@ void redact_result(const struct redactor *redactor, struct result *result)
         redact_in_place(redactor, result->artifacts[i].from);
         redact_in_place(redactor, result->artifacts[i].url);
     }
+    redact_image(redactor, &result->image);
     /* Afterwards: a secret may have several lines. */
     flatten(result->error.message);
     flatten(result->error.hint);

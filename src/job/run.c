@@ -7,6 +7,7 @@
 #include "job/guard.h"
 #include "job/job.h"
 #include "job/redact_result.h"
+#include "job/saved_files.h"
 #include "job/task_metadata.h"
 #include "net/retry.h"
 
@@ -36,11 +37,15 @@ static int stop_error(const struct job *job, struct error *err)
     *err = cause;
     if (job->committing) {
         error_set(err, cause.class, "publish-incomplete",
-                  "%s while publishing, past the point of no return: some files are new, some old", cause.message);
+                  "%s while publishing, past the point of no return: some %s are new, some old", cause.message,
+                  job->committing_tags ? "tags" : "files");
         error_hint(err, "run the same job again: it completes the publish");
         return error_retryable(err, 0);
     }
-    if (published)
+    if (job->result->image.published)
+        snprintf(err->message, sizeof err->message, "%.1000s; the image was published, %zu of %zu artifacts too",
+                 cause.message, published, job->spec.artifacts_len);
+    else if (published)
         snprintf(err->message, sizeof err->message, "%.1000s; %zu of %zu artifacts were published", cause.message,
                  published, job->spec.artifacts_len);
     else
@@ -154,6 +159,30 @@ static int run_step(struct job *job, const struct step *step, struct error *err)
     return record->ok ? 0 : -1;
 }
 
+/* Where the build is root beside us. */
+static int save_files(struct job *job, struct error *err)
+{
+    const struct job_options *options = job->options;
+
+    if (!options->pid1 || geteuid() != 0 || options->build_uid != 0 ||
+        strcmp(executor_name(options->executor), "local") != 0)
+        return 0;
+    return saved_files_read(&job->saved_files, http_client_ca_bundle(options->client), err);
+}
+
+/* A job that publishes nothing still sends its result. */
+static void end_build(struct job *job)
+{
+    struct error err;
+
+    if (!job->saved_files || job->undeliverable || saved_files_restore(job->saved_files, &err) == 0)
+        return;
+    log_error(job->options->log, "%s", err.message);
+    job->undeliverable = true;
+    if (job->result->error.class == CLASS_SUCCEEDED)
+        job->result->error = err;
+}
+
 static int run_steps(struct job *job, struct error *err)
 {
     const struct step *step;
@@ -163,7 +192,7 @@ static int run_steps(struct job *job, struct error *err)
     job_leftovers_remove(job);
     if (job_secrets(job, err))
         return job->stopping ? stop_error(job, err) : -1;
-    if (job_workspace_make(job, err))
+    if (job_workspace_make(job, err) || save_files(job, err))
         return -1;
     for (step = job_steps; step->name; step++)
         if (run_step(job, step, err))
@@ -243,6 +272,9 @@ static void dispose(struct job *job)
     free(job->home);
     free(job->temp);
     free(job->package_bin);
+    free(job->cache_folder);
+    build_context_dispose(&job->context);
+    saved_files_free(job->saved_files);
 }
 
 /* That they cannot be had is the affair of whoever needs them. */
@@ -282,6 +314,7 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
         job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
     if (run_steps(&job, &err))
         result->error = err;
+    end_build(&job);
     credentials_cancel(wait);
     job_secrets_forget(&job);
     loop_timer_stop(job.limit);
@@ -292,7 +325,10 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     redact_result(options->redactor, job.result);
     summarize(&job);
     guard_make_room(&job);
-    job_deliver(&job);
+    if (job.undeliverable)
+        log_error(options->log, "result and log are sent nowhere: the build has replaced what our connections go by");
+    else
+        job_deliver(&job);
     /* A container that is being stopped takes its files along: removing them would only cost the budget. */
     if (!(job.stopping && options->pid1))
         job_workspace_remove(&job);

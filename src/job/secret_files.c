@@ -78,36 +78,53 @@ static int write_file(struct secret_files *files, const struct job *job, const c
     return code ? fail(path, -code, "writing the file of a secret", err) : 0;
 }
 
-int secret_files_make(struct secret_files **made, const struct job *job, const char *step, struct error *err)
+static int write_all(struct secret_files *files, const struct job *job, const struct secret_text *texts, size_t len,
+                     struct error *err)
 {
-    struct secret_files *files;
     size_t i;
 
+    if (make_folder(files, err))
+        return -1;
+    for (i = 0; i < len; i++)
+        if (write_file(files, job, texts[i].name, texts[i].value, err))
+            return -1;
+    return 0;
+}
+
+int secret_files_make_of(struct secret_files **made, const struct job *job, const struct secret_text *texts, size_t len,
+                         struct error *err)
+{
+    struct secret_files *files;
+
     *made = NULL;
-    for (i = 0; i < job->spec.secrets_len; i++)
-        if (job->spec.secrets[i].as != SECRET_AS_ENV && job_secret_for(job, &job->spec.secrets[i], step))
-            break;
-    if (i == job->spec.secrets_len)
+    if (len == 0)
         return 0;
     files = xcalloc(1, sizeof *files);
     files->folder_fd = -1;
     files->workspace_fd = job->workspace_fd;
     files->path = xasprintf("%s/" FOLDER, job->workspace);
-    files->items = xcalloc(job->spec.secrets_len, sizeof *files->items);
-    if (make_folder(files, err))
-        goto failed;
-    for (; i < job->spec.secrets_len; i++) {
-        const struct spec_secret *secret = &job->spec.secrets[i];
-        const char *value = secret->as == SECRET_AS_ENV ? NULL : job_secret_for(job, secret, step);
-
-        if (value && write_file(files, job, secret->name, value, err))
-            goto failed;
+    files->items = xcalloc(len, sizeof *files->items);
+    if (write_all(files, job, texts, len, err)) {
+        secret_files_remove(files);
+        return -1;
     }
     *made = files;
     return 0;
-failed:
-    secret_files_remove(files);
-    return -1;
+}
+
+int secret_files_make(struct secret_files **made, const struct job *job, const char *step, struct error *err)
+{
+    CLEANUP_FREE struct secret_text *texts = xcalloc(job->spec.secrets_len + 1, sizeof *texts);
+    size_t i, len = 0;
+
+    for (i = 0; i < job->spec.secrets_len; i++) {
+        const struct spec_secret *secret = &job->spec.secrets[i];
+        const char *value = secret->as == SECRET_AS_ENV ? NULL : job_secret_for(job, secret, step);
+
+        if (value)
+            texts[len++] = (struct secret_text){secret->name, value};
+    }
+    return secret_files_make_of(made, job, texts, len, err);
 }
 
 static void overwrite(const struct secret_file *file)

@@ -9,8 +9,15 @@
 #include "job/job.h"
 
 struct secret_files;
+struct secret_text {
+    const char *name; /* of the file */
+    const char *value;
+};
 /* Writes those of the step. *files is NULL when there are none. CLASS_INTERNAL or CLASS_DISK_FULL. */
 int secret_files_make(struct secret_files **files, const struct job *job, const char *step, struct error *err);
+/* Any others; borrowed. *files is NULL when there are none. */
+int secret_files_make_of(struct secret_files **files, const struct job *job, const struct secret_text *texts,
+                         size_t len, struct error *err);
 /* NULL is fine. */
 void secret_files_remove(struct secret_files *files);
 /* Where the file of a secret is. Caller frees. */

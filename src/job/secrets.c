@@ -193,6 +193,10 @@ static bool is_needed(const struct spec *spec, const struct spec_secret *secret)
     static const char *const steps[] = {"install", "build", "test"};
     size_t i;
 
+    /* A Dockerfile's RUN sees those that build.secrets names, and there is no other command. */
+    if (spec->build.builder == BUILDER_DOCKERFILE)
+        return strings_has(&spec->build.secrets, secret->name) && is_for(secret, "build");
+
     for (i = 0; i < ARRAY_LEN(steps); i++)
         if (is_for(secret, steps[i]) && step_may_run(spec, steps[i]))
             return true;
@@ -224,6 +228,10 @@ static void fetch(struct gathering *gathering)
     remote_values_add(gathering->remote, &spec->source.auth.token);
     remote_values_add(gathering->remote, &spec->source.auth.password);
     remote_values_add(gathering->remote, &spec->source.auth.username);
+    remote_values_add(gathering->remote, &spec->image.auth.username);
+    remote_values_add(gathering->remote, &spec->image.auth.password);
+    remote_values_add(gathering->remote, &spec->image.pull_auth.username);
+    remote_values_add(gathering->remote, &spec->image.pull_auth.password);
     for (i = 0; i < spec->secrets_len; i++)
         if (is_needed(spec, &spec->secrets[i]))
             remote_values_add(gathering->remote, &spec->secrets[i].source);
@@ -242,6 +250,19 @@ static void resolve_git(struct gathering *gathering)
     }
     /* A user name is no secret, and a common word would punch holes into the log. */
     job->git_username = resolve(gathering, &job->spec.source.auth.username, "source.auth.username");
+}
+
+static void resolve_registries(struct gathering *gathering)
+{
+    struct job *job = gathering->job;
+    const struct spec *spec = &job->spec;
+
+    job->image_username = resolve(gathering, &spec->image.auth.username, "image.auth.username");
+    job->image_password = resolve(gathering, &spec->image.auth.password, "image.auth.password");
+    redact_value(job, job->image_password, "image.auth.password");
+    job->pull_username = resolve(gathering, &spec->image.pull_auth.username, "image.pull_auth.username");
+    job->pull_password = resolve(gathering, &spec->image.pull_auth.password, "image.pull_auth.password");
+    redact_value(job, job->pull_password, "image.pull_auth.password");
 }
 
 static void resolve_secrets(struct gathering *gathering)
@@ -292,6 +313,7 @@ int job_secrets(struct job *job, struct error *err)
     redact_proxies(job);
     fetch(&gathering);
     resolve_git(&gathering);
+    resolve_registries(&gathering);
     resolve_secrets(&gathering);
     remote_values_free(gathering.remote);
     if (gathering.failed)
@@ -303,6 +325,8 @@ int job_secrets(struct job *job, struct error *err)
 
 void job_secrets_forget(struct job *job)
 {
+    char **const values[] = {&job->git_username,   &job->git_password,  &job->image_username,
+                             &job->image_password, &job->pull_username, &job->pull_password};
     size_t i;
 
     for (i = 0; i < job->secrets.len; i++) {
@@ -311,7 +335,8 @@ void job_secrets_forget(struct job *job)
     }
     free(job->secrets.items);
     job->secrets = (struct spec_pairs){0};
-    secret_free(job->git_username);
-    secret_free(job->git_password);
-    job->git_username = job->git_password = NULL;
+    for (i = 0; i < ARRAY_LEN(values); i++) {
+        secret_free(*values[i]);
+        *values[i] = NULL;
+    }
 }

@@ -4,13 +4,14 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "git/checkout.h"
-#include "job/job.h"
+#include "job/image.h"
 
 static void keep(struct job *job, const struct checkout_result *checkout)
 {
     struct result *result = job->result;
 
     snprintf(result->commit, sizeof result->commit, "%s", checkout->commit);
+    job->commit_time_ms = checkout->commit_time_ms;
     free(result->ref);
     result->ref = xstrdup(checkout->ref);
     free(result->subject);
@@ -54,7 +55,8 @@ int step_checkout(struct job *job, struct error *err)
         keep(job, &checkout);
         tell(job, &checkout);
         status = spec_expand(&job->spec, checkout.commit, checkout.ref, err);
-        if (status == 0)
+        /* An image's context is made ready by who checked it out: it is given away just before it is built. */
+        if (status == 0 && !image_wanted(job))
             status = job_source_give(job, err);
     } else if (!job->stopping) {
         struct error problem;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "job/job.h"
+#include "job/image.h"
 
 static const char *choose(const struct spec_command *command, const struct conclusion *detected)
 {
@@ -29,7 +29,7 @@ static bool is_commands(const struct job *job)
 
 bool step_install_wanted(const struct job *job)
 {
-    return job->spec.build.builder != BUILDER_NONE && install_command(job);
+    return !image_wanted(job) && job->spec.build.builder != BUILDER_NONE && install_command(job);
 }
 
 int step_install(struct job *job, struct error *err)
@@ -39,6 +39,8 @@ int step_install(struct job *job, struct error *err)
 
 bool step_build_wanted(const struct job *job)
 {
+    if (image_wanted(job))
+        return !job->image_exists;
     if (is_commands(job))
         return job->spec.build.commands.len > 0;
     return job->spec.build.builder != BUILDER_NONE && build_command(job);
@@ -50,6 +52,8 @@ int step_build(struct job *job, struct error *err)
     size_t i;
     int status;
 
+    if (image_wanted(job))
+        return image_build(job, err);
     if (!is_commands(job))
         return job_command(job, "build", build_command(job), CLASS_BUILD_FAILED, job->spec.timeouts.build_ms, err);
     /* One shell for all, so that `cd` and variables carry over; the first failure ends it. */

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "job/detect_worker.h"
 #include "job/dotenv.h"
+#include "job/image.h"
 #include "job/job.h"
 
 #define PROBE_TIMEOUT_MS (20 * 1000)
@@ -159,7 +160,11 @@ int step_detect(struct job *job, struct error *err)
     const struct spec *spec = &job->spec;
     struct detect_hints hints = {.node = spec->build.node, .framework = spec->build.framework};
 
-    if (find_project(job, err) || job_dotenv(job, err))
+    if (find_project(job, err))
+        return -1;
+    if (image_wanted(job))
+        return image_detect(job, err);
+    if (job_dotenv(job, err))
         return -1;
     if (spec->build.builder == BUILDER_NONE || spec->build.builder == BUILDER_COMMANDS)
         return 0;

@@ -7,12 +7,13 @@
 
 #include "core/fs.h"
 #include "core/mem.h"
-#include "job/job.h"
+#include "job/image.h"
 #include "job/publish_worker.h"
 
 bool step_publish_wanted(const struct job *job)
 {
-    return job->spec.type == JOB_BUILD && job->spec.artifacts_len > 0;
+    return (job->spec.type == JOB_BUILD && job->spec.artifacts_len > 0 && !job->image_exists) ||
+           image_publish_wanted(job);
 }
 
 /* `from` as an absolute path: relative to the project, or to the repository with a leading slash. */
@@ -208,9 +209,11 @@ int step_publish(struct job *job, struct error *err)
 {
     size_t i;
 
-    if (executor_finish(job->options->executor, err))
+    if (job_build_over(job, err))
         return -1;
-    if (job_source_check(job, err))
+    if (image_publish_wanted(job) && !job->result->image.published && image_publish(job, err))
+        return -1;
+    if (job->spec.artifacts_len && job_source_check(job, err))
         return -1;
     find_output(job);
     /* A second attempt goes on where the first failed. */

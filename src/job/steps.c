@@ -8,6 +8,7 @@
 const struct step job_steps[] = {
     {"checkout", NULL, step_checkout},
     {"detect", NULL, step_detect},
+    {"lookup", step_lookup_wanted, step_lookup},
     {"install", step_install_wanted, step_install},
     {"build", step_build_wanted, step_build},
     {"test", step_test_wanted, step_test},

@@ -42,7 +42,7 @@ static int make_folder(const struct job *job, const char *name, uid_t uid, gid_t
     return -1;
 }
 
-static int make_build_folder(const struct job *job, char **path, const char *name, struct error *err)
+int job_build_folder(const struct job *job, char **path, const char *name, struct error *err)
 {
     int fd = make_folder(job, name, job->options->build_uid, job->options->build_gid, err);
 
@@ -133,8 +133,8 @@ int job_workspace_make(struct job *job, struct error *err)
         return -1;
     job->source = xasprintf("%s/" SOURCE, job->workspace);
     job->project = xstrdup(job->source);
-    if (make_source(job, err) || make_build_folder(job, &job->home, "home", err) ||
-        make_build_folder(job, &job->temp, "tmp", err))
+    if (make_source(job, err) || job_build_folder(job, &job->home, "home", err) ||
+        job_build_folder(job, &job->temp, "tmp", err))
         return -1;
     guard_disk_start(job);
     return 0;

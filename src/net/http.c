@@ -11,9 +11,9 @@
 #define CAISSON_VERSION "dev"
 #endif
 
-/* Where the distributions keep their bundle; the last is that of the kaniko image. */
-static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                      "/etc/ssl/cert.pem", "/kaniko/ssl/ca-certificates.crt"};
+/* The bundle of the kaniko image, where whatever else is there may be a base image's, and then the distributions'. */
+static const char *const bundles[] = {"/kaniko/ssl/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt",
+                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
 #define SHORTEST_SWEEP_MS 20
 #define LONGEST_SWEEP_MS 1000
@@ -39,6 +39,11 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     client->max_connections = options->max_connections > 0 ? options->max_connections : HTTP_CONNECTIONS;
     loop_reserve_connections(loop, client->max_connections);
     return client;
+}
+
+const char *http_client_ca_bundle(const struct http_client *client)
+{
+    return client->ca_bundle;
 }
 
 void http_client_free(struct http_client *client)

@@ -14,6 +14,21 @@ void result_init(struct result *result)
     result->error.child_exit = -1;
 }
 
+static void dispose_image(struct result_image *image)
+{
+    size_t i;
+
+    free(image->repository);
+    free(image->digest);
+    free(image->platform);
+    free(image->engine);
+    strings_dispose(&image->tags);
+    strings_dispose(&image->bases);
+    for (i = 0; i < image->instructions_len; i++)
+        free(image->instructions[i].text);
+    free(image->instructions);
+}
+
 void result_dispose(struct result *result)
 {
     size_t i;
@@ -33,6 +48,7 @@ void result_dispose(struct result *result)
         free(result->artifacts[i].mode);
     }
     free(result->artifacts);
+    dispose_image(&result->image);
     free(result->log_url);
     strings_dispose(&result->warnings);
 }
@@ -59,7 +75,7 @@ struct result_artifact *result_artifact_add(struct result *result)
 const char *result_status(const struct result *result)
 {
     switch (result->error.class) {
-    case CLASS_SUCCEEDED: return "succeeded";
+    case CLASS_SUCCEEDED: return result->image.existed ? "skipped" : "succeeded";
     case CLASS_TIME_LIMIT: return "timed_out";
     case CLASS_CANCELLED: return "cancelled";
     case CLASS_INTERRUPTED: return "interrupted";
@@ -135,6 +151,64 @@ static json_t *artifacts_to_json(const struct result *result)
         json_array_append_new(list, item);
     }
     return list;
+}
+
+static json_t *list_to_json(const struct strings *list)
+{
+    json_t *array = json_array();
+    size_t i;
+
+    for (i = 0; i < list->len; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
+static json_t *instructions_to_json(const struct result_image *image)
+{
+    json_t *list = json_array();
+    size_t i;
+
+    for (i = 0; i < image->instructions_len; i++) {
+        const struct result_instruction *instruction = &image->instructions[i];
+        json_t *item = json_object();
+
+        json_put_text(item, "text", instruction->text);
+        put_count(item, "line", instruction->line);
+        put_seconds(item, "seconds", instruction->duration_ms);
+        json_object_set_new(item, "cached", json_boolean(instruction->cached));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+/* What is not known yet, because the job did not come so far, is left out. */
+static void put_image(json_t *document, const struct result_image *image)
+{
+    json_t *json;
+
+    if (!image->engine)
+        return;
+    json = json_object();
+    json_put_text(json, "repository", image->repository);
+    if (image->repository)
+        json_object_set_new(json, "tags", list_to_json(&image->tags));
+    json_put_text(json, "digest", image->digest);
+    json_put_text(json, "platform", image->platform);
+    json_put_text(json, "engine", image->engine);
+    json_object_set_new(json, "published", json_boolean(image->published));
+    json_object_set_new(json, "existed", json_boolean(image->existed));
+    if (image->published) {
+        put_count(json, "bytes", image->bytes);
+        put_count(json, "layers", image->layers);
+        put_count(json, "blobs_existing", image->blobs_existing);
+        put_count(json, "sent_bytes", image->sent_bytes);
+        put_seconds(json, "seconds", image->push_ms);
+        json_object_set_new(json, "created_repository", json_boolean(image->created_repository));
+    }
+    if (image->bases.len)
+        json_object_set_new(json, "bases", list_to_json(&image->bases));
+    json_object_set_new(json, "instructions", instructions_to_json(image));
+    json_object_set_new(document, "image", json);
 }
 
 static void put_error(json_t *document, const struct result *result)
@@ -218,6 +292,7 @@ json_t *result_to_json(const struct result *result)
     put_source(document, result);
     json_object_set_new(document, "steps", steps_to_json(result));
     json_object_set_new(document, "artifacts", artifacts_to_json(result));
+    put_image(document, &result->image);
     json_put_text(document, "log_url", result->log_url);
     put_usage(document, result);
     if (result->warnings.len) {
@@ -234,13 +309,17 @@ json_t *result_to_json(const struct result *result)
 void result_summary_json(const struct result *result, size_t max, struct buf *out)
 {
     /* What grows without bound goes first; what says how it ended stays. */
-    static const char *const dispensable[] = {"warnings", "labels", "artifacts", "steps", "hint", "source", "message"};
+    static const char *const dispensable[] = {"instructions", "warnings", "labels", "artifacts", "image",
+                                              "steps",        "hint",     "source", "message"};
     CLEANUP_JSON json_t *document = result_to_json(result);
     char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     size_t i;
 
     for (i = 0; text && strlen(text) > max && i < ARRAY_LEN(dispensable); i++) {
-        json_object_del(document, dispensable[i]);
+        if (strcmp(dispensable[i], "instructions") == 0)
+            json_object_del(json_object_get(document, "image"), "instructions");
+        else
+            json_object_del(document, dispensable[i]);
         json_object_set_new(document, "shortened", json_true());
         free(text);
         text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
@@ -261,6 +340,29 @@ static void text_artifact(const struct result_artifact *artifact, struct buf *ou
              (long long)artifact->unchanged, (long long)artifact->removed);
 }
 
+static void text_image(const struct result_image *image, struct buf *out)
+{
+    char size[CLOCK_TEXT_SIZE], time[CLOCK_TEXT_SIZE];
+    size_t i;
+
+    if (!image->published && !image->existed)
+        return;
+    size_format(image->bytes, size);
+    duration_format(image->push_ms, time);
+    buf_addf(out, "%s %s",
+             image->existed                               ? "found"
+             : strncmp(image->repository, "oci:", 4) == 0 ? "saved"
+                                                          : "pushed",
+             image->repository);
+    for (i = 0; i < image->tags.len; i++)
+        buf_addf(out, "%s%s", i ? ", " : ":", image->tags.items[i]);
+    buf_addf(out, "@%s", image->digest);
+    if (image->published)
+        buf_addf(out, " (%s, %d layer%s, %d there already) in %s", size, image->layers, image->layers == 1 ? "" : "s",
+                 image->blobs_existing, time);
+    buf_adds(out, image->existed ? ": nothing was built\n" : "\n");
+}
+
 void result_text(const struct result *result, struct buf *out)
 {
     const struct error *error = &result->error;
@@ -269,9 +371,10 @@ void result_text(const struct result *result, struct buf *out)
 
     for (i = 0; i < result->artifacts_len; i++)
         text_artifact(&result->artifacts[i], out);
+    text_image(&result->image, out);
     duration_format(result->finished_ms - result->started_ms, time);
     if (error->class == CLASS_SUCCEEDED) {
-        buf_addf(out, "job %s succeeded in %s\n", result->id ? result->id : "-", time);
+        buf_addf(out, "job %s %s in %s\n", result->id ? result->id : "-", result_status(result), time);
         return;
     }
     buf_addf(out, "job %s: %s after %s in step %s: %s\n", result->id ? result->id : "-", result_status(result), time,

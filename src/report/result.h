@@ -41,10 +41,12 @@ struct result_instruction {
 struct result_image {
     char *repository, *digest, *platform, *engine;
     struct strings tags;
-    struct strings bases;        /* "name@sha256:…" as far as known */
-    int64_t bytes;               /* compressed */
-    int layers, layers_existing; /* existing: the registry had them already */
-    int64_t push_ms;
+    struct strings bases; /* "name@sha256:…" as far as known */
+    int64_t bytes;        /* compressed */
+    int layers;
+    int blobs_existing; /* layers and configuration that the registry had already */
+    int64_t sent_bytes, push_ms;
+    bool published; /* pushed, or saved */
     bool created_repository;
     bool existed; /* the tag was there: nothing was built (image.skip_existing) */
     struct result_instruction *instructions;

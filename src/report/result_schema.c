@@ -32,6 +32,11 @@ static const struct {
     {"artifacts", "array",
      "each published folder: from, url, mode, digest, files, bytes, written, unchanged, removed, seconds, ordered",
      true},
+    {"image", "object",
+     "of the builder dockerfile: repository, tags, digest, platform, engine, published, existed (the tags were there: "
+     "nothing was built), bytes (compressed), layers, blobs_existing (the registry had them), sent_bytes, seconds, "
+     "created_repository, bases (name@digest), instructions (text, line, seconds, cached); as far as the job came",
+     false},
     {"log_url", "string", "where the whole log went", false},
     {"usage", "object",
      "peak_memory_bytes, memory_limit_bytes, biggest_process (name, memory_bytes), peak_disk_bytes, disk_limit_bytes, "
