@@ -10,7 +10,7 @@
 
 #define READ_SIZE ((size_t)256 << 10)
 
-static void write_digest(const unsigned char hash[SHA256_DIGEST_LENGTH], char digest[OCI_DIGEST_SIZE])
+void oci_digest_text(const unsigned char hash[32], char digest[OCI_DIGEST_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
     char *at = digest + 7;
@@ -29,7 +29,7 @@ void oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE])
     unsigned char hash[SHA256_DIGEST_LENGTH];
 
     SHA256(data ? data : "", len, hash);
-    write_digest(hash, digest);
+    oci_digest_text(hash, digest);
 }
 
 /* One byte more is asked for than there should be: a file that grew has another size. */
@@ -66,7 +66,7 @@ int oci_digest_file(int fd, int64_t size, const bool *stop, char digest[OCI_DIGE
         abort();
     status = hash_file(hash, buffer, fd, size, stop);
     if (!status && EVP_DigestFinal_ex(hash, result, NULL))
-        write_digest(result, digest);
+        oci_digest_text(result, digest);
     free(buffer);
     EVP_MD_CTX_free(hash);
     return status;
