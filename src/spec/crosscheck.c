@@ -134,23 +134,13 @@ static void check_created_at(struct resolution *resolution)
 void check_file_target(struct resolution *resolution, const char *path, const char *place)
 {
     const struct operator_file *file = resolution->context->operator_file;
-    size_t scheme = strcspn(place, ":") + 1;
+    bool layout = image_is_folder(place);
 
-    if ((strncmp(place, "file:", 5) != 0 && strncmp(place, "oci:", 4) != 0) || !resolution->context->pid1 ||
+    if ((strncmp(place, "file:", 5) != 0 && !layout) || !resolution->context->pid1 ||
         (file && file->allow.file_targets))
         return;
     resolution_problem(resolution, path, "the operator's file can allow it (allow: [file-targets])",
-                       "as PID 1 a %.*s target is not allowed", (int)scheme, place);
-}
-
-static bool has_problem(const struct resolution *resolution, const char *path)
-{
-    size_t i;
-
-    for (i = 0; i < resolution->problems->len; i++)
-        if (strncmp(resolution->problems->items[i].path, path, strlen(path)) == 0)
-            return true;
-    return false;
+                       "as PID 1 %s target is not allowed", layout ? "an oci:" : "a file:");
 }
 
 static void check_headers(struct resolution *resolution, const json_t *artifact, size_t index)

@@ -99,7 +99,7 @@ static void resolve_tags(struct resolution *resolution, const struct template_va
         set_default(resolution, "tags", json_pack("[s]", "${project}-${id}"));
         tags = resolved_at(resolution, "image", "tags");
     }
-    if (json_is_array(tags) && json_array_size(tags) == 0 && !was_refused(resolution, "image", "tags"))
+    if (json_is_array(tags) && json_array_size(tags) == 0 && !has_problem(resolution, "image.tags"))
         resolution_problem(resolution, "image.tags", "for example tags: [latest]", "an image has at least one tag");
     for (i = 0; i < json_array_size(tags); i++)
         resolve_tag(resolution, tags, i, &parts);
@@ -140,6 +140,7 @@ static void check_repository_rules(struct resolution *resolution)
     const struct operator_file *file = resolution->context->operator_file;
     const char *repository = repository_of(resolution);
     bool folder = image_is_folder(repository);
+    bool misread = has_problem(resolution, "image."); /* a repository that is misspelt is a folder by default */
     const json_t *image = json_object_get(resolution->layer->values, "image");
     static const char *const keys[] = {"create", "auth", "skip_existing", "insecure"};
     size_t i;
@@ -148,7 +149,7 @@ static void check_repository_rules(struct resolution *resolution)
     if (*repository && !folder && file && file->pin_registry && !image_is_beneath(repository, file->pin_registry))
         resolution_problem(resolution, "image.repository", "the operator's file says so (pins.registry)",
                            "does not lie beneath %s", file->pin_registry);
-    for (i = 0; folder && i < ARRAY_LEN(keys); i++) {
+    for (i = 0; folder && !misread && i < ARRAY_LEN(keys); i++) {
         CLEANUP_FREE char *path = path_join("image", keys[i]);
 
         if (is_on(json_object_get(image, keys[i])))

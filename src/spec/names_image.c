@@ -66,6 +66,13 @@ static bool names_registry(const char *text, size_t len)
     return telling && host_is_valid(text, len);
 }
 
+static bool holds_credentials(const char *text)
+{
+    const char *host = strstr(text, "://") ? strstr(text, "://") + 3 : text;
+
+    return memchr(host, '@', strcspn(host, "/")) != NULL;
+}
+
 static char *with_lower_host(const char *text, size_t host_len)
 {
     char *copy = xstrdup(text);
@@ -80,6 +87,8 @@ int check_registry(const char *text, struct remark *remark)
 {
     char shown[QUOTE_SIZE];
 
+    if (holds_credentials(text))
+        return remark_set(remark, NULL, "the name holds credentials");
     if (!names_registry(text, strlen(text)))
         return remark_set(remark, "a host, with a port where it has one: docker.io, localhost:5000",
                           "%s is not a registry", quote(shown, text));
@@ -110,6 +119,9 @@ static int check_place(const char *text, bool whole, struct remark *remark)
 
     if (strlen(text) > REPOSITORY_MAX)
         return remark_set(remark, NULL, "longer than %d bytes", REPOSITORY_MAX);
+    /* Not quoted. */
+    if (holds_credentials(text))
+        return remark_set(remark, "put them into image.auth or image.pull_auth", "the name holds credentials");
     if (strstr(text, "://"))
         return remark_set(remark, "leave what stands before the host out", "%s is a URL", quote(shown, text));
     if (!names_registry(text, host_len))
@@ -233,10 +245,8 @@ int check_file(const char *text, struct remark *remark)
 {
     if (check_folder(text, remark))
         return -1;
-    if (strcmp(remark->normal, ".") == 0 || strcmp(remark->normal, "/") == 0) {
-        cleanup_free(&remark->normal);
+    if (strcmp(remark->normal, ".") == 0 || strcmp(remark->normal, "/") == 0)
         return remark_set(remark, NULL, "a file is meant, not a folder");
-    }
     return 0;
 }
 

@@ -378,6 +378,16 @@ bool is_written(const struct resolution *resolution, const char *object, const c
     return json_object_get(*object ? json_object_get(values, object) : values, key) != NULL;
 }
 
+bool has_problem(const struct resolution *resolution, const char *path)
+{
+    size_t i;
+
+    for (i = 0; i < resolution->problems->len; i++)
+        if (strncmp(resolution->problems->items[i].path, path, strlen(path)) == 0)
+            return true;
+    return false;
+}
+
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
 {
     CLEANUP_FREE char *message = NULL;

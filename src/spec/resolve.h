@@ -41,6 +41,8 @@ json_t *resolved_at(const struct resolution *resolution, const char *object, con
 bool is_written(const struct resolution *resolution, const char *object, const char *key);
 /* A value is replaced or dropped: what was said about it and its parts is no longer true. */
 void origins_forget(json_t *origins, const char *path);
+/* Whether there is one at a path that begins so. */
+bool has_problem(const struct resolution *resolution, const char *path);
 /* A problem at the place where the path stands in the spec, or would stand. */
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
