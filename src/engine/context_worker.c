@@ -135,21 +135,39 @@ static int parse_own(struct preparation *p, struct error *err)
     return status;
 }
 
-static int refuse_missing(const char *path, struct error *err)
+/* "node18, node20": caller disposes. */
+static void list_templates(struct buf *out)
 {
     struct strings names = {0};
-    struct buf list;
     size_t i;
 
     build_templates(&names);
-    buf_init(&list, 512);
+    buf_init(out, 512);
     for (i = 0; i < names.len; i++)
-        buf_addf(&list, "%s%s", i ? ", " : "", names.items[i]);
+        buf_addf(out, "%s%s", i ? ", " : "", names.items[i]);
+    strings_dispose(&names);
+}
+
+static int refuse_missing(const char *path, struct error *err)
+{
+    struct buf list;
+
+    list_templates(&list);
     error_set(err, CLASS_BUILD_FAILED, "dockerfile-missing", "the repository has no %s", path);
     error_hint(err, "add one, say where it is with build.dockerfile, or let build.template name one of ours: %s",
                buf_text(&list));
     buf_dispose(&list);
-    strings_dispose(&names);
+    return -1;
+}
+
+static int refuse_template(const char *name, struct error *err)
+{
+    struct buf list;
+
+    list_templates(&list);
+    error_set(err, CLASS_SPEC_INVALID, "unknown-template", "there is no template %s", name);
+    error_hint(err, "build.template may be one of %s", buf_text(&list));
+    buf_dispose(&list);
     return -1;
 }
 
@@ -171,9 +189,8 @@ static int find_dockerfile(struct preparation *p, struct error *err)
     if (!template)
         return refuse_missing(path ? path : usual, err);
     if (build_template_find(template, &text))
-        return error_set(err, CLASS_SPEC_INVALID, "unknown-template", "there is no template %s", template);
+        return refuse_template(template, err);
     p->template = template;
-    worker_info(p->worker, "the template %s is the Dockerfile", template);
     return dockerfile_parse(text, &p->parsed, err);
 }
 
@@ -216,8 +233,6 @@ static int write_ignore(struct preparation *p, struct error *err)
         return error_set_errno(err, status == -ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "dockerignore-failed",
                                -status, "writing " IGNORE_NAME);
     p->ignore_written = true;
-    worker_info(p->worker, "there is no " IGNORE_NAME ": one is written that leaves out version control data, "
-                           "node_modules, .env files and private keys");
     ignore_left_out(p->folder_fd, dotenv, &names);
     for (i = 0; i < names.len; i++)
         worker_warning(p->worker,
