@@ -32,6 +32,7 @@ struct profile {
 };
 
 extern const struct profile profile_vercel_clone;
+extern const struct profile profile_veren_backend;
 extern const struct profile profile_veren_frontend;
 
 /* ---- for finish ---- */
