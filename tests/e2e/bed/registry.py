@@ -15,7 +15,7 @@ reach="host" when the host is to reach it over TLS.
 
 What the server has seen: hub.requests() -> [Entry(method, path, status, agent)]. What it holds, read from its own
 files: hub.tags(repository), hub.digest(repository, tag), hub.manifest(repository, tag), hub.blob(digest).
-As a client pulls it, checked by skopeo: hub.pull(repository, tag, folder) -> an OCI layout with that tag.
+By skopeo, as clients do it: hub.pull(repository, tag, folder) -> an OCI layout with that tag; hub.push(layout, …).
 
 bed.world.mirror is one for all tests: read-only, TLS, "mirror.test", with every base image as library/NAME:TAG. In a spec:
 image: {mirrors: {docker.io: mirror.test}}, in bed.start: services=bed.world.mirror.services().
@@ -304,19 +304,28 @@ class Registry:
 
     def pull(self, repository, tag, folder, user=USER, password=PASSWORD):
         """As a client does it: a layout in `folder`, whose image has the tag too."""
-        login = ["--src-creds", f"{user}:{password}"] if self.auth else []
-        if self.tls:
-            certificates = os.path.join(self.folder, "certificates")
-            os.makedirs(certificates, exist_ok=True)
-            shutil.copyfile(self.tls.bundle, os.path.join(certificates, "ca.crt"))
-            login += ["--src-cert-dir", certificates]
-        else:
-            login += ["--src-tls-verify=false"]
-        done = subprocess.run(["skopeo", "--insecure-policy", "copy", "--quiet", *login,
-                               f"docker://{self.host}/{repository}:{tag}", f"oci:{folder}:{tag}"],
-                              capture_output=True, text=True, check=False)
+        done = self._skopeo(*self._login("src", user, password), f"docker://{self.host}/{repository}:{tag}",
+                            f"oci:{folder}:{tag}")
         assert done.returncode == 0, done.stderr
         return folder
+
+    def push(self, layout, layout_tag, repository, tag, user=USER, password=PASSWORD):
+        """As a client does it; what skopeo ended with."""
+        return self._skopeo(*self._login("dest", user, password), f"oci:{layout}:{layout_tag}",
+                            f"docker://{self.host}/{repository}:{tag}")
+
+    def _skopeo(self, *words):
+        return subprocess.run(["skopeo", "--insecure-policy", "copy", "--quiet", *words], capture_output=True, text=True,
+                              check=False)
+
+    def _login(self, side, user, password):
+        words = [f"--{side}-creds", f"{user}:{password}"] if self.auth else []
+        if not self.tls:
+            return [*words, f"--{side}-tls-verify=false"]
+        certificates = os.path.join(self.folder, "certificates")
+        os.makedirs(certificates, exist_ok=True)
+        shutil.copyfile(self.tls.bundle, os.path.join(certificates, "ca.crt"))
+        return [*words, f"--{side}-cert-dir", certificates]
 
 
 @functools.cache
