@@ -138,7 +138,7 @@ static int prepare_image_build(struct run *run, const struct cli_call *call, str
 /* The bundle of CAs is one file from now on, whatever the build puts in the other usual places. */
 static void hold_ca_bundle(const struct run *run, struct platform *platform)
 {
-    if (run->setup.pid1 && run->build_uid == 0 && !platform->ca_bundle)
+    if (run->setup.pid1 && run->build_uid == 0 && !executors_want_sandbox(&run->setup) && !platform->ca_bundle)
         platform->ca_bundle = xstrdup(http_client_ca_bundle(run->setup.client));
 }
 

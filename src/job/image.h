@@ -10,7 +10,8 @@
 #define IMAGE_FOLDER "image"  /* of the workspace, the build's: the engine's files */
 #define IMAGE_LAYOUT "layout" /* … in it */
 #define IMAGE_SCRATCH "scratch"
-#define TEMPLATE_FOLDER "template" /* of the workspace, ours */
+#define PREPARED_FOLDER "prepared" /* of the workspace, ours: what the engine is given */
+#define PREPARED_BUNDLE "ca.pem"
 
 /* Whether the job builds an image. */
 bool image_wanted(const struct job *job);

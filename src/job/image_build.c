@@ -12,6 +12,7 @@
 #include "job/image.h"
 #include "job/secret_files.h"
 
+#define BUNDLE_MAX ((size_t)8 << 20)
 #define INSTRUCTIONS_MAX 1000 /* in the result; the log has them all */
 
 struct building {
@@ -94,6 +95,29 @@ static int make_folders(const struct job *job, struct error *err)
     if (job_build_folder(job, &image, IMAGE_FOLDER, err))
         return -1;
     return job_build_folder(job, &scratch, IMAGE_FOLDER "/" IMAGE_SCRATCH, err);
+}
+
+/* CAs for pulling base images. */
+static int copy_bundle(const struct job *job, struct error *err)
+{
+    const char *bundle = job->options->platform->ca_bundle;
+    CLEANUP_CLOSE int folder = -1;
+    struct buf text;
+    int code;
+
+    if (!bundle)
+        return 0;
+    buf_init(&text, BUNDLE_MAX);
+    code = fs_read_file(bundle, BUNDLE_MAX, &text);
+    if (code == 0) {
+        folder = openat(job->workspace_fd, PREPARED_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        code = folder < 0 ? -errno
+                          : fs_write_at(folder, PREPARED_BUNDLE, buf_text(&text), text.len, 0644, (uid_t)-1, (gid_t)-1);
+    }
+    buf_dispose(&text);
+    return code ? error_set_errno(err, code == -ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "ca-bundle-unreadable",
+                                  -code, "giving the CA bundle %s to the engine", bundle)
+                : 0;
 }
 
 /* ---- how it ended ---- */
@@ -197,7 +221,7 @@ int image_build(struct job *job, struct error *err)
     int status;
 
     /* The worker that made the context ready has done its part. */
-    if (job_source_give(job, err) || make_folders(job, err))
+    if (job_source_give(job, err) || make_folders(job, err) || copy_bundle(job, err))
         return -1;
     image_request_init(&request, job);
     status = run_engine(job, &request, err);

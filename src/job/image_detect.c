@@ -61,21 +61,24 @@ static int choose_engine(struct job *job, struct error *err)
         check_platform(job, err))
         return -1;
     job->result->image.engine = xstrdup(engine_name(job->engine));
-    log_info(options->log, "engine: %s%s", engine_name(job->engine), sandbox ? ", in the sandbox" : "");
+    log_info(options->log, "engine: %s%s", engine_name(job->engine),
+             sandbox         ? ", in the sandbox"
+             : options->pid1 ? ", in this container"
+                             : ", which confines by itself what it runs");
     return 0;
 }
 
-static int make_template_folder(const struct job *job, struct error *err)
+static int make_prepared_folder(const struct job *job, struct error *err)
 {
-    if (mkdirat(job->workspace_fd, TEMPLATE_FOLDER, 0755) == 0 || errno == EEXIST)
+    if (mkdirat(job->workspace_fd, PREPARED_FOLDER, 0755) == 0 || errno == EEXIST)
         return 0;
     return error_set_errno(err, errno == ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "workspace-failed", errno,
-                           "making the folder %s/" TEMPLATE_FOLDER, job->workspace);
+                           "making the folder %s/" PREPARED_FOLDER, job->workspace);
 }
 
 static int find_context(struct job *job, struct error *err)
 {
-    CLEANUP_FREE char *scratch = xasprintf("%s/" TEMPLATE_FOLDER, job->workspace);
+    CLEANUP_FREE char *scratch = xasprintf("%s/" PREPARED_FOLDER, job->workspace);
     const struct spec *spec = &job->spec;
     struct build_context_request request = {
         .source = job->source,
@@ -89,7 +92,7 @@ static int find_context(struct job *job, struct error *err)
         .dotenv = spec->build.dotenv,
     };
 
-    if (make_template_folder(job, err))
+    if (make_prepared_folder(job, err))
         return -1;
     build_context_dispose(&job->context); /* of an earlier attempt */
     return build_context_prepare(job->options->workers, job->options->log, &request, &job->context, err);
@@ -103,8 +106,8 @@ static void tell(const struct job *job)
     log_info(job->options->log, "%s%s: %zu instruction%s, %zu stage%s", context->template ? "template " : "",
              context->template ? context->template : context->dockerfile, parsed->instructions_len,
              parsed->instructions_len == 1 ? "" : "s", parsed->stages_len, parsed->stages_len == 1 ? "" : "s");
-    log_info(job->options->log, "context: %s%s", strcmp(context->folder, ".") == 0 ? "the repository" : context->folder,
-             context->ignore_written ? ", with a .dockerignore of ours, because it has none" : "");
+    if (strcmp(context->folder, ".") != 0)
+        log_info(job->options->log, "context: %s", context->folder);
 }
 
 int image_detect(struct job *job, struct error *err)

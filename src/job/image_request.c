@@ -147,7 +147,9 @@ void image_request_init(struct image_request *request, const struct job *job)
     add_secrets(request, job);
     add_labels(request, job);
     add_registries(request, job);
-    engine->ca_bundle = platform->ca_bundle;
+    /* A copy: Kaniko clears away the original's folder, and the sandbox has another one at that path. */
+    if (platform->ca_bundle)
+        engine->ca_bundle = own(request, xasprintf("%s/" PREPARED_FOLDER "/" PREPARED_BUNDLE, job->workspace));
     engine->proxy = platform->proxy;
     engine->http_proxy = platform->http_proxy;
     engine->no_proxy = platform->no_proxy;

@@ -45,7 +45,7 @@ def test_an_image_is_built_pushed_pulled_back_and_runs(bed, hub, where, tmp_path
     assert image["layers"] == len(hub.manifest("shop/app", "one")["layers"])
     texts = [step["text"] for step in image["instructions"]]
     assert texts[0].startswith("FROM busybox") and any(text.startswith("RUN echo building") for text in texts)
-    assert "/8] RUN echo building" in ended.output and "| building" in ended.output
+    assert "/8] RUN echo building" in ended.text and "| building" in ended.text
     layout = hub.pull("shop/app", "one", str(tmp_path / "layout"))
     labels = images.config(layout)["config"]["Labels"]
     assert labels["org.opencontainers.image.revision"] == ended.result["source"]["commit"]

@@ -56,7 +56,7 @@ def spec(bed, files, hub=None, repository="shop/app", *tags, to=None, build=None
 
 def start(bed, spec, executor, *hubs, environment=None, services=(), **options):
     more = [service for hub in (bed.world.mirror, *hubs) for service in hub.services()]
-    variables = {PUSH_VARIABLE: registry.PASSWORD, **(environment or {})}
+    variables = {PUSH_VARIABLE: registry.PASSWORD, "CAISSON_CA_BUNDLE": "/etc/test-ca.pem", **(environment or {})}
     options.setdefault("size", "6g")
     return bed.start(spec, image=IMAGE, executor=executor, environment=variables, services=[*more, *services],
                      arguments=[*(["--executor", "local"] if executor == "local" else []),
