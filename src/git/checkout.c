@@ -11,6 +11,7 @@
 #include "git/fetch_error.h"
 #include "git/library.h"
 #include "git/path_check.h"
+#include "git/refs.h"
 #include "git/remote.h"
 #include "git/tree_check.h"
 #include "git/worktree.h"
@@ -34,6 +35,8 @@ void checkout_request_dispose(struct checkout_request *request)
 void checkout_result_dispose(struct checkout_result *result)
 {
     free(result->ref);
+    free(result->named_ref);
+    free(result->default_ref);
     free(result->subject);
     *result = (struct checkout_result){.ref = NULL};
 }
@@ -104,6 +107,15 @@ static int take_tree(struct remote *remote, git_repository *repository, struct w
     return status;
 }
 
+/* While the connection is new: its list of references ends with it. */
+static void note_refs(const struct remote *remote, struct checkout_result *result)
+{
+    const char *ref = remote->request->ref;
+
+    result->default_ref = xstrdup(refs_default(remote->heads, remote->head_count));
+    result->named_ref = ref ? xstrdup(refs_full_name(remote->heads, remote->head_count, ref)) : NULL;
+}
+
 static int run(struct worker *worker, const struct checkout_request *request, struct checkout_result *result,
                struct error *err)
 {
@@ -114,6 +126,8 @@ static int run(struct worker *worker, const struct checkout_request *request, st
 
     if (status == 0)
         status = remote_open(&remote, repository, request, worker, err);
+    if (status == 0)
+        note_refs(&remote, result);
     if (status == 0)
         status = fetch_commit(&remote, repository, &fetched, err);
     if (status == 0)

@@ -14,7 +14,7 @@
 
 struct checkout_request {
     char *repository;           /* URL: https, http, file; user info in it is refused before it comes here */
-    char *ref;                  /* branch or tag; NULL: the remote's HEAD */
+    char *ref;                  /* what it was resolved from: "refs/heads/main"; NULL: a commit's id */
     char *commit;               /* full hex id; wins over ref; NULL: none */
     char *directory;            /* where to: a folder that does not exist or is empty; absolute */
     char *username;             /* NULL: "x-access-token" when there is a password */
@@ -29,8 +29,10 @@ void checkout_request_dispose(struct checkout_request *request); /* wipes */
 
 struct checkout_result {
     char commit[65];
-    char *ref;     /* what it was resolved from: "refs/heads/main" */
-    char *subject; /* first line of the commit's message, cleaned */
+    char *ref;         /* what it was resolved from: "refs/heads/main"; NULL: a commit's id */
+    char *named_ref;   /* the full name of the request's ref, also where a commit was named; NULL: none, or not there */
+    char *default_ref; /* what the remote's HEAD stands for: "refs/heads/main"; NULL: the server does not say */
+    char *subject;     /* first line of the commit's message, cleaned */
     int64_t commit_time_ms;
     int64_t files, bytes_received, objects;
     int64_t duration_ms;

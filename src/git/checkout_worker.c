@@ -55,6 +55,8 @@ static json_t *result_to_json(const struct checkout_result *result)
 
     json_put_text(json, "commit", result->commit);
     json_put_text(json, "ref", result->ref);
+    json_put_text(json, "named_ref", result->named_ref);
+    json_put_text(json, "default_ref", result->default_ref);
     json_put_text(json, "subject", result->subject);
     json_object_set_new(json, "commit_time_ms", json_integer(result->commit_time_ms));
     json_object_set_new(json, "files", json_integer(result->files));
@@ -75,6 +77,8 @@ static int result_from_json(struct checkout_result *result, const json_t *json, 
         return error_set(err, CLASS_INTERNAL, "bad-answer", "the checkout's answer names no commit");
     memcpy(result->commit, commit, len + 1);
     result->ref = xstrdup(json_text(json, "ref", NULL));
+    result->named_ref = xstrdup(json_text(json, "named_ref", NULL));
+    result->default_ref = xstrdup(json_text(json, "default_ref", NULL));
     result->subject = xstrdup(json_text(json, "subject", NULL));
     result->commit_time_ms = json_int(json, "commit_time_ms", 0);
     result->files = json_int(json, "files", 0);

@@ -173,3 +173,18 @@ int refs_resolve(const git_remote_head *const *heads, size_t count, const char *
     git_oid_cpy(id, &head->oid);
     return 0;
 }
+
+const char *refs_default(const git_remote_head *const *heads, size_t count)
+{
+    const git_remote_head *head = find(heads, count, "HEAD");
+
+    return head && head->symref_target && strncmp(head->symref_target, "refs/heads/", 11) == 0 ? head->symref_target
+                                                                                               : NULL;
+}
+
+const char *refs_full_name(const git_remote_head *const *heads, size_t count, const char *name)
+{
+    const git_remote_head *head = find_named(heads, count, name);
+
+    return head ? head->name : NULL;
+}

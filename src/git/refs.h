@@ -13,4 +13,9 @@ int refs_resolve(const git_remote_head *const *heads, size_t count, const char *
 /* Whether some reference points to the commit; borrowed name or NULL. */
 const char *refs_pointing_to(const git_remote_head *const *heads, size_t count, const git_oid *id);
 
+/* The full name of the branch that the remote's HEAD stands for, as far as the server says so; borrowed or NULL. */
+const char *refs_default(const git_remote_head *const *heads, size_t count);
+/* The full name of what `name` names, as refs_resolve finds it; borrowed or NULL. */
+const char *refs_full_name(const git_remote_head *const *heads, size_t count, const char *name);
+
 #endif

@@ -21,6 +21,8 @@ static void test_default_branch(void **state)
         expect_ok();
         assert_string_equal(result.commit, bed.second);
         assert_string_equal(result.ref, "refs/heads/main");
+        assert_string_equal(result.default_ref, "refs/heads/main");
+        assert_null(result.named_ref);
         assert_string_equal(result.subject, "Sécond ☺ subject");
         assert_int_equal(result.commit_time_ms, 1767225600000);
         assert_int_equal(result.files, 4);
@@ -63,6 +65,8 @@ static void test_refs(void **state)
         set(&request.ref, refs[i / 2].ref);
         expect_ok();
         assert_string_equal(result.ref, refs[i / 2].full);
+        assert_string_equal(result.named_ref, refs[i / 2].full);
+        assert_string_equal(result.default_ref, "refs/heads/main");
         assert_string_equal(result.commit, refs[i / 2].commit);
         expect_clean();
     }
@@ -105,9 +109,15 @@ static void test_commits(void **state)
         if (i / 3 < 2)
             set_url("http", bed.http_port, places[i / 3]);
         set(&request.commit, commits[i % 3]);
+        set(&request.ref, i < 3 ? "develop" : NULL);
         expect_ok();
         assert_string_equal(result.commit, commits[i % 3]);
         assert_null(result.ref);
+        if (i < 3)
+            assert_string_equal(result.named_ref, "refs/heads/develop");
+        else
+            assert_null(result.named_ref);
+        assert_string_equal(result.default_ref, "refs/heads/main");
         {
             CLEANUP_FREE char *head = content(".git/HEAD");
 
