@@ -1,8 +1,12 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/setup.h"
+#include "core/fs.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "detect/detect.h"
@@ -54,6 +58,43 @@ static void put_detected(json_t *resolved, json_t *origins, const char *key, con
     json_put_text(origins, path, from);
 }
 
+/* A Dockerfile is there, or a template stands in for it, or the build would fail. */
+static const char *dockerfile_origin(const struct spec *spec, bool there)
+{
+    if (spec->build.template && spec->build.template_always)
+        return "not used: the template takes its place";
+    if (there)
+        return NULL;
+    return spec->build.template ? "not there: the template takes its place" : "not there, and no template is named";
+}
+
+static int add_dockerfile(const struct spec *spec, const char *root, struct error *err)
+{
+    const char *in_context = strcmp(spec->build.context, ".") == 0   ? ""
+                             : strcmp(spec->build.context, "/") == 0 ? "/"
+                                                                     : spec->build.context;
+    CLEANUP_FREE char *path =
+        spec->build.dockerfile
+            ? xstrdup(spec->build.dockerfile)
+            : xasprintf("%s%sDockerfile", in_context, *in_context && strcmp(in_context, "/") != 0 ? "/" : "");
+    CLEANUP_FREE char *whole = *path == '/' || strcmp(spec->source.directory, ".") == 0
+                                   ? xstrdup(path + (*path == '/'))
+                                   : xasprintf("%s/%s", spec->source.directory, path);
+    int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP_FREE char *resolved = NULL;
+    const char *origin;
+
+    if (folder < 0)
+        return error_set(err, CLASS_USAGE, "no-such-folder", "--dir %s: %s", root, strerror(errno));
+    origin = dockerfile_origin(spec, fs_resolve_beneath(folder, whole, &resolved) == 0);
+    close(folder);
+    if (!spec->build.dockerfile || origin) {
+        json_put_text(json_object_get(spec->resolved, "build"), "dockerfile", path);
+        json_put_text(spec->origins, "build.dockerfile", origin ? origin : "detected in the context");
+    }
+    return 0;
+}
+
 /* What the checkout would add: the same detection on a folder that is there already. */
 static int add_detection(const struct spec *spec, const char *folder, struct error *err)
 {
@@ -63,6 +104,8 @@ static int add_detection(const struct spec *spec, const char *folder, struct err
 
     if (!root)
         return error_set(err, CLASS_USAGE, "no-such-folder", "--dir %s: no such folder", folder);
+    if (spec->build.builder == BUILDER_DOCKERFILE)
+        return add_dockerfile(spec, root, err);
     if (detect_project(root, spec->source.directory ? spec->source.directory : ".", &hints, &detection, err))
         return -1;
     if (!json_object_get(spec->resolved, "build"))

@@ -33,7 +33,7 @@ struct setup {
     {                                                                                                                  \
         "operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL                   \
     }
-#define SETUP_PROFILES "vercel-clone veren-frontend"
+#define SETUP_PROFILES "vercel-clone veren-frontend veren-backend"
 
 /* env_file: a captured environment to use instead of ours; NULL: none. */
 int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err);

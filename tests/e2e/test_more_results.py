@@ -228,6 +228,35 @@ def test_plan_of_a_checked_out_tree(caisson, tmp_path, form):
     assert caisson("plan", str(job), "--dir", str(tmp_path / "none")).returncode == 2
 
 
+@pytest.mark.parametrize("keys, folder, path, origin", [
+    ("", "", "Dockerfile", "detected in the context"),
+    ("context: /", "app", "/Dockerfile", "detected in the context"),
+    ("context: app", "", "app/Dockerfile", "not there, and no template is named"),
+    ("template: { name: node20 }, context: /app", "app", "/app/Dockerfile", "not there: the template takes its place"),
+    ("template: { name: node20, when: always }, context: app", "", "app/Dockerfile",
+     "not used: the template takes its place"),
+    ("dockerfile: other/D", "app", "other/D", "not there, and no template is named"),
+    ("dockerfile: sub/D, context: .", "app", "sub/D", "line 4"),
+    ("dockerfile: /out", "app", "/out", "not there, and no template is named"),
+])
+def test_plan_of_a_dockerfile(caisson, tmp_path, keys, folder, path, origin):
+    tree = tmp_path / "tree"
+    (tree / "app/sub").mkdir(parents=True)
+    (tree / "Dockerfile").write_text("FROM scratch\n")
+    (tree / "app/sub/D").write_text("FROM scratch\n")
+    (tree / "out").symlink_to("/etc/passwd")
+    job = tmp_path / "job.yaml"
+    job.write_text("version: 1\nimage: {}\n"
+                   f"source: {{repository: 'https://git.example.test/x', directory: '{folder or '.'}'}}\n"
+                   f"build: {{ {keys} }}\n")
+    plan = caisson("plan", str(job), "--dir", str(tree), "--json")
+    assert plan.returncode == 0, plan
+    document = json.loads(plan.stdout)
+    assert document["spec"]["build"]["dockerfile"] == path, document
+    assert document["origins"]["build.dockerfile"] == origin, document
+    assert not {"node", "install", "command", "output"} & set(document["spec"]["build"]), document
+
+
 @pytest.mark.parametrize("command, code, word", [
     ("frobnicate --fast", 127, "frobnicate"), ("exec ./notes.txt", 126, "./notes.txt"),
     ("bash -c 'frob 1'", 127, "frob"), ("/no/such/tool", 127, "/no/such/tool"),

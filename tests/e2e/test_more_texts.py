@@ -52,7 +52,7 @@ def test_readme_names_each_command_that_it_shows(caisson):
     (["caisson", "va"], {"validate"}),
     (["caisson", "run", "--prof"], {"--profile"}),
     (["caisson", "run", "--log", "j"], {"json"}),
-    (["caisson", "run", "--profile", "veren"], {"veren-frontend"}),
+    (["caisson", "run", "--profile", "veren"], {"veren-frontend", "veren-backend"}),
     (["caisson", "nothing", "--x"], set()),
 ])
 def test_bash_completion(caisson, tmp_path, words, wanted):
