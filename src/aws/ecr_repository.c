@@ -124,6 +124,28 @@ static json_t *creation(const struct ecr *ecr, const char *name, const struct ec
     return request;
 }
 
+/* It exists after an attempt of ours whose answer was lost: who made it is not known, but one that is without a lifecycle
+ * is ours, or of somebody who wants what we want. */
+static int finish_lost_creation(struct ecr *ecr, const char *name, const struct ecr_repository_options *options,
+                                bool *created, struct strings *warnings, struct error *err)
+{
+    struct json_failure failure = {0};
+    struct error refused;
+
+    if (call(ecr, "GetLifecyclePolicy", name, ecr_request(ecr, name), &failure, &refused) == 0)
+        return 0;
+    if (is_code(&failure, "LifecyclePolicyNotFoundException")) {
+        *created = true;
+        return put_lifecycle(ecr, name, options, warnings, err);
+    }
+    if (refused.class == CLASS_INTERRUPTED) {
+        *err = refused;
+        return -1;
+    }
+    warn(warnings, "whether the new repository has a lifecycle is not known", &refused);
+    return 0;
+}
+
 /* 0: it is there now. Who comes second leaves the lifecycle to who came first. */
 static int create(struct ecr *ecr, const char *name, const struct ecr_repository_options *options, bool *created,
                   struct strings *warnings, struct error *err)
@@ -134,7 +156,11 @@ static int create(struct ecr *ecr, const char *name, const struct ecr_repository
         *created = true;
         return put_lifecycle(ecr, name, options, warnings, err);
     }
-    return is_code(&failure, "RepositoryAlreadyExistsException") ? 0 : -1;
+    if (!is_code(&failure, "RepositoryAlreadyExistsException"))
+        return -1;
+    return failure.attempts > 1 && (options->keep > 0 || options->untagged_days > 0)
+               ? finish_lost_creation(ecr, name, options, created, warnings, err)
+               : 0;
 }
 
 /* 0 and *exists, or what the call failed with. */

@@ -84,6 +84,7 @@ static void fail(struct json_call *call)
     if (call->attempts > 1)
         error_context(&call->error, "after %d attempts", call->attempts);
     error_context(&call->error, "%s", call->target);
+    call->failure.attempts = call->attempts;
     call->done(call->context, (struct view){0}, *call->failure.code || *call->failure.message ? &call->failure : NULL,
                &call->error);
     free_call(call);

@@ -34,6 +34,7 @@ struct json_failure {
     char code[80];     /* "ParameterNotFound", without its namespace */
     char message[400]; /* the service's own words */
     char request_id[64];
+    int attempts; /* that the call made */
 };
 /* Of an answer outside 2xx: hostile JSON, headers too. */
 void json_failure_parse(const struct http_response *response, struct json_failure *failure);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/image_create.h"
 #include "cli/image_login.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -16,6 +17,7 @@ struct pushing {
     struct strings tags, mount_from;
     struct oci_image image;
     struct push_result result;
+    bool created; /* the repository, by us */
 };
 
 /* "a,b" */
@@ -110,6 +112,8 @@ static int push(struct setup *setup, struct pushing *pushing, struct error *err)
     int status = image_login_init(&login, setup, pushing->parsed.registry, err);
 
     if (!status)
+        status = image_create(setup->call, &login, pushing->parsed.name, &pushing->created, err);
+    if (!status)
         status = registry_new(&registry, &options, err);
     if (!status)
         status = registry_push(registry, &request, &pushing->result, err);
@@ -143,6 +147,7 @@ static void print_json(const struct pushing *pushing)
     json_put_text(document, "media_type", pushing->image.media_type);
     json_object_set_new(document, "tags_written", list_to_json(&result->tags_written));
     json_object_set_new(document, "tags_there", list_to_json(&result->tags_there));
+    json_object_set_new(document, "repository_created", json_boolean(pushing->created));
     put_number(document, "layers", (int64_t)pushing->image.layers);
     put_number(document, "bytes", pushing->image.bytes);
     put_number(document, "bytes_sent", result->bytes_sent);
@@ -162,6 +167,8 @@ static void print(const struct pushing *pushing)
 
     size_format(result->bytes_sent, sent);
     duration_format(result->duration_ms, duration);
+    if (pushing->created)
+        printf("made the repository %s\n", pushing->repository);
     for (i = 0; i < pushing->tags.len; i++)
         printf("%s:%s%s\n", pushing->repository, pushing->tags.items[i],
                strings_has(&result->tags_there, pushing->tags.items[i]) ? " (was there)" : "");
@@ -204,6 +211,7 @@ static const struct cli_option options[] = {
     {"image", "NAME", "Of a layout that holds several the image of this name.", NULL},
     {"mount-from", "NAMES", "Repositories of the same registry that may hold layers already, with commas.", NULL},
     IMAGE_LOGIN_OPTIONS,
+    IMAGE_CREATE_OPTIONS,
     {"operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL},
     {"json", NULL, "Print what was pushed, or what went wrong, as JSON.", NULL},
     {0},
