@@ -339,7 +339,7 @@ def test_the_environment_may_name_the_socket_but_not_a_tenants(caisson, tmp_path
     named = {"CAISSON_SANDBOX_SOCKET": "/workspace/sandbox.sock"}
     for arguments, environment in ((["--executor", "sandbox"], {}), (["--sandbox-socket", "/s"], {}), ([], named)):
         ended = caisson("run", "--workspace", str(tmp_path / "w"), *arguments, str(spec), environment=environment)
-        assert ended.returncode == 2 and "must be confirmed by the task's metadata" in ended.stderr, ended
+        assert ended.returncode == 2 and "must be confirmed by the task's metadata" in ended.stdout, ended
     ended = caisson("run", "--workspace", str(tmp_path / "w"), "--executor", "local", str(spec), environment=named)
     assert "local executor" in ended.stdout, ended
     ended = caisson("run", "--workspace", str(tmp_path / "w"), "--profile", "veren-frontend", environment=named)

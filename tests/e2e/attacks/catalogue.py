@@ -201,8 +201,8 @@ ATTACKS = [
            guards=(Guard("sweep", quick=True),)),
     Attack("replaced-binary", "sh /attack/replace_binary.sh", ANYWHERE, guards=(
         Guard("self-by-descriptor", ground=LOCAL_ROOT),)),
-    Attack("replaced-files", "sh /attack/replace_files.sh", ANYWHERE, won=visited, conceded=(LOCAL_ROOT,),
-           rare=(LOCAL_ROOT, SANDBOX)),
+    Attack("replaced-files", "sh /attack/replace_files.sh", ANYWHERE, won=visited, rare=(SANDBOX,), guards=(
+        Guard("files-restored", ground=LOCAL_ROOT, quick=True),)),
     Attack("planted-for-a-later-step", "echo 'env >>/var/tmp/witness/it' >check.sh", ANYWHERE, conceded=ANYWHERE,
            rare=(LOCAL_ROOT, SANDBOX, SANDBOX_ROOT),
            later="sh ./check.sh", repository={"check.sh": "true\n"}),
