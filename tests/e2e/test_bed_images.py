@@ -95,7 +95,7 @@ def test_kaniko_builds_in_its_container_and_the_image_runs(bed):
 REACHING = """
 FROM node:22-bookworm-slim AS node
 RUN apt-get update && apt-get install -y --no-install-recommends tini && npm install -g is-odd && yarn --version
-RUN corepack enable && pnpm --version >/pnpm && grep -q mirror.test /etc/hosts
+RUN corepack enable && corepack prepare pnpm@10.34.9 --activate && pnpm --version >/pnpm && grep -q mirror.test /etc/hosts
 FROM python:3-slim
 RUN pip install --break-system-packages six
 COPY --from=node /pnpm /usr/bin/tini /
