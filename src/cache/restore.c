@@ -37,6 +37,9 @@ struct restore {
     struct content *contents;
     struct store_task *tasks;
     int64_t all_bytes;
+    int wrong, absent, failed; /* contents */
+    char example[SHA256_HEX_SIZE];
+    struct error failure; /* the first */
     int folder, staging;
 };
 
@@ -161,13 +164,27 @@ static void content_ended(void *context, struct store_task *task, const struct e
     }
     content->absent = task->status == STORE_ABSENT;
     content->wrong = content->wrong || task->status == STORE_WRONG;
-    if (content->wrong)
-        entries_warn(restore->options, "sha256:%s of the layer cache is not what its name says and is dropped",
-                     task->sha256);
-    else if (task->status != STORE_DONE)
-        entries_warn(restore->options, "sha256:%s of the layer cache %s%s", task->sha256,
-                     content->absent ? "is gone" : "cannot be had: ",
-                     content->absent ? "" : (error ? error->message : "stopped"));
+    restore->wrong += content->wrong;
+    restore->absent += content->absent;
+    if (task->status == STORE_FAILED && restore->failed++ == 0 && error)
+        restore->failure = *error;
+    if ((content->wrong || content->absent) && restore->wrong + restore->absent == 1)
+        memcpy(restore->example, task->sha256, SHA256_HEX_SIZE);
+}
+
+/* One line for each kind of trouble: a store that was emptied has thousands of them. */
+static void tell(const struct restore *restore)
+{
+    if (restore->wrong)
+        entries_warn(restore->options, "%d contents of the layer cache are not what their names say and are dropped",
+                     restore->wrong);
+    if (restore->absent)
+        entries_warn(restore->options, "%d contents of the layer cache are gone", restore->absent);
+    if (restore->wrong || restore->absent)
+        entries_warn(restore->options, "the first of them: sha256:%s", restore->example);
+    if (restore->failed)
+        entries_warn(restore->options, "%d contents of the layer cache could not be had: %s", restore->failed,
+                     restore->failure.reason[0] ? restore->failure.message : "their files cannot be written");
 }
 
 /* A content that lies under a hash that is not its own would be taken for what the next save wants to store. */
@@ -303,6 +320,7 @@ static int fetch(struct restore *restore, struct error *err)
     run.tasks = restore->tasks;
     run.len = restore->blobs.len;
     store_run(restore->store, &run);
+    tell(restore);
     deliver(restore);
     remove_wrong(restore);
     close(restore->staging);

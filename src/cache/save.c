@@ -28,6 +28,7 @@ struct save {
     char version[STORE_VERSION_SIZE];
     char *place;
     int folder;
+    int failed; /* uploads */
 };
 
 /* ---- reading ---- */
@@ -243,8 +244,9 @@ static void upload_ended(void *context, struct store_task *task, const struct er
     struct save *save = context;
 
     if (task->status != STORE_DONE) {
-        entries_warn(save->options, "sha256:%s cannot be stored in the layer cache: %s", task->sha256,
-                     error ? error->message : "its file cannot be read");
+        if (save->failed++ == 0)
+            entries_warn(save->options, "sha256:%s cannot be stored in the layer cache, nor what needs it: %s",
+                         task->sha256, error ? error->message : "its file cannot be read");
         return;
     }
     cache_blobs_put(&save->uploaded, task->sha256, task->size, 0);

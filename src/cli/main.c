@@ -11,6 +11,7 @@
 #include "core/protection.h"
 #include "engine/context.h"
 #include "git/checkout.h"
+#include "job/cache_worker.h"
 #include "job/detect_worker.h"
 #include "job/image_worker.h"
 #include "job/publish_worker.h"
@@ -18,8 +19,8 @@
 #include "proc/worker.h"
 
 /* What `caisson --worker NAME` runs: children of ours that read hostile input. */
-static const struct worker_entry *const workers[] = {&checkout_worker, &detect_worker, &publish_worker,
-                                                     &build_context_worker, &image_worker};
+static const struct worker_entry *const workers[] = {&checkout_worker,      &detect_worker, &publish_worker,
+                                                     &build_context_worker, &image_worker,  &cache_worker};
 
 static int run_worker(const char *name)
 {

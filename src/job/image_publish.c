@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -10,6 +9,7 @@
 #include "core/mem.h"
 #include "job/image.h"
 #include "job/image_worker.h"
+#include "job/worker_request.h"
 #include "oci/reference.h"
 
 /* ---- the request ---- */
@@ -87,14 +87,10 @@ static void put_registry(json_t *request, const struct job *job)
 
     json_put_text(request, "repository", job->spec.image.repository);
     json_object_set_new(request, "insecure", json_boolean(job->spec.image.insecure));
-    json_put_text(request, "ca_bundle", platform->ca_bundle);
-    json_put_text(request, "proxy", platform->proxy);
-    json_put_text(request, "http_proxy", platform->http_proxy);
-    json_put_text(request, "no_proxy", platform->no_proxy);
+    worker_request_put_network(request, platform);
     json_put_text(request, "ecr_endpoint", platform->ecr_endpoint);
     json_put_text(request, "username", job->image_username);
     json_put_text(request, "password", job->image_password);
-    json_object_set_new(request, "credentials", credentials_source_to_json(&platform->credentials));
     json_object_set_new(request, "mount_from", mount_from(job));
     if (job->spec.image.create.wanted)
         json_object_set_new(request, "create", create_to_json(job));
@@ -102,16 +98,10 @@ static void put_registry(json_t *request, const struct job *job)
 
 static void put_layout(json_t *request, const struct job *job)
 {
-    struct stat status;
-
-    json_put_text(request, "workspace", job->workspace);
+    worker_request_put_workspace(request, job);
     json_put_text(request, "layout", IMAGE_FOLDER "/" IMAGE_LAYOUT);
     json_put_text(request, "platform", job->spec.build.platform);
     json_object_set_new(request, "max_bytes", json_integer(job->spec.limits.output_bytes));
-    if (fstat(job->workspace_fd, &status) == 0) {
-        json_object_set_new(request, "device", json_integer((json_int_t)status.st_dev));
-        json_object_set_new(request, "inode", json_integer((json_int_t)status.st_ino));
-    }
 }
 
 static json_t *request_of(const struct job *job, const char *action)

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "aws/ecr.h"
@@ -13,6 +12,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "job/worker_loop.h"
+#include "job/worker_request.h"
 #include "oci/layout.h"
 #include "oci/registry.h"
 
@@ -72,12 +72,7 @@ static int give_credentials(void *context, bool renew, struct registry_credentia
 
 static void open_client(struct session *session)
 {
-    const struct http_options options = {
-        .ca_bundle = text_of(session, "ca_bundle"),
-        .proxy = text_of(session, "proxy"),
-        .http_proxy = text_of(session, "http_proxy"),
-        .no_proxy = text_of(session, "no_proxy"),
-    };
+    const struct http_options options = worker_request_http(session->request);
 
     session->client = http_client_new(session->loop.loop, &options);
 }
@@ -153,29 +148,11 @@ static json_t *look(struct session *session, struct error *err)
 
 /* ---- the layout ---- */
 
-/* The folder that we made, and nothing else that lies at its path by now. */
-static int open_workspace(const struct session *session, struct error *err)
-{
-    const char *path = json_text(session->request, "workspace", "/");
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat status;
-
-    if (fd < 0)
-        return error_set_errno(err, CLASS_OUTPUT_REFUSED, "workspace-replaced", errno, "opening the workspace %s",
-                               path);
-    if (fstat(fd, &status) == 0 && (json_int_t)status.st_dev == json_int(session->request, "device", 0) &&
-        (json_int_t)status.st_ino == json_int(session->request, "inode", 0))
-        return fd;
-    close(fd);
-    return error_set(err, CLASS_OUTPUT_REFUSED, "workspace-replaced",
-                     "the build has put something else in the place of the workspace");
-}
-
 static int open_layout(struct session *session, struct error *err)
 {
     const struct oci_layout_limits limits = {.max_bytes = json_int(session->request, "max_bytes", 0),
                                              .platform = text_of(session, "platform")};
-    CLEANUP_CLOSE int workspace = open_workspace(session, err);
+    CLEANUP_CLOSE int workspace = worker_request_open_workspace(session->request, err);
     CLEANUP_CLOSE int folder = -1;
 
     if (workspace < 0)

@@ -69,7 +69,9 @@ struct job {
     char *image_username, *image_password, *pull_username, *pull_password; /* of spec.image */
     struct build_context context;                                          /* builder dockerfile: what is built */
     const struct engine *engine;                                           /* … and by what */
-    char *cache_folder; /* layer cache in the workspace, for the engine; NULL: none. Set by the step restore */
+    char *cache_folder;   /* layer cache in the workspace, for the engine; NULL: none. Set by the step restore */
+    json_t *cache_broken; /* names of entries that it has found wrong; NULL: none */
+    char *named_ref, *default_ref;   /* of the server, in full, as the checkout found them; NULL: none, not known */
     struct saved_files *saved_files; /* what a root build could replace; NULL: nothing */
     int64_t commit_time_ms;          /* of what was checked out */
     bool image_exists;               /* skip_existing: the tag is there already */

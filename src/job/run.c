@@ -273,6 +273,9 @@ static void dispose(struct job *job)
     free(job->temp);
     free(job->package_bin);
     free(job->cache_folder);
+    json_decref(job->cache_broken);
+    free(job->named_ref);
+    free(job->default_ref);
     build_context_dispose(&job->context);
     saved_files_free(job->saved_files);
 }

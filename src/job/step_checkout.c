@@ -16,6 +16,10 @@ static void keep(struct job *job, const struct checkout_result *checkout)
     result->ref = xstrdup(checkout->ref);
     free(result->subject);
     result->subject = xstrdup(checkout->subject);
+    free(job->named_ref);
+    job->named_ref = xstrdup(checkout->named_ref);
+    free(job->default_ref);
+    job->default_ref = xstrdup(checkout->default_ref);
 }
 
 static void tell(const struct job *job, const struct checkout_result *checkout)

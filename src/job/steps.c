@@ -10,8 +10,10 @@ const struct step job_steps[] = {
     {"detect", NULL, step_detect},
     {"lookup", step_lookup_wanted, step_lookup},
     {"install", step_install_wanted, step_install},
+    {"restore", step_restore_wanted, step_restore},
     {"build", step_build_wanted, step_build},
     {"test", step_test_wanted, step_test},
     {"publish", step_publish_wanted, step_publish},
+    {"save", step_save_wanted, step_save},
     {NULL, NULL, NULL},
 };

@@ -211,6 +211,27 @@ static void put_image(json_t *document, const struct result_image *image)
     json_object_set_new(document, "image", json);
 }
 
+static void put_cache(json_t *document, const struct result_cache *cache)
+{
+    json_t *json;
+
+    if (!cache->wanted)
+        return;
+    json = json_object();
+    put_count(json, "restored", cache->restored);
+    put_count(json, "restored_bytes", cache->restored_bytes);
+    put_count(json, "from_default_branch", cache->from_default);
+    put_seconds(json, "restore_seconds", cache->restore_ms);
+    put_count(json, "used", cache->used);
+    put_count(json, "added", cache->added);
+    put_count(json, "dropped", cache->dropped);
+    put_count(json, "saved", cache->saved);
+    put_count(json, "saved_bytes", cache->saved_bytes);
+    put_count(json, "sent_bytes", cache->sent_bytes);
+    put_seconds(json, "save_seconds", cache->save_ms);
+    json_object_set_new(document, "cache", json);
+}
+
 static void put_error(json_t *document, const struct result *result)
 {
     const struct error *error = &result->error;
@@ -293,6 +314,7 @@ json_t *result_to_json(const struct result *result)
     json_object_set_new(document, "steps", steps_to_json(result));
     json_object_set_new(document, "artifacts", artifacts_to_json(result));
     put_image(document, &result->image);
+    put_cache(document, &result->cache);
     json_put_text(document, "log_url", result->log_url);
     put_usage(document, result);
     if (result->warnings.len) {

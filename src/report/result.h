@@ -53,6 +53,17 @@ struct result_image {
     size_t instructions_len;
 };
 
+/* The layer cache of the builder dockerfile. */
+struct result_cache {
+    bool wanted;
+    int64_t restored, restored_bytes; /* layers that were there before the build */
+    int64_t from_default;             /* … of the default branch */
+    int64_t used, added, dropped;
+    int64_t saved, saved_bytes; /* that this branch has from now on */
+    int64_t sent_bytes;
+    int64_t restore_ms, save_ms;
+};
+
 struct result {
     char *id, *project, *type;
     json_t *labels;                                 /* object or NULL */
@@ -66,6 +77,7 @@ struct result {
     struct result_artifact *artifacts;
     size_t artifacts_len;
     struct result_image image;
+    struct result_cache cache;
     char *log_url;
     /* Of the build, as far as known; 0 and "": not known. */
     int64_t peak_memory_bytes, memory_limit_bytes;

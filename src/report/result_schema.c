@@ -37,6 +37,10 @@ static const struct {
      "nothing was built), bytes (compressed), layers, blobs_existing (the registry had them), sent_bytes, seconds, "
      "created_repository, bases (name@digest), instructions (text, line, seconds, cached); as far as the job came",
      false},
+    {"cache", "object",
+     "the layer cache: restored, restored_bytes, from_default_branch, restore_seconds, used, added, dropped, saved, "
+     "saved_bytes, sent_bytes, save_seconds; layers, as far as the job came",
+     false},
     {"log_url", "string", "where the whole log went", false},
     {"usage", "object",
      "peak_memory_bytes, memory_limit_bytes, biggest_process (name, memory_bytes), peak_disk_bytes, disk_limit_bytes, "
