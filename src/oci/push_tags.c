@@ -77,6 +77,22 @@ static int write_tag(struct push *push, const char *tag, struct error *err)
     return result;
 }
 
+/* A role that may push and not read is not told what a tag holds. Kaniko pushes with such a role, and so do we: whether
+ * the tag may be written is said when it is. */
+static int look_for_tag(struct push *push, const char *tag, char there[OCI_DIGEST_SIZE], struct error *err)
+{
+    struct error failure = {0};
+
+    if (registry_tag_digest(push->registry, tag, there, &failure) == 0)
+        return 0;
+    if (strcmp(failure.reason, "registry-denied") != 0) {
+        *err = failure;
+        return -1;
+    }
+    there[0] = '\0';
+    return 0;
+}
+
 int push_tags(struct push *push, struct error *err)
 {
     const struct strings *tags = push->request->tags;
@@ -86,7 +102,7 @@ int push_tags(struct push *push, struct error *err)
     for (i = 0; i < tags->len; i++) {
         char there[OCI_DIGEST_SIZE];
 
-        if (registry_tag_digest(push->registry, tags->items[i], there, err))
+        if (look_for_tag(push, tags->items[i], there, err))
             return -1;
         if (strcmp(there, push->request->image->digest) == 0) {
             strings_add(&push->result->tags_there, tags->items[i]);
