@@ -1,5 +1,6 @@
 """The builder images: what is in them, and the main job with them, alone and as a task of two containers."""
 
+import filecmp
 import json
 import os
 import re
@@ -9,8 +10,8 @@ import sys
 
 import pytest
 
-from bed import repositories, seccomp
-from bed.world import PROGRAM, ROOT, RUNNER_PROGRAM
+from bed import images, repositories, seccomp
+from bed.world import KANIKO_CA_BUNDLE, KANIKO_PROGRAM, ROOT, RUNNER_PROGRAM, program_of, tool
 
 MEGABYTE = 1 << 20
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -27,16 +28,18 @@ def files_of(root):
     return found
 
 
-@pytest.fixture(scope="module", params=["runner", "node", pytest.param("node-full", marks=pytest.mark.rare)])
+@pytest.fixture(params=["runner", "node", pytest.param("node-full", marks=pytest.mark.rare), "kaniko"])
 def image(request, world):
     """(name, root folder, what it says of itself)"""
+    if request.param == "kaniko":
+        request.getfixturevalue("kaniko")
     layers, config = world.image(request.param)
     return request.param, layers[-1], config
 
 
 def test_an_image_starts_the_program_as_root_and_hears_sigterm(image):
     name, _, config = image
-    assert config["Entrypoint"] == [RUNNER_PROGRAM if name == "runner" else PROGRAM] and config["Cmd"] == ["run"]
+    assert config["Entrypoint"] == [program_of(name)] and config["Cmd"] == ["run"]
     assert config["User"] == "0:0" and config["StopSignal"] == "SIGTERM"
     assert set(config["Labels"]) >= {f"org.opencontainers.image.{label}" for label in (
         "title", "description", "licenses", "version", "revision")}
@@ -55,6 +58,41 @@ def test_the_runner_is_the_program_and_a_bundle(world, program):
     size = os.path.getsize(program) + os.path.getsize(root + CA_BUNDLE)
     print(f"the runner's image: {size / MEGABYTE:.1f} MB")
     assert size <= 6 * MEGABYTE
+
+
+@pytest.mark.usefixtures("kaniko")
+def test_the_kaniko_image_is_kaniko_the_program_and_a_bundle(world, program):
+    layers, config = world.image("kaniko")
+    root, executor = layers[-1], "/kaniko/executor"
+    assert files_of(root) == {executor: stat.S_IFREG | 0o755, KANIKO_PROGRAM: stat.S_IFREG | 0o755,
+                              KANIKO_CA_BUNDLE: stat.S_IFREG | 0o644}
+    assert {os.lstat(path).st_uid for path in (root + executor, root + KANIKO_PROGRAM, root + "/kaniko")} == {0}
+    assert filecmp.cmp(root + executor, tool("ensure-kaniko"), shallow=False)
+    assert [pair for pair in config.get("Env") or [] if not pair.startswith("PATH=")] == []
+    size = sum(os.path.getsize(path) for path in (program, root + KANIKO_CA_BUNDLE))
+    print(f"the kaniko image: {(size + os.path.getsize(root + executor)) / MEGABYTE:.1f} MB")
+    assert size <= 6 * MEGABYTE
+
+
+def test_kaniko_is_the_maintained_one_by_a_version():
+    with open(os.path.join(ROOT, "builder-images", "kaniko", "Dockerfile")) as file:
+        named = re.findall(r"^ARG KANIKO_IMAGE=(.*)$", file.read(), re.M)
+    assert len(named) == 1
+    assert re.fullmatch(r"ghcr\.io/osscontainertools/kaniko:v\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", named[0])
+
+
+@pytest.mark.usefixtures("kaniko")
+@pytest.mark.parametrize("kernel", ["this", "older"])
+@pytest.mark.parametrize("executor", ["local", "sandbox"])
+def test_a_dockerfile_in_the_kaniko_image(bed, hub, tmp_path, executor, kernel):
+    """Alone, and beside a runner; nothing of the image, nor of the job, is in what was built."""
+    spec = images.spec(bed, {"Dockerfile": "FROM busybox AS first\nRUN echo built >/made\n"
+                             "FROM scratch\nCOPY --from=first /made /\nCOPY data /\n", "data": "x\n"},
+                       hub, "shop/app", "one")
+    ended = images.run(bed, spec, executor, hub)
+    assert ended.code == 0, ended
+    assert ended.result["image"]["digest"] == hub.digest("shop/app", "one")
+    assert set(images.files(hub.pull("shop/app", "one", str(tmp_path / "pulled")))) <= {"/", "/made", "/data"}
 
 
 def test_the_node_image_has_node_and_nothing_that_helps_an_attack(world):
@@ -80,7 +118,7 @@ def test_the_full_image_has_what_native_modules_need(world):
 
 def test_the_dockerfiles_are_clean():
     folder = os.path.join(ROOT, "builder-images")
-    files = [os.path.join(folder, name, "Dockerfile") for name in ("runner", "node")]
+    files = [os.path.join(folder, name, "Dockerfile") for name in ("runner", "node", "kaniko")]
     linter = os.path.join(os.path.dirname(sys.executable), "hadolint")
     done = subprocess.run([linter, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
