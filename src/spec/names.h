@@ -43,7 +43,7 @@ text_check check_image_repository; /* registry/name, or oci:FOLDER */
 text_check check_image_tag;
 text_check check_registry;      /* host[:port] */
 text_check check_mirror;        /* host[:port][/path] */
-text_check check_registry_pin;  /* the same */
+text_check check_registry_pin;  /* the same, or with a slash at the end */
 text_check check_file;          /* like check_folder, and no folder */
 text_check check_template_name; /* the engine knows which there are */
 text_check check_platform;

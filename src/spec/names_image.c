@@ -164,7 +164,10 @@ int check_mirror(const char *text, struct remark *remark)
 
 int check_registry_pin(const char *text, struct remark *remark)
 {
-    return check_place(text, false, remark);
+    size_t len = strlen(text);
+    CLEANUP_FREE char *bare = xstrndup(text, len && text[len - 1] == '/' ? len - 1 : len);
+
+    return check_place(bare, false, remark);
 }
 
 bool image_is_folder(const char *repository)

@@ -2,9 +2,24 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/mem.h"
 #include "spec/spec.h"
+
+/* What goes to a registry as a tag is one. */
+static void check_tags(const struct strings *tags)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    size_t i;
+
+    for (i = 0; i < tags->len; i++) {
+        size_t len = strlen(tags->items[i]);
+
+        if (len == 0 || len > 128 || strspn(tags->items[i], letters) < len || strchr(".-", tags->items[i][0]))
+            abort();
+    }
+}
 
 static void load(struct view text, bool pid1)
 {
@@ -24,7 +39,11 @@ static void load(struct view text, bool pid1)
     } else {
         if (problems.len || !spec.resolved || !spec.source.repository || !spec.id)
             abort();
-        (void)spec_expand(&spec, "0f3c1a9be27d40c58f6a1b2c3d4e5f6071829304", "refs/heads/a/b", &err);
+        if ((spec.build.builder == BUILDER_DOCKERFILE) != (spec.image.tags.len > 0) ||
+            (pid1 && spec.image.repository && strncmp(spec.image.repository, "oci:", 4) == 0))
+            abort();
+        if (spec_expand(&spec, "0f3c1a9be27d40c58f6a1b2c3d4e5f6071829304", "refs/heads/a/b", &err) == 0)
+            check_tags(&spec.image.tags);
     }
     spec_dispose(&spec);
     problems_dispose(&problems);

@@ -87,6 +87,84 @@ static void operator_limits(void **state)
     operator_file_dispose(&file);
 }
 
+/* What is pinned of images stands beside the keys of the spec, and is not one of them. */
+static void operator_image(void **state)
+{
+    struct operator_file file;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(operator_file_load(&file,
+                                        view_of("{pins: {registry: 'Registry.Example:5000/team', ecr_endpoint: "
+                                                "'https://ecr.internal/', image: {create: {keep: 3}}}, defaults: "
+                                                "{image: {mirrors: {Docker.io: m.example}}}}"),
+                                        "operator.yaml", &err),
+                     0);
+    assert_string_equal(file.pin_registry, "registry.example:5000/team");
+    assert_string_equal(file.pin_ecr_endpoint, "https://ecr.internal");
+    assert_null(json_object_get(file.pins, "registry"));
+    assert_null(json_object_get(file.pins, "ecr_endpoint"));
+    assert_int_equal(json_int(json_object_get(json_object_get(file.pins, "image"), "create"), "keep", 0), 3);
+    assert_string_equal(json_text(json_object_get(json_object_get(file.defaults, "image"), "mirrors"), "docker.io", ""),
+                        "m.example");
+    operator_file_dispose(&file);
+}
+
+/* The registry's pin is met by what lies beneath it, and by nothing that only begins like it. */
+static void operator_registry(void **state)
+{
+    static const struct {
+        const char *pin, *repository;
+        bool good;
+    } cases[] = {
+        {"registry.example", "registry.example/a", true},
+        {"registry.example", "REGISTRY.example/a/b", true},
+        {"registry.example/", "registry.example/a", true},
+        {"registry.example/team/", "registry.example/teams/a", false},
+        {"registry.example//", NULL, false},
+        {"registry.example/team", "registry.example/team/a", true},
+        {"registry.example/team", "registry.example/team", true},
+        {"registry.example/team", "registry.example/teams/a", false},
+        {"registry.example/team", "registry.example/a", false},
+        {"registry.example", "registry.example.evil/a", false},
+        {"registry.example", "registry.example:443/a", false},
+        {"registry.example:5000", "registry.example/a", false},
+        {"registry.example", "oci:registry.example/a", true},
+        {"registry.example/team", "registry.example/${project}", false},
+        {"registry.example/shop", "registry.example/${project}/x", true},
+        {"https://registry.example", NULL, false},
+        {"team", NULL, false},
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP_FREE char *pins = xasprintf("{pins: {registry: '%s'}}", cases[i].pin);
+        CLEANUP_FREE char *text =
+            xasprintf("{version: 1, project: shop, source: {repository: a/b}, image: {repository: "
+                      "'%s'}}",
+                      cases[i].repository ? cases[i].repository : "");
+        struct operator_file file;
+        struct spec_context context = {.name = "spec", .default_id = "task-1", .operator_file = &file};
+        struct problems problems = {0};
+        struct error err = {0};
+        struct spec spec;
+        int rc = operator_file_load(&file, view_of(pins), "operator.yaml", &err);
+
+        assert_int_equal(rc == 0, cases[i].repository != NULL);
+        if (rc == 0) {
+            rc = spec_load(&spec, view_of(text), &context, &problems, &err);
+            if (rc != (cases[i].good ? 0 : -1))
+                fail_msg("%s, %s: %d %s", cases[i].pin, cases[i].repository, rc, err.message);
+            if (rc)
+                assert_non_null(strstr(err.message, "does not lie beneath"));
+            spec_dispose(&spec);
+        }
+        problems_dispose(&problems);
+        operator_file_dispose(&file);
+    }
+}
+
 /* "a" is not beneath "ab", and nothing of a template leads out of the prefix. */
 static void operator_prefix(void **state)
 {
@@ -119,9 +197,8 @@ static void operator_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operator_struct),
-        cmocka_unit_test(operator_limits),
-        cmocka_unit_test(operator_prefix),
+        cmocka_unit_test(operator_struct), cmocka_unit_test(operator_limits),   cmocka_unit_test(operator_prefix),
+        cmocka_unit_test(operator_image),  cmocka_unit_test(operator_registry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
