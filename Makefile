@@ -43,7 +43,7 @@ release: ## build/release/caisson, static; ARCH=aarch64 cross-builds into build/
 	@cmake --build $(release_dir) --target caisson
 	@ls -l $(release_dir)/caisson
 
-images: release ## the builder images (NAMES='runner node'), with the buildah, podman or docker that is there
+images: release ## the builder images (NAMES='runner node kaniko'), with the buildah, podman or docker that is there
 	@builder-images/build $(NAMES)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
