@@ -1,8 +1,10 @@
 /* What a registry says when it refuses, and what that means. */
+#include <ctype.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/mem.h"
 #include "oci/registry_internal.h"
 
 /* What another side says is shown to people: printable characters only, cut at a character's beginning. */
@@ -33,6 +35,14 @@ void registry_failure_parse(struct view body, struct registry_failure *failure)
     const char *message;
 
     *failure = (struct registry_failure){0};
+    if (!document && body.len && isalpha((unsigned char)*body.data)) {
+        /* A line of text, as ECR's of a password that has run out; pages are for browsers. */
+        CLEANUP_FREE char *text = xstrndup(body.data, body.len);
+
+        text[strcspn(text, "\r\n")] = '\0';
+        take(failure->message, sizeof failure->message, text);
+        return;
+    }
     if (!json_is_object(first))
         first = document; /* token servers and gateways have forms of their own */
     take_code(failure->code, sizeof failure->code, json_text(first, "code", json_text(first, "error", "")));

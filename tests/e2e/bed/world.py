@@ -10,7 +10,7 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 
-from . import container, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task, tls
+from . import container, ecr, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
@@ -35,6 +35,7 @@ ADDRESSES = {
     "mirror.test": "10.98.0.61",
     "auth.test": "10.98.0.62",
     "other-registry.test": "10.98.0.63",
+    **ecr.ADDRESSES,
 }
 SERVED_BUCKETS = [BUCKET, JOBS_BUCKET, VEREN_BUCKET]
 TRAP_PORTS = [80, 443, 3128, 8080, 9000]
