@@ -29,7 +29,7 @@ static const char script[] =
     "run() { $caisson_alone buildah --root \"$caisson_dir/root\" --runroot \"$caisson_dir/run\""
     " --registries-conf \"$caisson_dir/registries.conf\" \"$@\"; }\n"
     "run build \"$@\" || exit\n"
-    "run images --format 'base: {{.Name}}:{{.Tag}}@{{.Digest}}' 2>/dev/null | grep -v '^base: <none>'\n"
+    "run images --format 'base={{.Name}}:{{.Tag}}@{{.Digest}}' 2>/dev/null | grep -v '^base=<none>'\n"
     "exit 0\n";
 
 static bool is_there(const char *program, const char *path)
@@ -250,6 +250,7 @@ const struct engine engine_buildah = {
     .check = check,
     .command = command,
     .own_words = buildah_own_words,
+    .is_last = buildah_is_last,
     .read = buildah_read,
     .command_failed = buildah_command_failed,
 };

@@ -57,7 +57,6 @@ static const struct {
     {"no child with platform", CAUSE_NOT_FOUND},
     {"no image found in manifest list", CAUSE_NOT_FOUND},
     {"x509:", CAUSE_TLS},
-    {"tls: ", CAUSE_TLS},
     {"server gave HTTP response to HTTPS client", CAUSE_TLS},
     {"connection refused", CAUSE_NETWORK},
     {"connection reset", CAUSE_NETWORK},
@@ -75,6 +74,7 @@ static const struct {
     {"502 Bad Gateway", CAUSE_NETWORK},
     {"503 Service Unavailable", CAUSE_NETWORK},
     {"504 Gateway Timeout", CAUSE_NETWORK},
+    {"tls: ", CAUSE_TLS},
     {"is not a valid target build stage", CAUSE_TARGET},
     {"error finding target stage", CAUSE_TARGET},
     {"no build stage in current context", CAUSE_DOCKERFILE},
@@ -111,7 +111,15 @@ static void quote(const struct engine_run *run, size_t index, char out[QUOTE_MAX
              len > cut ? "…" : "");
 }
 
-/* The engine's words, without what only says where in the engine it was. */
+/* What the engine's last error is about: where a mirror was asked, the reason stands before it. */
+static const char *error_words(const struct engine_run *run)
+{
+    const char *error = buf_text(&run->error);
+
+    return run->cause.len && strstr(error, "mapped registries") ? buf_text(&run->cause) : error;
+}
+
+/* The engine's words in one line, without what only says where in the engine it was. */
 static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
 {
     static const char *const prefixes[] = {
@@ -123,7 +131,8 @@ static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
         "creating build container: ",
         "precompute: ",
     };
-    const char *words = buf_text(run->cause.len ? &run->cause : &run->error), *line;
+    static const char attempts[] = ", last error: ", next[] = ". Will try with the next registry", stat[] = ": lstat ";
+    const char *words = error_words(run), *end;
     size_t i, cut;
 
     for (i = 0; i < ARRAY_LEN(prefixes); i++)
@@ -131,11 +140,17 @@ static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
             words += strlen(prefixes[i]);
             i = (size_t)-1; /* from the beginning: they stand in any order */
         }
-    line = words + strcspn(words, "\r\n");
-    cut = (size_t)(line - words);
+    if (strstr(words, attempts))
+        words = strstr(words, attempts) + strlen(attempts);
+    if (view_starts(view_of(words), "failed to get files used from context: ") && strstr(words, stat))
+        words = strstr(words, stat) + strlen(stat);
+    end = strstr(words, next);
+    cut = strcspn(words, "\r\n");
+    if (end && (size_t)(end - words) < cut)
+        cut = (size_t)(end - words);
     if (cut > WORDS_MAX)
         cut = utf8_cut((struct view){words, cut}, WORDS_MAX);
-    snprintf(out, WORDS_MAX + 8, "%.*s%s", (int)cut, words, line > words + cut ? "…" : "");
+    snprintf(out, WORDS_MAX + 8, "%.*s", (int)cut, words);
 }
 
 /* The FROM that takes the image which the engine asked for last, else the instruction that ran last. */
@@ -178,10 +193,10 @@ static bool is_download(const struct engine_run *run, size_t index)
     return instruction && strcmp(instruction->keyword, "ADD") == 0 && strstr(instruction->text, "://");
 }
 
-static void fail_memory(const char *where, const char *what, struct error *err)
+static void fail_memory(const char *where, const char *what, bool known, struct error *err)
 {
-    error_set(err, CLASS_OUT_OF_MEMORY, "out-of-memory", "%s%s%s was killed: memory ran out", where, *where ? ": " : "",
-              what);
+    error_set(err, CLASS_OUT_OF_MEMORY, "out-of-memory", "%s%s%s was killed%s", where, *where ? ": " : "", what,
+              known ? ": memory ran out" : " by signal 9, as it is when memory runs out");
     error_hint(err, "give the task more memory, or let the instruction use less");
 }
 
@@ -199,7 +214,7 @@ static void fail_command(const struct engine_run *run, const struct outcome *out
 
     quote(run, run->last, where);
     if (signal == 9 || exit_code == 137 || outcome->out_of_memory)
-        fail_memory(where, "a process of it", err);
+        fail_memory(where, "a process of it", outcome->out_of_memory, err);
     else if (find_cause(buf_text(&run->tail)) == CAUSE_DISK)
         fail_disk(where, err);
     else if (signal)
@@ -246,6 +261,8 @@ static void fail_registry(enum cause cause, const char *where, const char *words
                   "reached: %s",
                   where, words);
         error_retryable(err, 0);
+        error_hint(err, "check the image's name, and that the task's network reaches the registry; `image.mirrors` can "
+                        "name another one");
         break;
     }
 }
@@ -253,7 +270,7 @@ static void fail_registry(enum cause cause, const char *where, const char *words
 static void fail_otherwise(const struct engine_run *run, const struct outcome *outcome, struct error *err)
 {
     char where[QUOTE_MAX + 64], words[WORDS_MAX + 8];
-    enum cause cause = find_cause(buf_text(run->cause.len ? &run->cause : &run->error));
+    enum cause cause = find_cause(error_words(run));
     size_t failed = find_failed(run);
     struct buf what;
 
@@ -272,10 +289,12 @@ static void fail_otherwise(const struct engine_run *run, const struct outcome *o
         quote(run, failed, where);
         error_set(err, CLASS_BUILD_FAILED, cause == CAUSE_TARGET ? "target-missing" : "dockerfile-failed", "%s%s%s",
                   cause == CAUSE_TARGET ? "" : where, *where && cause != CAUSE_TARGET ? ": " : "", words);
-        if (cause == CAUSE_NETWORK)
+        if (cause == CAUSE_NETWORK || cause == CAUSE_RATE)
             error_retryable(err, 0);
-        else
-            error_hint(err, "correct the Dockerfile, its context or `build.target`");
+        if (cause == CAUSE_TARGET)
+            error_hint(err, "name a stage of the Dockerfile in `build.target`");
+        else if (!is_download(run, failed))
+            error_hint(err, "correct the Dockerfile, or the context: what .dockerignore excludes is not in it");
     } else {
         buf_init(&what, 512);
         outcome_describe(outcome, engine_name(run->engine), &what);
@@ -295,7 +314,7 @@ void engine_run_classify(const struct engine_run *run, const struct outcome *out
         fail_command(run, outcome, exit_code, signal, err);
     else if (outcome->kind == OUTCOME_MEMORY || outcome->out_of_memory ||
              (outcome->kind == OUTCOME_SIGNALED && outcome->signal == 9))
-        fail_memory(where, engine_name(run->engine), err);
+        fail_memory(where, engine_name(run->engine), outcome->kind != OUTCOME_SIGNALED || outcome->out_of_memory, err);
     else if (outcome->kind == OUTCOME_DISK)
         fail_disk(where, err);
     else

@@ -14,6 +14,8 @@ struct engine {
     int (*command)(const struct engine_request *request, struct command *command, struct error *err);
     /* Where in a line of output (without its end) the engine's own words begin; line.len: it is the user's command's. */
     size_t (*own_words)(const struct engine_run *run, struct view line);
+    /* Whether they can only be its last: from a command that runs, if anything comes after them. */
+    bool (*is_last)(const struct engine_run *run, struct view words);
     /* Understands them. */
     void (*read)(struct engine_run *run, struct view words);
     /* Whether the last error is that a command of the user failed; then its exit code and signal as error has them. */
@@ -23,9 +25,11 @@ struct engine {
 extern const struct engine engine_kaniko, engine_buildah;
 
 size_t kaniko_own_words(const struct engine_run *run, struct view line);
+bool kaniko_is_last(const struct engine_run *run, struct view words);
 void kaniko_read(struct engine_run *run, struct view words);
 bool kaniko_command_failed(const struct engine_run *run, const struct outcome *outcome, int *exit_code, int *signal);
 size_t buildah_own_words(const struct engine_run *run, struct view line);
+bool buildah_is_last(const struct engine_run *run, struct view words);
 void buildah_read(struct engine_run *run, struct view words);
 bool buildah_command_failed(const struct engine_run *run, const struct outcome *outcome, int *exit_code, int *signal);
 

@@ -190,6 +190,7 @@ const struct engine engine_kaniko = {
     .check = check,
     .command = command,
     .own_words = kaniko_own_words,
+    .is_last = kaniko_is_last,
     .read = kaniko_read,
     .command_failed = kaniko_command_failed,
 };

@@ -92,6 +92,7 @@ struct engine_run *engine_run_new(const struct engine *engine, const struct dock
     free(needed);
     for (i = 0; i < ARRAY_LEN(run->lines); i++)
         buf_init(&run->lines[i].text, RUN_LINE_MAX);
+    buf_init(&run->held, RUN_LINE_MAX);
     buf_init(&run->tail, RUN_TAIL_MAX);
     buf_init(&run->error, RUN_WORDS_MAX);
     buf_init(&run->cause, RUN_WORDS_MAX);
@@ -107,6 +108,7 @@ void engine_run_free(struct engine_run *run)
         return;
     for (i = 0; i < ARRAY_LEN(run->lines); i++)
         buf_dispose(&run->lines[i].text);
+    buf_dispose(&run->held);
     buf_dispose(&run->tail);
     buf_dispose(&run->error);
     buf_dispose(&run->cause);
@@ -167,7 +169,7 @@ void run_end(struct engine_run *run)
     run->current = RUN_NONE;
 }
 
-void run_begin(struct engine_run *run, size_t index)
+static void begin(struct engine_run *run, size_t index)
 {
     run_end(run);
     run->current = run->last = index;
@@ -183,17 +185,37 @@ void run_begin(struct engine_run *run, size_t index)
                                      number_of(run, index), run->total);
 }
 
-void run_begin_stage(struct engine_run *run, int stage)
+/* The FROM of a stage when it has not begun; else RUN_NONE. */
+static size_t find_from(const struct engine_run *run, int stage)
 {
     size_t i;
 
-    run->stage = stage;
     for (i = 0; i < run->dockerfile->instructions_len; i++)
-        if (run->dockerfile->instructions[i].stage == stage && !run->instructions[i].begun &&
-            strcmp(run->dockerfile->instructions[i].keyword, "FROM") == 0) {
-            run_begin(run, i);
-            return;
-        }
+        if (run->dockerfile->instructions[i].stage == stage)
+            return run->instructions[i].begun ? RUN_NONE : i;
+    return RUN_NONE;
+}
+
+void run_begin(struct engine_run *run, size_t index)
+{
+    size_t from = find_from(run, run->dockerfile->instructions[index].stage);
+
+    if (from != RUN_NONE && from != index) /* of a stage that is built as part of another */
+        begin(run, from);
+    begin(run, index);
+}
+
+void run_begin_stage(struct engine_run *run, int stage)
+{
+    size_t from = RUN_NONE;
+    int i;
+
+    run->stage = stage;
+    for (i = 0; i <= stage && from == RUN_NONE; i++)
+        if (stages_is_part(run->dockerfile, i, stage))
+            from = find_from(run, i);
+    if (from != RUN_NONE)
+        run_begin(run, from);
 }
 
 void run_set_error(struct engine_run *run, struct view words)
@@ -240,14 +262,28 @@ static void give_noise(struct engine_run *run, struct view line)
         run->listener.on_noise(run->listener.context, line.data, line.len);
 }
 
+static struct view trim_end(struct view line)
+{
+    while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
+        line.len--;
+    return line;
+}
+
+/* Something came after the line that was held: a command printed it. */
+static void let_go(struct engine_run *run)
+{
+    if (run->held.len)
+        give_output(run, run->held_stderr, (struct view){run->held.data, run->held.len});
+    buf_reset(&run->held);
+}
+
 /* A whole line with its end, or the beginning of one that is too long. True when what comes after it is noise too. */
 static bool read_line(struct engine_run *run, bool is_stderr, struct view line)
 {
-    struct view words = line;
+    struct view words = trim_end(line);
     size_t own;
 
-    while (words.len && (words.data[words.len - 1] == '\n' || words.data[words.len - 1] == '\r'))
-        words.len--;
+    let_go(run);
     own = run->engine->own_words(run, words);
     if (own >= words.len) {
         give_output(run, is_stderr, line);
@@ -255,6 +291,12 @@ static bool read_line(struct engine_run *run, bool is_stderr, struct view line)
     }
     give_output(run, is_stderr, (struct view){line.data, own});
     words = (struct view){words.data + own, words.len - own};
+    if (run->command_runs && run->engine->is_last(run, words)) {
+        run_set_error(run, words);
+        run->held_stderr = is_stderr;
+        buf_add(&run->held, words.data, line.len - own);
+        return false;
+    }
     give_noise(run, words);
     run->engine->read(run, words);
     return true;
@@ -263,6 +305,7 @@ static bool read_line(struct engine_run *run, bool is_stderr, struct view line)
 /* The rest of a line that is longer than we keep. */
 static void give_rest(struct engine_run *run, struct run_line *line, bool is_stderr, struct view data)
 {
+    let_go(run);
     if (!line->rest_is_noise)
         give_output(run, is_stderr, data);
 }
@@ -311,5 +354,7 @@ void engine_run_end(struct engine_run *run)
     for (i = 0; i < ARRAY_LEN(run->lines); i++)
         if (!run->lines[i].in_rest)
             end_line(run, &run->lines[i], i == 1);
+    give_noise(run, trim_end((struct view){buf_text(&run->held), run->held.len}));
+    buf_reset(&run->held);
     run_end(run);
 }

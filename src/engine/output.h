@@ -45,6 +45,8 @@ struct engine_run {
     int64_t began_ms;
     bool command_runs; /* a command of the user: what is not surely the engine's is its */
     bool command_ran;
+    struct buf held; /* a line that is the engine's last word if nothing comes after it, else a command's */
+    bool held_stderr;
     struct buf tail;  /* the end of what commands printed */
     struct buf error; /* the engine's last error */
     struct buf cause; /* … and what it said before it that is needed to understand it */
@@ -62,7 +64,7 @@ size_t run_find_uncached(const struct engine_run *run, struct view text);
 void run_begin(struct engine_run *run, size_t index);
 /* The current one ends. */
 void run_end(struct engine_run *run);
-/* A stage begins with its FROM. */
+/* A stage begins, and with it the FROM of the first stage that is built with it. */
 void run_begin_stage(struct engine_run *run, int stage);
 void run_set_error(struct engine_run *run, struct view words);
 void run_set_cause(struct engine_run *run, struct view words);

@@ -102,6 +102,12 @@ size_t buildah_own_words(const struct engine_run *run, struct view line)
     return 0;
 }
 
+bool buildah_is_last(const struct engine_run *run, struct view words)
+{
+    (void)run;
+    return view_starts(words, FAILED_STEP);
+}
+
 static void read_step_begin(struct engine_run *run, const struct step *step)
 {
     size_t index, i;
@@ -121,7 +127,7 @@ static void read_step_begin(struct engine_run *run, const struct step *step)
     run->command_ran |= run->command_runs;
 }
 
-/* What the engine's script says at the end: "base: docker.io/library/node:20@sha256:…" */
+/* What the engine's script says at the end: "base=docker.io/library/node:20@sha256:…" */
 static void read_base(struct engine_run *run, struct view text)
 {
     size_t len = 0;
@@ -144,7 +150,7 @@ void buildah_read(struct engine_run *run, struct view words)
     } else if (view_starts(words, "Error: ")) {
         run->command_runs = false;
         run_set_error(run, words);
-    } else if (take(&words, "base: "))
+    } else if (take(&words, "base="))
         read_base(run, words);
 }
 

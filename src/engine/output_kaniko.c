@@ -142,6 +142,27 @@ size_t kaniko_own_words(const struct engine_run *run, struct view line)
     return run->command_ran ? line.len : 0;
 }
 
+bool kaniko_is_last(const struct engine_run *run, struct view words)
+{
+    (void)run;
+    return is_last_error(words);
+}
+
+/* Eliminating stage 'debian:12' [idx: '0'], all consumers are served from cache */
+static void read_eliminated(struct engine_run *run, const char *text)
+{
+    const char *at = strstr(text, "' [idx: '");
+    long stage = at ? strtol(at + strlen("' [idx: '"), NULL, 10) : -1;
+    size_t i;
+
+    for (i = 0; i < run->dockerfile->instructions_len; i++)
+        if (run->dockerfile->instructions[i].stage == stage && !run->instructions[i].begun) {
+            run->instructions[i].cached = true;
+            run_begin(run, i);
+        }
+    run_end(run);
+}
+
 /* Building stage 'debian:12' [idx: '1', base-idx: '-1'] */
 static void read_stage(struct engine_run *run, const char *text)
 {
@@ -154,7 +175,7 @@ static void read_stage(struct engine_run *run, const char *text)
     for (i = 0; i < run->dockerfile->instructions_len; i++)
         run->instructions[i].cached = false; /* it was a look ahead */
     run_begin_stage(run, (int)stage);
-    if (*run->base_digest)
+    if (strstr(end, "base-idx: '-1'") && !view_starts(view_of(name), "scratch'"))
         run_add_base(run, (struct view){name, (size_t)(end - name)}, run->base_digest);
     *run->base_digest = '\0';
 }
@@ -178,6 +199,8 @@ static void read_message(struct engine_run *run, struct view text)
         utf8_repair(skip(text, strlen(image)), &run->base_name);
     } else if (view_starts(text, "Building stage '"))
         read_stage(run, text.data);
+    else if (view_starts(text, "Eliminating stage '"))
+        read_eliminated(run, text.data);
     else if (view_starts(text, "shared-base: "))
         read_base(run, text.data);
     else if (view_starts(text, "Running: ["))
@@ -210,7 +233,7 @@ void kaniko_read(struct engine_run *run, struct view words)
     unquote(message, &text);
     if (view_is(level, "fatal"))
         run_set_error(run, (struct view){buf_text(&text), text.len});
-    else if (view_is(level, "warning") &&
+    else if (!run->command_ran && view_is(level, "warning") &&
              view_starts((struct view){buf_text(&text), text.len}, "Failed to retrieve image"))
         run_set_cause(run, (struct view){buf_text(&text), text.len});
     else

@@ -1,0 +1,2 @@
+FROM registry.invalid/library/node:20 AS base
+RUN echo never

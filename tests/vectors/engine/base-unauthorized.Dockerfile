@@ -1,0 +1,2 @@
+FROM localhost:5056/private:1 AS base
+RUN echo never
