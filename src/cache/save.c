@@ -8,9 +8,8 @@
 #include "cache/store.h"
 #include "core/clock.h"
 #include "core/mem.h"
-#include "net/loop.h"
 
-#define SWAPS_MAX 12
+#define LOST_MAX 20
 /* A use is written down when the one that is known is older than this: a rebuild without a change changes nothing. */
 #define USE_STEP_MS ((int64_t)60 * 60 * 1000)
 /* Removals begin within this time of the mark, far from its end. */
@@ -323,31 +322,19 @@ static void give_up(struct save *save, const struct store_task *task)
             }
 }
 
-/* *more: something was uploaded, or someone else was quicker; decide again. */
-static int upload(struct save *save, bool *more, struct error *err)
+/* Uploads what is missing. *lost: someone else was quicker to change the manifest. */
+static int upload(struct save *save, struct store_run *run, bool *lost, struct error *err)
 {
-    struct store_run run = {.open = open_upload, .ended = upload_ended, .context = save};
-    struct upload *uploads;
-    bool lost = false;
-    int status = 0;
+    int status = announce(save, run->tasks, run->len, lost, err);
     size_t i;
 
-    run.len = missing(save, &run.tasks, &uploads);
-    *more = run.len > 0;
-    if (run.len)
-        status = announce(save, run.tasks, run.len, &lost, err);
-    if (run.len && status == 0 && !lost) {
-        store_run(save->store, &run);
-        status = store_check(save->store, err);
-        for (i = 0; i < run.len; i++)
-            if (run.tasks[i].status != STORE_DONE)
-                give_up(save, &run.tasks[i]);
-    }
-    if (status == 0 && lost)
-        status = read_current(save, err);
-    free(run.tasks);
-    free(uploads);
-    return status;
+    if (status || *lost)
+        return status;
+    store_run(save->store, run);
+    for (i = 0; i < run->len; i++)
+        if (run->tasks[i].status != STORE_DONE)
+            give_up(save, &run->tasks[i]);
+    return store_check(save->store, err);
 }
 
 /* ---- the end ---- */
@@ -411,33 +398,46 @@ static void count(struct save *save)
         result->bytes += cache_entry_bytes(&save->next.entries[i]);
 }
 
+/* One step towards the end. */
+static int advance(struct save *save, bool *lost, bool *ended, struct error *err)
+{
+    struct store_run run = {.open = open_upload, .ended = upload_ended, .context = save};
+    struct upload *uploads;
+    int status = 0;
+
+    *lost = *ended = false;
+    decide(save);
+    run.len = missing(save, &run.tasks, &uploads);
+    if (run.len)
+        status = upload(save, &run, lost, err);
+    else if (is_stale_enough(save))
+        *ended = true;
+    else
+        status = swap(save, &save->next, lost, err);
+    *ended = *ended || (!run.len && status == 0 && !*lost);
+    free(run.tasks);
+    free(uploads);
+    return status;
+}
+
 static int run(struct save *save, struct error *err)
 {
     int64_t begin_ms = clock_monotonic_ms();
-    bool more, lost;
-    int i;
+    bool lost = true, ended = false;
+    int losses = -1;
 
-    if (read_current(save, err))
-        return -1;
-    for (i = 0; i < SWAPS_MAX; i++) {
-        decide(save);
-        if (upload(save, &more, err))
-            return -1;
-        if (more)
-            continue;
-        if (is_stale_enough(save))
-            return 0;
-        if (swap(save, &save->next, &lost, err))
-            return -1;
-        if (!lost) {
-            remove_dead(save, begin_ms);
-            return 0;
+    while (!ended) {
+        if (lost && ++losses > LOST_MAX) {
+            error_set(err, CLASS_PLATFORM, "cache-contended", "too many jobs save to the layer cache at once");
+            return error_retryable(err, 0);
         }
-        if (read_current(save, err))
+        if (lost && losses > 0)
+            store_pause(save->store, losses);
+        if ((lost && read_current(save, err)) || advance(save, &lost, &ended, err))
             return -1;
     }
-    error_set(err, CLASS_PLATFORM, "cache-contended", "too many jobs save to the layer cache at once");
-    return error_retryable(err, 0);
+    remove_dead(save, begin_ms);
+    return 0;
 }
 
 int cache_save(const struct cache_options *options, int folder_fd, struct cache_result *result, struct error *err)

@@ -2,10 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/loop.h"
+
+#define PAUSE_MS 20
 
 int store_open(struct store **store, const struct cache_options *options, struct error *err)
 {
@@ -66,6 +70,20 @@ int store_check(const struct store *store, struct error *err)
     if (store->options->deadline_ms && clock_monotonic_ms() >= store->options->deadline_ms)
         return error_set(err, CLASS_TIME_LIMIT, "cache-timeout", "the layer cache took longer than it may");
     return 0;
+}
+
+void store_pause(const struct store *store, int lost)
+{
+    uint16_t chance = 0;
+    int64_t most_ms = (int64_t)PAUSE_MS << (lost < 5 ? lost : 5), ms;
+
+    if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != (ssize_t)sizeof chance)
+        chance = UINT16_MAX / 2;
+    ms = most_ms * chance / UINT16_MAX;
+    if (store->options->loop)
+        loop_sleep(store->options->loop, ms, store->options->stop);
+    else
+        usleep((useconds_t)ms * 1000);
 }
 
 int store_task_begin(struct store_run *run, struct store_task *task)

@@ -80,6 +80,8 @@ int store_swap(struct store *store, const char *place, struct view text, char ve
 void store_run(struct store *store, struct store_run *run);
 /* CLASS_INTERRUPTED "stopped", CLASS_TIME_LIMIT "cache-timeout", or 0: it may go on. */
 int store_check(const struct store *store, struct error *err);
+/* Before a lost swap is tried again: a moment, by chance a longer one the more often it was lost. */
+void store_pause(const struct store *store, int lost);
 /* For the stores. */
 void store_task_end(struct store_run *run, struct store_task *task, enum store_status status,
                     const struct error *error);
