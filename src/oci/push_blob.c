@@ -47,12 +47,13 @@ static void finish(struct push_blob *blob, enum push_how how)
     push_blob_done(blob, how);
 }
 
-static void look_again(void *context)
+/* A blob whose sending failed may be there all the same. */
+static void go_on(void *context)
 {
     struct push_blob *blob = context;
 
     blob->timer = NULL;
-    begin(blob, PUSH_LOOK);
+    begin(blob, blob->stage == PUSH_SEND ? PUSH_LOOK : blob->stage);
 }
 
 static void retry_or_fail(struct push_blob *blob, const struct error *error)
@@ -62,7 +63,7 @@ static void retry_or_fail(struct push_blob *blob, const struct error *error)
     struct error own;
 
     if (wait_ms >= 0) {
-        blob->timer = loop_timer_start(blob->push->registry->loop, wait_ms, look_again, blob);
+        blob->timer = loop_timer_start(blob->push->registry->loop, wait_ms, go_on, blob);
         return;
     }
     own = *error;

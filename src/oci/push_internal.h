@@ -22,8 +22,8 @@ enum push_stage { PUSH_LOOK, PUSH_MOUNT, PUSH_OPEN, PUSH_SEND };
 #define PUSH_STAGES 4
 
 /* One blob on its way: is it there? can it be mounted from a neighbour? else POST and one PUT. Never PATCH, never
- * pieces: ECR loses them. What may pass by itself begins again with the look, because an answer that was lost may have
- * been a success. */
+ * pieces: ECR loses them. A PUT that failed begins again with the look, because an answer that was lost may have been a
+ * success. */
 struct push_blob {
     struct push *push;
     size_t index; /* in the image */

@@ -121,16 +121,22 @@ int registry_tag_digest(struct registry *registry, const char *tag, char digest[
     return result > 0 ? ask_digest(registry, "GET", tag, digest, err) : result;
 }
 
+void registry_wants_deletion(struct registry *registry)
+{
+    CLEANUP_FREE char *scope = xasprintf("repository:%s:delete", registry->name);
+
+    if (!strings_has(&registry->auth.scopes, scope))
+        strings_add(&registry->auth.scopes, scope);
+}
+
 int registry_delete(struct registry *registry, const char *digest, struct error *err)
 {
     CLEANUP_FREE char *path = registry_path(registry, "manifests/%s", digest);
     CLEANUP_FREE char *what = xasprintf("removing %s", digest);
-    CLEANUP_FREE char *scope = xasprintf("repository:%s:delete", registry->name);
     struct registry_call call;
     int result;
 
-    if (!strings_has(&registry->auth.scopes, scope))
-        strings_add(&registry->auth.scopes, scope);
+    registry_wants_deletion(registry);
     registry_call_init(&call, "DELETE", path, what);
     result = registry_perform(registry, &call, err);
     if (!result && call.response.status == 405) {

@@ -60,7 +60,11 @@ int registry_push(struct registry *registry, const struct push_request *request,
                   struct error *err);
 /* The digest that a tag points to: 0 and "" when there is none (no repository, no tag). */
 int registry_tag_digest(struct registry *registry, const char *tag, char digest[OCI_DIGEST_SIZE], struct error *err);
-/* Removes a manifest by its digest. 0, also when it was not there. */
+/* All tags, in the registry's order; none when there is no repository. */
+int registry_tags(struct registry *registry, struct strings *tags, struct error *err);
+/* Removes a tag and not the image. *removed: not every registry can (distribution from version 3 on). */
+int registry_untag(struct registry *registry, const char *tag, bool *removed, struct error *err);
+/* Removes a manifest by its digest, and all tags with it. 0, also when it was not there. */
 int registry_delete(struct registry *registry, const char *digest, struct error *err);
 
 #endif

@@ -117,6 +117,8 @@ struct registry {
     int64_t hold_until_ms;       /* it wants to be left alone until then */
 };
 
+/* Tokens are asked for with the right to delete from now on. */
+void registry_wants_deletion(struct registry *registry);
 struct retry registry_retry(const struct registry *registry);
 bool registry_stopped(const struct registry *registry);
 /* "/v2/NAME/…". Caller frees. */
