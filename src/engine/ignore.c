@@ -28,7 +28,8 @@ static const struct {
     {"id_ecdsa", false},     {"id_ed25519", false},
     {".netrc", false},       {".git-credentials", false},
 };
-/* Last, because the last pattern that matches wins: what is kept above is not kept in these. */
+/* Last, because the last pattern that matches wins: what is kept above is not kept in these. Each is written twice: of a
+ * folder at the top Kaniko takes the first form for its entry alone, not for what lies in it. */
 static const char *const folders[] = {".ssh", ".aws", ".git", ".hg", ".svn", "node_modules"};
 
 void ignore_text(bool keep_dotenv, struct buf *out)
@@ -42,7 +43,7 @@ void ignore_text(bool keep_dotenv, struct buf *out)
     if (keep_dotenv)
         buf_adds(out, "!.env\n");
     for (i = 0; i < ARRAY_LEN(folders); i++)
-        buf_addf(out, "**/%s\n", folders[i]);
+        buf_addf(out, "**/%s\n**/%s/**\n", folders[i], folders[i]);
     buf_adds(out, ".dockerignore\n");
 }
 

@@ -334,7 +334,7 @@ static void test_an_ignore_file_is_written(void **state)
     assert_true(context.ignore_written);
     assert_string_equal(context.ignore_path, path);
     text = text_of(path);
-    assert_non_null(strstr(text, "\n**/.git\n"));
+    assert_non_null(strstr(text, "\n**/.git\n**/.git/**\n"));
     assert_non_null(strstr(text, "\n**/node_modules\n"));
     assert_non_null(strstr(text, "\n**/.env\n"));
     assert_null(strstr(text, "\n!.env\n"));
