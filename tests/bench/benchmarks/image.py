@@ -1,0 +1,211 @@
+"""Images: the push of a layout against other clients, and a whole image job against Kaniko alone.
+
+Both need root: the registry's storage and Kaniko's containers are as in the end-to-end tests."""
+
+import gzip
+import io
+import os
+import subprocess
+import tarfile
+import threading
+
+from bed import container, images, processes, registry, world as bed_world
+
+from .measure import Failed, in_turn, median
+from .table import Row
+
+LAYERS, LAYER_MIB = 10, 8
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "tools")
+
+
+def make_layer(path, name, mib):
+    """Compressed by its form alone: what is pushed is as large as what it holds."""
+    with gzip.open(path, "wb", compresslevel=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size = mib << 20
+        tar.addfile(entry, io.BytesIO(os.urandom(entry.size)))
+
+
+def make_layout(folder):
+    layers = []
+    for number in range(LAYERS):
+        layers.append(os.path.join(folder, f"layer-{number}.tar.gz"))
+        make_layer(layers[-1], f"data-{number}", LAYER_MIB)
+    layout = os.path.join(folder, "layout")
+    subprocess.run([os.path.join(TOOLS, "make-layout"), layout, "latest", "{}", *layers], check=True,
+                   stdout=subprocess.DEVNULL)
+    for layer in layers:  # the layout's blobs are other names of them
+        os.unlink(layer)
+    return layout
+
+
+class Pushes:
+    """To one registry, each time a new image into a repository that is not there yet: skopeo remembers where in a
+    registry it has left a blob, and copies nothing the second time."""
+
+    def __init__(self, bench, hub, folder):
+        self.bench, self.hub, self.folder, self.count = bench, hub, folder, 0
+
+    def _run(self, words):
+        self.count += 1
+        folder = os.path.join(self.folder, str(self.count))
+        os.mkdir(folder)
+        places = {"layout": make_layout(folder), "target": f"{self.hub.host}/app/{self.count}:latest"}
+        cost, _ = self.bench.launcher.run([word.format(**places) for word in words], cwd=self.bench.work)
+        self.bench.remove_later(folder)
+        return cost
+
+    def caisson(self):
+        return self._run([self.bench.caisson, "image", "push", "{layout}", "{target}"])
+
+    def skopeo(self):
+        return self._run(["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false",
+                          "oci:{layout}:latest", "docker://{target}"])
+
+    def crane(self):
+        return self._run([self.bench.crane, "push", "--insecure", "{layout}", "{target}"])
+
+
+def run_push(bench):
+    if os.geteuid() != 0:
+        raise Failed("the registry's storage is laid by root")
+    subprocess.run([os.path.join(TOOLS, "ensure-packages"), "skopeo"], check=True, stdout=subprocess.DEVNULL)
+    bench.crane = tool("ensure-go-tool", "crane")
+    with registry.Registry(bench.folder("push-registry")) as hub:
+        pushes = Pushes(bench, hub, bench.folder("push"))
+        contestants = {"caisson": pushes.caisson, "skopeo": pushes.skopeo, "crane": pushes.crane}
+        in_turn(1, **contestants)
+        costs = in_turn(bench.rounds, **contestants)
+    size = f"{LAYERS} layers of {LAYER_MIB} MiB"
+    wall, cpu, memory = ({name: median(costs[name], part) for name in costs} for part in ("wall_s", "cpu_s", "peak_mib"))
+    rows = [Row(f"push, {size}", wall["caisson"], "s", name, wall[name], 1.0) for name in ("skopeo", "crane")]
+    rows += [Row(f"push, {size}, CPU", cpu["caisson"], "s", name, cpu[name]) for name in ("skopeo", "crane")]
+    return [*rows, Row(f"push, {size}, memory", memory["caisson"], "MiB", "crane", memory["crane"], 1.0)]
+
+
+def tool(name, *arguments):
+    done = subprocess.run([os.path.join(TOOLS, name), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[-1]
+
+
+# -- the whole job
+
+DOCKERFILE = """FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json ./
+RUN head -c 60000000 /dev/urandom >node_modules.bin
+COPY . .
+RUN mkdir dist && cp package.json dist/ && for i in $(seq 400); do head -c 20000 /dev/urandom >dist/$i; done
+
+FROM node:20-bookworm-slim
+WORKDIR /app
+COPY --from=build /app/dist ./dist
+COPY --from=build /app/node_modules.bin ./
+RUN useradd app
+USER app
+CMD ["node", "dist/main.js"]
+"""
+FILES = {"Dockerfile": DOCKERFILE, "package.json": '{"name": "app", "version": "1.0.0"}\n',
+         "src/main.js": "console.log(1)\n"}
+
+
+class Anything:
+    def validate(self, document):
+        pass
+
+
+class OurMemory:
+    """The largest of our processes in a container: those that run the program of its PID 1."""
+
+    def __init__(self, task):
+        self.pid, self.peak_kib, self.done = task.pid(), 0, threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self):
+        while not self.done.wait(0.05):
+            try:
+                program = os.stat(f"/proc/{self.pid}/exe")
+            except OSError:
+                continue  # before it is the program, and after its end
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    if os.path.samestat(os.stat(f"/proc/{pid}/exe"), program):
+                        self.peak_kib = max(self.peak_kib, processes.peak_kib(pid))
+                except OSError:
+                    continue  # it has ended
+
+    def stop(self):
+        self.done.set()
+        self.thread.join()
+        return self.peak_kib / 1024
+
+
+class Jobs:
+    def __init__(self, bench):
+        self.world = bed_world.World(bench.folder("image-world"))
+        self.hub = registry.Registry(bench.folder("image-registry"), tls=self.world.authority)
+        self.bed = bed_world.Bed(self.world, bench.folder("image-bed"), Anything())
+        self.context = bench.folder("image-context")
+        for path, text in FILES.items():
+            target = os.path.join(self.context, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "w") as file:
+                file.write(text)
+        self.count, self.peaks = 0, []
+
+    def caisson(self):
+        self.count += 1
+        spec = images.spec(self.bed, FILES, self.hub, f"caisson/{self.count}")
+        task = images.start(self.bed, spec, "local", self.hub)
+        memory = OurMemory(task)
+        ended = self.bed.finish(task, 600)
+        self.peaks.append(memory.stop())
+        if ended.code != 0:
+            raise Failed(f"the job ended with {ended.code}:\n{ended.text[-2000:]}")
+        task.close()
+        return ended.seconds
+
+    def kaniko(self):
+        """The same build and push, by its executor as PID 1 of the same container."""
+        self.count += 1
+        layers, _ = self.world.image("kaniko")
+        network = self.bed.network(bed_world.ecs.TaskEndpoint("eu-west-1", None),
+                                   [service for hub in (self.world.mirror, self.hub) for service in hub.services()])
+        made = container.Container(
+            self.bed.folder, layers,
+            ["/kaniko/executor", "--context=dir:///kaniko/clone", "--dockerfile=/kaniko/clone/Dockerfile",
+             f"--destination={self.hub.name}/kaniko/{self.count}:latest", "--pre-cleanup", "--ignore-var-run=false",
+             "--compressed-caching=false", f"--registry-map=index.docker.io={self.world.mirror.name}"],
+            environment={"HOME": "/root", "USER": "root", "container": "docker",
+                         "SSL_CERT_FILE": "/kaniko/ssl/ca-certificates.crt"},
+            volumes={**self.world.network_files(self.bed.folder, layers), "/kaniko/clone": self.context},
+            network=network.path, size="6g")
+        made.start()
+        code = made.wait(600)
+        if code != 0:
+            raise Failed(f"Kaniko ended with {code}:\n{made.text()[-2000:]}")
+        made.close()
+        return made.seconds
+
+    def close(self):
+        self.bed.close()
+        self.hub.stop()
+        self.world.close()
+
+
+def run_job(bench):
+    impossible = container.why_impossible() or images.why_no_kaniko()
+    if impossible:
+        raise Failed(f"no container with Kaniko here: {impossible}")
+    os.environ.setdefault("CAISSON", bench.caisson)
+    jobs = Jobs(bench)
+    try:
+        in_turn(1, caisson=jobs.caisson, kaniko=jobs.kaniko)
+        jobs.peaks.clear()
+        costs = in_turn(bench.rounds, caisson=jobs.caisson, kaniko=jobs.kaniko)
+    finally:
+        jobs.close()
+    return [Row("whole image job, clone to push", median(costs["caisson"]), "s", "Kaniko, build and push",
+                median(costs["kaniko"]), 1.02),
+            Row("whole image job, our largest process", median(jobs.peaks), "MiB", target=16)]
