@@ -191,6 +191,7 @@ static void add_build(const struct engine_request *request, const char *folder, 
     strings_add(argv, "--format=oci");
     strings_add(argv, "--identity-label=false");
     strings_add(argv, "--disable-compression=false");
+    strings_add(argv, "--retry=0"); /* the step is repeated by us: it would wait for minutes and say nothing */
     strings_addf(argv, "--signature-policy=%s/policy.json", folder);
     strings_addf(argv, "--file=%s", request->dockerfile);
     if (request->ignore)

@@ -43,6 +43,7 @@ static const struct {
     {"UNAUTHORIZED", CAUSE_AUTH},
     {"authentication required", CAUSE_AUTH},
     {"DENIED:", CAUSE_AUTH},
+    {": denied", CAUSE_AUTH},
     {"access to the resource is denied", CAUSE_AUTH},
     {"401 Unauthorized", CAUSE_AUTH},
     {"403 Forbidden", CAUSE_AUTH},
@@ -70,17 +71,19 @@ static const struct {
     {"unexpected EOF", CAUSE_NETWORK},
     {"broken pipe", CAUSE_NETWORK},
     {"proxyconnect", CAUSE_NETWORK},
-    {"500 Internal Server Error", CAUSE_NETWORK},
-    {"502 Bad Gateway", CAUSE_NETWORK},
-    {"503 Service Unavailable", CAUSE_NETWORK},
-    {"504 Gateway Timeout", CAUSE_NETWORK},
+    {"Internal Server Error", CAUSE_NETWORK},
+    {"Bad Gateway", CAUSE_NETWORK},
+    {"Service Unavailable", CAUSE_NETWORK},
+    {"Gateway Timeout", CAUSE_NETWORK},
     {"tls: ", CAUSE_TLS},
     {"is not a valid target build stage", CAUSE_TARGET},
     {"error finding target stage", CAUSE_TARGET},
+    {"was not found in the provided Dockerfile", CAUSE_TARGET},
     {"no build stage in current context", CAUSE_DOCKERFILE},
     {"parsing dockerfile: ", CAUSE_DOCKERFILE},
     {"dockerfile parse error", CAUSE_DOCKERFILE},
     {"failed to get files used from context", CAUSE_DOCKERFILE},
+    {"no FROM statement found", CAUSE_DOCKERFILE},
     {"unknown instruction", CAUSE_DOCKERFILE},
     {"no such file or directory", CAUSE_DOCKERFILE},
 };
@@ -119,35 +122,56 @@ static const char *error_words(const struct engine_run *run)
     return run->cause.len && strstr(error, "mapped registries") ? buf_text(&run->cause) : error;
 }
 
-/* The engine's words in one line, without what only says where in the engine it was. */
-static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
+/* Without what only says where in the engine it was, or which instruction it is about: that is said anyway. */
+static const char *skip_places(const struct engine_run *run, const char *words)
 {
-    static const char *const prefixes[] = {
+    static const char *const places[] = {
         "Error: ",
         "error building image: ",
         "error building stage: ",
         "failed to execute command: ",
         "failed to optimize instructions: ",
-        "creating build container: ",
         "precompute: ",
+        "creating build container: ",
+        "Build error: ",
     };
-    static const char attempts[] = ", last error: ", next[] = ". Will try with the next registry", stat[] = ": lstat ";
-    const char *words = error_words(run), *end;
-    size_t i, cut;
+    static const char step[] = "building at STEP \"",
+                      attempts[] = ", last error: ", files[] = "failed to get files used ", stat[] = ": lstat ";
+    const char *text = run->last == RUN_NONE ? "" : run->dockerfile->instructions[run->last].text, *at;
+    size_t i = 0;
 
-    for (i = 0; i < ARRAY_LEN(prefixes); i++)
-        if (view_starts(view_of(words), prefixes[i])) {
-            words += strlen(prefixes[i]);
-            i = (size_t)-1; /* from the beginning: they stand in any order */
-        }
-    if (strstr(words, attempts))
-        words = strstr(words, attempts) + strlen(attempts);
-    if (view_starts(view_of(words), "failed to get files used from context: ") && strstr(words, stat))
-        words = strstr(words, stat) + strlen(stat);
-    end = strstr(words, next);
-    cut = strcspn(words, "\r\n");
-    if (end && (size_t)(end - words) < cut)
-        cut = (size_t)(end - words);
+    while (i < ARRAY_LEN(places)) {
+        bool found = view_starts(view_of(words), places[i]);
+
+        words += found ? strlen(places[i]) : 0;
+        i = found ? 0 : i + 1; /* from the beginning: they stand in any order */
+    }
+    if (view_starts(view_of(words), step)) {
+        at = words + strlen(step);
+        at = strstr(view_starts(view_of(at), text) ? at + strlen(text) : at, "\": ");
+        if (at)
+            return skip_places(run, at + strlen("\": "));
+    }
+    if ((at = strstr(words, attempts)))
+        return at + strlen(attempts);
+    if (view_starts(view_of(words), files) && (at = strstr(words, stat)))
+        return at + strlen(stat);
+    return words;
+}
+
+/* The engine's words in one line, up to where they are of no use any more. */
+static void explain(const struct engine_run *run, char out[WORDS_MAX + 8])
+{
+    static const char *const ends[] = {"\r", "\n", ". Will try with the next registry", " &imagebuilder.Step{"};
+    const char *words = skip_places(run, error_words(run));
+    size_t i, cut = strlen(words);
+
+    for (i = 0; i < ARRAY_LEN(ends); i++) {
+        const char *end = strstr(words, ends[i]);
+
+        if (end && (size_t)(end - words) < cut)
+            cut = (size_t)(end - words);
+    }
     if (cut > WORDS_MAX)
         cut = utf8_cut((struct view){words, cut}, WORDS_MAX);
     snprintf(out, WORDS_MAX + 8, "%.*s", (int)cut, words);
@@ -193,10 +217,10 @@ static bool is_download(const struct engine_run *run, size_t index)
     return instruction && strcmp(instruction->keyword, "ADD") == 0 && strstr(instruction->text, "://");
 }
 
-static void fail_memory(const char *where, const char *what, bool known, struct error *err)
+static void fail_memory(const char *where, const char *what, bool certain, struct error *err)
 {
     error_set(err, CLASS_OUT_OF_MEMORY, "out-of-memory", "%s%s%s was killed%s", where, *where ? ": " : "", what,
-              known ? ": memory ran out" : " by signal 9, as it is when memory runs out");
+              certain ? ": memory ran out" : " by signal 9, as it is when memory runs out");
     error_hint(err, "give the task more memory, or let the instruction use less");
 }
 
