@@ -2,6 +2,7 @@
  * What a failed build means. The exit code says whether a command of the user failed; the engine's last error what else
  * it was, in the words of the registries' libraries and of the kernel, which both engines hand through.
  */
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,7 +137,8 @@ static const char *skip_places(const struct engine_run *run, const char *words)
         "Build error: ",
     };
     static const char step[] = "building at STEP \"",
-                      attempts[] = ", last error: ", files[] = "failed to get files used ", stat[] = ": lstat ";
+                      attempts[] = ", last error: ", files[] = "failed to get files used ", stat[] = ": lstat ",
+                      copier[] = ": copier: stat: ";
     const char *text = run->last == RUN_NONE ? "" : run->dockerfile->instructions[run->last].text, *at;
     size_t i = 0;
 
@@ -154,6 +156,8 @@ static const char *skip_places(const struct engine_run *run, const char *words)
     }
     if ((at = strstr(words, attempts)))
         return at + strlen(attempts);
+    if ((at = strstr(words, copier)))
+        return at + strlen(copier);
     if (view_starts(view_of(words), files) && (at = strstr(words, stat)))
         return at + strlen(stat);
     return words;
@@ -237,7 +241,7 @@ static void fail_command(const struct engine_run *run, const struct outcome *out
     char where[QUOTE_MAX + 64];
 
     quote(run, run->last, where);
-    if (signal == 9 || exit_code == 137 || outcome->out_of_memory)
+    if (signal == SIGKILL || exit_code == 137 || outcome->out_of_memory)
         fail_memory(where, "a process of it", outcome->out_of_memory, err);
     else if (find_cause(buf_text(&run->tail)) == CAUSE_DISK)
         fail_disk(where, err);
@@ -315,7 +319,10 @@ static void fail_otherwise(const struct engine_run *run, const struct outcome *o
                   cause == CAUSE_TARGET ? "" : where, *where && cause != CAUSE_TARGET ? ": " : "", words);
         if (cause == CAUSE_NETWORK || cause == CAUSE_RATE)
             error_retryable(err, 0);
-        if (cause == CAUSE_TARGET)
+        if (failed != RUN_NONE && strstr(run->dockerfile->instructions[failed].text, "<<") &&
+            strstr(words, "nknown instruction"))
+            error_hint(err, "this engine does not know here-documents: use kaniko, or a newer one");
+        else if (cause == CAUSE_TARGET)
             error_hint(err, "name a stage of the Dockerfile in `build.target`");
         else if (!is_download(run, failed))
             error_hint(err, "correct the Dockerfile, or the context: what .dockerignore excludes is not in it");
@@ -337,7 +344,7 @@ void engine_run_classify(const struct engine_run *run, const struct outcome *out
     if (run->engine->command_failed(run, outcome, &exit_code, &signal))
         fail_command(run, outcome, exit_code, signal, err);
     else if (outcome->kind == OUTCOME_MEMORY || outcome->out_of_memory ||
-             (outcome->kind == OUTCOME_SIGNALED && outcome->signal == 9))
+             (outcome->kind == OUTCOME_SIGNALED && outcome->signal == SIGKILL))
         fail_memory(where, engine_name(run->engine), outcome->kind != OUTCOME_SIGNALED || outcome->out_of_memory, err);
     else if (outcome->kind == OUTCOME_DISK)
         fail_disk(where, err);

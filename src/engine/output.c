@@ -1,6 +1,7 @@
 #include "engine/output.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -66,6 +67,28 @@ static uint64_t text_key(struct view text)
         used++;
     }
     return key;
+}
+
+int run_signal(const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {
+        {"aborted", SIGABRT},
+        {"bus error", SIGBUS},
+        {"floating point exception", SIGFPE},
+        {"illegal instruction", SIGILL},
+        {"killed", SIGKILL},
+        {"segmentation fault", SIGSEGV},
+        {"trace/breakpoint trap", SIGTRAP},
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(signals); i++)
+        if (view_starts(view_of(name), signals[i].name))
+            return signals[i].number;
+    return SIGTERM;
 }
 
 struct engine_run *engine_run_new(const struct engine *engine, const struct dockerfile *dockerfile, const char *target,
@@ -284,6 +307,8 @@ static bool read_line(struct engine_run *run, bool is_stderr, struct view line)
     size_t own;
 
     let_go(run);
+    if (!words.len && !run->command_runs)
+        return false;
     own = run->engine->own_words(run, words);
     if (own >= words.len) {
         give_output(run, is_stderr, line);

@@ -69,6 +69,8 @@ void run_begin_stage(struct engine_run *run, int stage);
 void run_set_error(struct engine_run *run, struct view words);
 void run_set_cause(struct engine_run *run, struct view words);
 void run_add_base(struct engine_run *run, struct view name, const char *digest);
+/* The number of the signal that Go's runtime calls so ("killed"); SIGTERM for one that it does not know by now. */
+int run_signal(const char *name);
 /* Whether text begins with the keyword of an instruction. */
 bool run_is_instruction(struct view text);
 

@@ -16,6 +16,7 @@
 #include "engine/output.h"
 
 #define TRIES_MAX 4 /* steps that are looked up for one line */
+#define KILLED "subprocess exited on "
 #define FAILED_STEP "Error: building at STEP \""
 
 struct step {
@@ -75,6 +76,20 @@ static bool is_end(struct view line)
     return len == line.len && len >= 11;
 }
 
+/* "COMMIT", "[2/2] COMMIT oci:/folder:latest": what the last step of a stage ends with. */
+static bool is_commit(struct view line)
+{
+    if (take(&line, "[") && !(read_number(&line) && take(&line, "/") && read_number(&line) && take(&line, "] ")))
+        return false;
+    return view_is(line, "COMMIT") || view_starts(line, "COMMIT oci:");
+}
+
+/* What buildah says of a command that failed, before the error itself. */
+static bool is_obituary(struct view line)
+{
+    return view_starts(line, "subprocess exited with status ") || view_starts(line, KILLED);
+}
+
 /* Where in a line a word of buildah's begins that ends a command's output; line.len: nowhere. */
 static size_t find_end(const struct engine_run *run, struct view line)
 {
@@ -84,9 +99,9 @@ static size_t find_end(const struct engine_run *run, struct view line)
     for (at = 0; at < line.len; at++) {
         struct view rest = skip(line, at);
 
-        if (!memchr("[S-Es", line.data[at], 5))
+        if (!memchr("[SC-Es", line.data[at], 6))
             continue;
-        if (is_end(rest) || view_starts(rest, FAILED_STEP) || view_starts(rest, "subprocess exited with status "))
+        if (is_end(rest) || is_commit(rest) || view_starts(rest, FAILED_STEP) || is_obituary(rest))
             return at;
         /* Commands that build images say such things too: only a step that is to come ends this one. */
         if (read_step(rest, &step) && tries++ < TRIES_MAX && run_find(run, step.text) != RUN_NONE)
@@ -143,14 +158,16 @@ void buildah_read(struct engine_run *run, struct view words)
 
     if (read_step(words, &step))
         read_step_begin(run, &step);
-    else if (is_end(words)) {
+    else if (is_end(words) || is_commit(words)) {
         run->command_runs = false;
         if (view_starts(words, "--> Using cache "))
             run->current_cached = true;
     } else if (view_starts(words, "Error: ")) {
         run->command_runs = false;
         run_set_error(run, words);
-    } else if (take(&words, "base="))
+    } else if (view_starts(words, KILLED))
+        run_set_cause(run, words);
+    else if (take(&words, "base="))
         read_base(run, words);
 }
 
@@ -165,7 +182,10 @@ bool buildah_command_failed(const struct engine_run *run, const struct outcome *
         return false;
     for (at = error; (at = strstr(at, "\": ")); at++) {
         if (strncmp(at, "\": exit status ", 15) == 0) {
-            *exit_code = outcome->exit_code;
+            if (run->cause.len)
+                *signal = run_signal(buf_text(&run->cause) + strlen(KILLED));
+            else
+                *exit_code = outcome->exit_code;
             return true;
         }
     }

@@ -252,7 +252,7 @@ bool kaniko_command_failed(const struct engine_run *run, const struct outcome *o
     if (outcome->kind != OUTCOME_EXITED)
         return false;
     if (at && view_starts(view_of(at + strlen(wait)), "signal: ")) {
-        *signal = strstr(at, "signal: killed") ? 9 : strstr(at, "signal: segmentation fault") ? 11 : 15;
+        *signal = run_signal(at + strlen(wait) + strlen("signal: "));
         return true;
     }
     /* The code is Kaniko's own word, the text could be the command's. */
