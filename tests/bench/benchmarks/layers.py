@@ -15,7 +15,7 @@ from .table import Row
 # The same as ours: without them its cache gains little.
 SWITCHES = ("ROLLING_CACHE_KEY", "RESOLVE_CACHE_KEY", "HASH_DIR_FRAMING", "SKIP_WRITE_WHITEOUTS",
             "INFER_CROSS_STAGE_CACHE_KEY", "CACHE_LOOKAHEAD", "SKIP_CACHED_STAGES")
-WORK = "RUN for i in $(seq 40); do head -c 20000000 /dev/zero | sha256sum; done >sums\n"  # as a compiler would
+WORK = "RUN for i in $(seq 10); do head -c 20000000 /dev/zero | sha256sum; done >sums\n"  # as a compiler would
 
 
 class Rebuilds:
