@@ -11,7 +11,6 @@ from bed import container, images, registry, seccomp, world as bed_world
 
 STRICT = os.environ.get("STRICT") == "1"
 IMPOSSIBLE = container.why_impossible()
-NO_KANIKO = "no Kaniko here"
 
 
 def pytest_addoption(parser):
@@ -52,7 +51,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("CONTAINER TESTS SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(f"No container can be started on this machine: {IMPOSSIBLE}.")
         terminalreporter.line("The main job as PID 1 has NOT been tested. STRICT=1 makes this a failure.")
-    elif any(NO_KANIKO in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
+    elif any(images.NO_KANIKO in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
         terminalreporter.section("KANIKO TESTS SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(images.why_no_kaniko())
         terminalreporter.line("Builds by Kaniko have NOT been tested. STRICT=1 makes this a failure.")
@@ -132,7 +131,7 @@ def bed(world, result_schema, tmp_path, kernel, executor):
 def kaniko():
     """For tests that need Kaniko's executor, and so the builder image `kaniko`."""
     if images.why_no_kaniko():
-        pytest.skip(f"{NO_KANIKO}: {images.why_no_kaniko()}")
+        pytest.skip(f"{images.NO_KANIKO}: {images.why_no_kaniko()}")
 
 
 @pytest.fixture

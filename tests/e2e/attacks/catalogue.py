@@ -11,6 +11,8 @@ LOCAL, LOCAL_ROOT = Ground("local"), Ground("local", root=True)
 SANDBOX, SANDBOX_ROOT = Ground("sandbox"), Ground("sandbox", root=True)
 AS_BUILD, AS_ROOT = (LOCAL, SANDBOX), (LOCAL_ROOT, SANDBOX_ROOT)
 ANYWHERE = AS_BUILD + AS_ROOT
+KANIKO_LOCAL, KANIKO_SANDBOX = Ground("local", kaniko=True), Ground("sandbox", kaniko=True)
+IN_A_RUN = (KANIKO_LOCAL, KANIKO_SANDBOX)
 
 
 @dataclass
@@ -44,6 +46,11 @@ class Attack:
     begins: bool = True  # False: it may be refused before the build
     sandbox: dict = field(default_factory=dict)  # of the sandbox's definition
     options: dict = field(default_factory=dict)  # of the container
+    # in a RUN of a Dockerfile
+    base: str = None  # image, else a small one
+    mount: str = ""  # of that RUN
+    hurries: bool = False  # it must be quicker than Kaniko, and says so
+    stored: str = None  # what it could have had stored, a prefix in the bucket
 
 
 def did_not_succeed(fought):
@@ -186,7 +193,7 @@ ATTACKS = [
            later="[ $(cat /proc/1/oom_score_adj) != 1000 ] || echo WON >>/var/tmp/witness/it"),
     # -- the credentials
     Attack("guessed-address", "/attack/guess", ANYWHERE),
-    Attack("searched-files", "sh /attack/find_secrets.sh", ANYWHERE),
+    Attack("searched-files", "sh /attack/find_secrets.sh", ANYWHERE, base="debian:bookworm-slim"),
     Attack("sniff", "(setsid /attack/sniff >/dev/null 2>&1 &); sleep 0.3", ANYWHERE, guards=(
         Guard("capabilities", ("seccomp", "sweep"), LOCAL_ROOT),
         Guard("seccomp", ("capabilities", "sweep"), LOCAL_ROOT),

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bed import sigv4
 from bed.world import BUCKET
@@ -51,6 +51,11 @@ class Fought:
     spec: dict
     secrets: list
     visitors: list  # of the server that nobody should visit
+    # of a Dockerfile's RUN
+    registry: dict = field(default_factory=dict)  # {digest: bytes} of all that it holds
+    tag: str = None  # the digest that was pushed, None: nothing
+    sent: list = field(default_factory=list)  # requests that would have changed the registry
+    alive: bool = False  # something of the build still ran when the push began
 
     def loot(self):
         """What the attack got hold of, as far as its witness shows; empty when it lost."""
@@ -79,9 +84,10 @@ class Ground:
 
     executor: str = "local"  # or sandbox
     root: bool = False  # a build as root (--build-uid 0)
+    kaniko: bool = False  # a RUN of a Dockerfile, which is root; see in_a_run.py
 
     def __str__(self):
-        return self.executor + ("-root" if self.root else "")
+        return ("kaniko-" if self.kaniko else "") + self.executor + ("-root" if self.root else "")
 
 
 def _spec(bed, attack):

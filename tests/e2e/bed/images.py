@@ -31,6 +31,7 @@ import tarfile
 from . import container, netns, registry, world
 
 IMAGE = "kaniko"
+NO_KANIKO = "no Kaniko here"  # why tests are skipped
 PUSH_VARIABLE = "REGISTRY_PASSWORD"  # of the task, named by the specs' secrets
 
 

