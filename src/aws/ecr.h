@@ -68,6 +68,8 @@ struct ecr_removal {
     struct strings failed;           /* "latest: ImageReferencedByManifestList: the service's words" */
 };
 void ecr_removal_dispose(struct ecr_removal *removal);
+/* 0, or "images-not-removed" that names those. */
+int ecr_removal_check(const struct ecr_removal *removal, const char *name, struct error *err);
 /* Removes images by tag ("latest": the tag, and the image when that was its last) or digest ("sha256:…": the image and
  * all its tags), a hundred a call. What was not there is no failure, a missing repository is ("repository-missing").
  * Fails with "images-not-removed" when some could not be removed, the others having been; *removal tells also then. */

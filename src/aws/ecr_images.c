@@ -142,11 +142,13 @@ static int remove_some(struct ecr *ecr, const char *name, const struct strings *
     return status ? error_context(err, "ecr:BatchDeleteImage") : 0;
 }
 
-static int describe_failures(const struct ecr_removal *removal, const char *name, struct error *err)
+int ecr_removal_check(const struct ecr_removal *removal, const char *name, struct error *err)
 {
     struct buf text;
     size_t i;
 
+    if (!removal->failed.len)
+        return 0;
     buf_init(&text, 1500);
     for (i = 0; i < removal->failed.len; i++)
         if (buf_addf(&text, "%s%s", i ? "; " : "", removal->failed.items[i]))
@@ -171,7 +173,5 @@ int ecr_images_remove(struct ecr *ecr, const char *name, const struct strings *i
     for (i = 0; i < once.len && status == 0; i += IMAGES_A_CALL)
         status = remove_some(ecr, name, &once, i, removal, err);
     strings_dispose(&once);
-    if (status == 0 && removal->failed.len)
-        status = describe_failures(removal, name, err);
-    return status;
+    return status ? status : ecr_removal_check(removal, name, err);
 }

@@ -1,11 +1,10 @@
 #include <string.h>
 
-#include "aws/ecr.h"
 #include "cli/commands.h"
-#include "cli/setup.h"
+#include "cli/image_login.h"
+#include "cli/image_remove.h"
 #include "core/json.h"
 #include "core/mem.h"
-#include "oci/reference.h"
 
 /* What is to go, and what came of it. */
 struct removing {
@@ -37,21 +36,29 @@ static int parse(const struct cli_call *call, struct removing *removing, struct 
     return 0;
 }
 
-static int remove_of_ecr(struct setup *setup, struct removing *removing, struct error *err)
+static int remove_images(struct setup *setup, struct removing *removing, struct error *err)
 {
-    struct ecr_options options = {
+    struct image_login login;
+    struct registry_options options = {
         .client = setup->client,
-        .provider = setup->credentials,
-        .host = removing->repository.registry,
-        .endpoint = setup->platform.ecr_endpoint,
+        .repository = setup->call->operands[0],
+        .insecure = cli_flag(setup->call, "insecure"),
+        .credentials = image_login_credentials,
+        .context = &login,
     };
-    struct ecr *ecr;
-    int status;
+    struct registry *registry = NULL;
+    const char *name = removing->repository.name;
+    int status = image_login_init(&login, setup, removing->repository.registry, err);
 
-    if (ecr_new(&ecr, &options, err))
-        return -1;
-    status = ecr_images_remove(ecr, removing->repository.name, &removing->images, &removing->removal, err);
-    ecr_free(ecr);
+    if (!status && login.ecr) {
+        status = ecr_images_remove(login.ecr, name, &removing->images, &removing->removal, err);
+    } else if (!status) {
+        status = registry_new(&registry, &options, err);
+        if (!status)
+            status = image_remove(registry, name, &removing->images, &removing->removal, err);
+    }
+    registry_free(registry);
+    image_login_dispose(&login);
     return status;
 }
 
@@ -102,17 +109,14 @@ static int print(const struct cli_call *call, const struct removing *removing, c
 static int run(const struct cli_call *call)
 {
     struct removing removing = {0};
-    struct ecr_host host;
     struct setup setup;
     struct error err;
     int status = setup_init(&setup, call, NULL, &err);
 
     if (status == 0)
         status = parse(call, &removing, &err);
-    if (status == 0 && !ecr_host_parse(removing.repository.registry, &host))
-        status = error_set(&err, CLASS_USAGE, "not-ecr", "%s is no registry of ECR", removing.repository.registry);
-    else if (status == 0)
-        status = remove_of_ecr(&setup, &removing, &err);
+    if (status == 0)
+        status = remove_images(&setup, &removing, &err);
     status = print(call, &removing, status ? &err : NULL);
     oci_repository_dispose(&removing.repository);
     strings_dispose(&removing.images);
@@ -122,6 +126,7 @@ static int run(const struct cli_call *call)
 }
 
 static const struct cli_option options[] = {
+    IMAGE_LOGIN_OPTIONS,
     {"operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL},
     {"json", NULL, "Print what was removed, what was not there and what failed as JSON.", NULL},
     {0},
@@ -130,6 +135,8 @@ static const struct cli_option options[] = {
 static const char *const examples[] = {
     "caisson image rm 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop pr-41 pr-42",
     "remove two tags, and the images that no other tag holds",
+    "caisson image rm localhost:5000/app sha256:6c3c624b58db…",
+    "remove an image of a registry on this machine, with all its tags",
     NULL,
 };
 
