@@ -18,7 +18,8 @@
 
 /*
  * $1: our scratch folder, then the arguments of `buildah build`. As root it gets a mount namespace, so that what it
- * mounts goes with it however it ends. Afterwards it tells which base images it took.
+ * mounts goes with it however it ends. Afterwards it tells which base images it took and, when not root, removes what
+ * belongs to the other ids of its user namespace: outside of it nobody could.
  */
 static const char script[] =
     "caisson_dir=$1; shift\n"
@@ -28,9 +29,11 @@ static const char script[] =
     "fi\n"
     "run() { $caisson_alone buildah --root \"$caisson_dir/root\" --runroot \"$caisson_dir/run\""
     " --registries-conf \"$caisson_dir/registries.conf\" \"$@\"; }\n"
-    "run build \"$@\" || exit\n"
+    "run build \"$@\"; caisson_code=$?\n"
+    "[ $caisson_code != 0 ] ||\n"
     "run images --format 'base={{.Name}}:{{.Tag}}@{{.Digest}}' 2>/dev/null | grep -v '^base=<none>'\n"
-    "exit 0\n";
+    "[ \"$(id -u)\" = 0 ] || buildah unshare rm -rf \"$caisson_dir/root\" \"$caisson_dir/run\" 2>/dev/null\n"
+    "exit $caisson_code\n";
 
 static bool is_there(const char *program, const char *path)
 {
