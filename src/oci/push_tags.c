@@ -30,13 +30,17 @@ static int meet_immutable(struct push *push, const char *tag, const struct regis
 {
     const char *own = push->request->image->digest;
     char there[OCI_DIGEST_SIZE];
+    struct error failure = {0};
 
-    if (registry_tag_digest(push->registry, tag, there, err))
-        return -1;
+    if (registry_tag_digest(push->registry, tag, there, &failure) || !*there)
+        /* What it holds may be kept from us. */
+        return error_set(err, CLASS_PUSH_FAILED, "tag-immutable",
+                         "the tag %s cannot be moved, and what it holds cannot be seen: the registry answers %ld%s%s: "
+                         "%s",
+                         tag, call->response.status, *call->failure.code ? " " : "", call->failure.code,
+                         call->failure.message);
     if (strcmp(there, own) == 0)
         return 0;
-    if (!*there)
-        return registry_refusal(push->registry, call, err);
     error_set(err, CLASS_PUSH_FAILED, "tag-immutable",
               "the tag %s cannot be moved: it holds %s, and the image is %s (the registry answers %ld%s%s)", tag, there,
               own, call->response.status, *call->failure.code ? " " : "", call->failure.code);
@@ -86,7 +90,8 @@ static int look_for_tag(struct push *push, const char *tag, char there[OCI_DIGES
     if (registry_tag_digest(push->registry, tag, there, &failure) == 0)
         return 0;
     if (strcmp(failure.reason, "registry-denied") != 0) {
-        *err = failure;
+        if (err)
+            *err = failure;
         return -1;
     }
     there[0] = '\0';

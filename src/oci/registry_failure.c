@@ -4,8 +4,10 @@
 
 #include "core/clock.h"
 #include "core/json.h"
-#include "core/mem.h"
+#include "core/utf8.h"
 #include "oci/registry_internal.h"
+
+#define LINE_MAX_BYTES ((size_t)4096)
 
 /* What another side says is shown to people: printable characters only, cut at a character's beginning. */
 static void take(char *out, size_t size, const char *text)
@@ -28,6 +30,21 @@ static void take_code(char *out, size_t size, const char *text)
         memcpy(out, text, len + 1);
 }
 
+/* A line of text, as ECR's of a password that has run out; pages are for browsers. */
+static void take_line(struct registry_failure *failure, struct view body)
+{
+    struct buf text;
+
+    buf_init(&text, LINE_MAX_BYTES);
+    if (body.len > LINE_MAX_BYTES / 3)
+        body.len = LINE_MAX_BYTES / 3; /* a broken byte becomes three */
+    utf8_repair(body, &text);
+    if (text.data)
+        text.data[strcspn(text.data, "\r\n")] = '\0';
+    take(failure->message, sizeof failure->message, buf_text(&text));
+    buf_dispose(&text);
+}
+
 void registry_failure_parse(struct view body, struct registry_failure *failure)
 {
     CLEANUP_JSON json_t *document = json_parse(body.data, body.len, CLASS_PUSH_FAILED, "", NULL);
@@ -36,11 +53,7 @@ void registry_failure_parse(struct view body, struct registry_failure *failure)
 
     *failure = (struct registry_failure){0};
     if (!document && body.len && isalpha((unsigned char)*body.data)) {
-        /* A line of text, as ECR's of a password that has run out; pages are for browsers. */
-        CLEANUP_FREE char *text = xstrndup(body.data, body.len);
-
-        text[strcspn(text, "\r\n")] = '\0';
-        take(failure->message, sizeof failure->message, text);
+        take_line(failure, body);
         return;
     }
     if (!json_is_object(first))
