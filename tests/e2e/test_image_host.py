@@ -164,3 +164,18 @@ def test_kaniko_is_refused_on_a_machine(machine):
 def test_no_engine_is_an_error_with_the_next_step(machine):
     result, output = machine.run(machine.spec(HELLO), environment={"PATH": "/nonexistent"})
     assert (result["exit_code"], result["reason"]) == (2, "engine-missing") and result["hint"], output
+
+
+@pytest.mark.rare
+def test_a_template_builds_a_service_that_runs(machine, tmp_path):
+    machine.hub.add_base("node:20-bookworm-slim", environment=["A=1"])
+    files = {name: content for name, content in repositories.fixture("node-service").items() if "/" not in name}
+    files["package-lock.json"] = repositories.fixture("node-service")["locks/npm"]
+    spec = machine.spec(files, build={"template": {"name": "node20"}}, image={"mirrors": {"docker.io": machine.hub.host}})
+    result, output = machine.run(spec)
+    assert result["status"] == "succeeded", output
+    layout = machine.hub.pull("shop/app", "one", str(tmp_path / "layout"))
+    held = images.files(layout)
+    assert held["/app"].uid == 1000 and not [path for path in held if path.startswith("/app/.git") or "is-number" in path]
+    with images.started(machine, layout, environment={"PORT": "4000"}) as container:
+        container.wait_for("listening on 4000")
