@@ -66,7 +66,8 @@ void cache_result_dispose(struct cache_result *result);
 
 /* Both are best effort for the job: errors (CLASS_PLATFORM, CLASS_CREDENTIALS, …) become warnings of the caller. The
  * folder is open, and beneath it nothing is followed. An entry is put there whole, or not at all, also when it ends
- * half-way: what was fetched is hashed, and what does not match is dropped with the entries that need it. */
+ * half-way: what was fetched is hashed, and what does not match is dropped with the entries that need it. A deadline
+ * leaves what has come by then, and is no error; a stop is one. */
 int cache_restore(const struct cache_options *options, int folder_fd, struct cache_result *result, struct error *err);
 /* Nobody writes to the folder any more. */
 int cache_save(const struct cache_options *options, int folder_fd, struct cache_result *result, struct error *err);

@@ -310,6 +310,7 @@ static int stage(struct restore *restore, struct error *err)
 static int fetch(struct restore *restore, struct error *err)
 {
     struct store_run run = {.open = open_content, .ended = content_ended, .context = restore};
+    bool stopped;
 
     choose(restore);
     if (restore->wanted_len == 0)
@@ -320,12 +321,14 @@ static int fetch(struct restore *restore, struct error *err)
     run.tasks = restore->tasks;
     run.len = restore->blobs.len;
     store_run(restore->store, &run);
-    tell(restore);
+    stopped = restore->options->stop && *restore->options->stop;
+    if (!stopped)
+        tell(restore);
     deliver(restore);
     remove_wrong(restore);
     close(restore->staging);
     fs_remove_tree_at(restore->folder, STAGING);
-    return 0;
+    return stopped ? store_check(restore->store, err) : 0;
 }
 
 static void dispose(struct restore *restore)

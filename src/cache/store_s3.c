@@ -11,7 +11,7 @@
 #include "net/loop.h"
 
 #define AT_ONCE 16
-#define RANGE_BYTES ((int64_t)2 << 20)
+#define RANGE_BYTES ((int64_t)1 << 20)
 #define PARTS_FROM ((int64_t)16 << 20)
 #define PARTS_AT_ONCE 4
 /* Below it sending is cheaper than asking first. */
@@ -250,8 +250,7 @@ static void on_done(void *context, const struct error *error)
         handling->looked = true;
         again = status == STORE_ABSENT || (error && strcmp(error->reason, "access-denied") == 0);
         status = again ? STORE_DONE : status;
-    } else if (handling->task->act == STORE_ADD && error &&
-               (strcmp(error->reason, "precondition-failed") == 0 || strcmp(error->reason, "conflict") == 0)) {
+    } else if (handling->task->act == STORE_ADD && error && strcmp(error->reason, "precondition-failed") == 0) {
         status = STORE_DONE; /* somebody has stored it */
     }
     s3_call_dispose(&flight->call);

@@ -12,8 +12,8 @@
 #include "job/worker_loop.h"
 #include "job/worker_request.h"
 
-#define CONNECTIONS 64
-#define AT_ONCE 24
+#define CONNECTIONS 32
+#define AT_ONCE 16 /* of up to 1 MiB each in memory */
 #define PATIENCE_MS ((int64_t)60 * 1000)
 #define WARNINGS_MAX 20
 

@@ -181,6 +181,10 @@ int step_restore(struct job *job, struct error *err)
     if (!ref && !job->default_ref)
         return 0;
     if (call_worker(job, CACHE_RESTORE, &answer, &problem)) {
+        if (job->stopping) {
+            *err = problem;
+            return -1;
+        }
         warn(job, "restored", &problem);
         return make_folder(job, err);
     }

@@ -42,11 +42,14 @@ class Project:
         self.repository.add({**FILES, **files}, branch)
         repositories.git(self.repository.folder, "symbolic-ref", "HEAD", "refs/heads/main")
 
-    def build(self, ref=None, commit=None, **changes):
+    def start(self, ref=None, commit=None, **options):
         source = {"repository": self.repository.url(), "ref": ref, "commit": commit}
         spec = images.spec(self.bed, FILES, to="oci:/workspace/out", cache=[self.cache], project=self.name,
-                           source={key: value for key, value in source.items() if value}, **changes)
-        ended = images.run(self.bed, spec, self.executor)
+                           source={key: value for key, value in source.items() if value})
+        return images.start(self.bed, spec, self.executor, **options)
+
+    def build(self, *arguments, **options):
+        ended = self.bed.finish(self.start(*arguments, **options), 180)
         assert ended.code == 0, ended
         return ended
 
@@ -124,6 +127,21 @@ def test_a_branch_reads_the_default_branchs_and_writes_its_own(bed):
     assert ran(project.build(ref="topic")) == RUNS
 
 
+def test_a_commit_of_a_ref_has_that_refs_cache(bed):
+    project = Project(bed)
+    project.build()
+    project.push({"greeting": "tagged\n"}, "topic")
+    commit = repositories.git(project.repository.folder, "rev-parse", "topic")
+    repositories.git(project.repository.folder, "tag", "v1", commit)
+    for ref, place in (("topic", "heads~2ftopic"), ("v1", "tags~2fv1")):
+        assert ran(project.build(ref=ref, commit=commit)) == ("compiling", "finishing")
+        assert project.manifest(f"refs~2f{place}")["entries"]
+    ended = project.build(ref="nowhere", commit=commit)
+    assert ran(ended) == ("compiling", "finishing") and "names no branch or tag" in ended.text
+    places = {key.split("/")[2] for key in project.keys()}
+    assert places == {"refs~2fheads~2fmain", "refs~2fheads~2ftopic", "refs~2ftags~2fv1"}
+
+
 def test_a_commit_without_a_ref_only_reads(bed):
     project = Project(bed)
     project.build()
@@ -169,3 +187,34 @@ def test_a_build_that_fills_the_folder_harms_its_own_cache_only(bed):
     names = set(project.manifest()["entries"])
     assert names and all(re.fullmatch(r"l:[0-9a-f]{64}", name) for name in names), names
     assert "l:link is not kept" in ended.text and "evil is not kept" in ended.text
+
+
+def stopped(project, match, reached):
+    """A job that is sent SIGTERM when S3 keeps the first request waiting that `match` selects."""
+    hold = project.bed.gate.add(s3.Hold(match))
+    task = project.start()
+    assert hold.reached.wait(60), task.text()
+    task.signal("TERM")
+    task.wait_for("SIGTERM")
+    ended = project.bed.finish(task, 60)
+    hold.release()
+    assert reached in ended.text, ended
+    return ended
+
+
+def test_a_stop_ends_the_restore(bed):
+    project = Project(bed)
+    project.build()
+    ended = stopped(project, lambda seen: seen.method == "GET" and "/blobs/" in seen.key, "restore  begins")
+    assert ended.code == 143 and ended.result["status"] == "interrupted", ended
+    assert ended.seconds < 30 and step(ended, "restore")["status"] != "succeeded"
+
+
+def test_a_stop_ends_the_save_of_a_job_that_has_published(bed):
+    project = Project(bed)
+    ended = stopped(project, lambda seen: seen.method == "PUT" and "/blobs/" in seen.key, "save     begins")
+    assert ended.code == 0 and ended.result["image"]["published"], ended
+    assert ended.seconds < 60 and "the layer cache was not saved" in ended.text
+    assert not project.manifest()["entries"] and project.manifest()["pending"]
+    healed = project.build()
+    assert ran(healed) == RUNS and ran(project.build()) == ()
