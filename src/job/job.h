@@ -156,6 +156,9 @@ int job_build_folder(const struct job *job, char **path, const char *name, struc
 int job_source_remake(struct job *job, struct error *err);
 /* What was checked out by worker_uid becomes the build's, where that is root: programs look at who owns a folder. */
 int job_source_give(const struct job *job, struct error *err);
+/* What a root build beside us could have replaced is as it was: after each step, because we go on sending. Nothing of
+ * the build runs. CLASS_OUTPUT_REFUSED "files-replaced". */
+int job_files_restore(struct job *job, struct error *err);
 /* Before anything of ours is sent, with credentials, to anybody: nothing of the build is alive any more, and what it
  * could have replaced of ours is as it was. No command can be started afterwards. A second call does nothing.
  * CLASS_SANDBOX_LOST, CLASS_INTERNAL, CLASS_OUTPUT_REFUSED "files-replaced". */

@@ -102,6 +102,17 @@ static void on_time_limit(void *context)
     job_stop(job, STOP_TIME_LIMIT);
 }
 
+static int run_once(struct job *job, const struct step *step, struct error *err)
+{
+    int status = step->run(job, err);
+    struct error problem;
+
+    if (job_files_restore(job, &problem) == 0)
+        return status;
+    *err = problem;
+    return -1;
+}
+
 /* One attempt after another, until it works, may not be repeated, or the job is stopped. */
 static int run_attempts(struct job *job, const struct step *step, struct result_step *record, struct error *err)
 {
@@ -114,7 +125,7 @@ static int run_attempts(struct job *job, const struct step *step, struct result_
     for (;;) {
         record->attempts++;
         job->disk_passed = false; /* what it ended before may have ended well all the same */
-        if (step->run(job, &attempt) == 0)
+        if (run_once(job, step, &attempt) == 0)
             return 0;
         if (job->disk_passed) {
             guard_disk_error(job, "disk-limit", step->name, err);
@@ -175,10 +186,9 @@ static void end_build(struct job *job)
 {
     struct error err;
 
-    if (!job->saved_files || job->undeliverable || saved_files_restore(job->saved_files, &err) == 0)
+    if (job->undeliverable || job_files_restore(job, &err) == 0)
         return;
     log_error(job->options->log, "%s", err.message);
-    job->undeliverable = true;
     if (job->result->error.class == CLASS_SUCCEEDED)
         job->result->error = err;
 }
