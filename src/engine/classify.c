@@ -84,6 +84,14 @@ static const struct {
     {"parsing dockerfile: ", CAUSE_DOCKERFILE},
     {"dockerfile parse error", CAUSE_DOCKERFILE},
     {"failed to get files used from context", CAUSE_DOCKERFILE},
+    {"could not parse reference", CAUSE_DOCKERFILE},
+    {"invalid reference format", CAUSE_DOCKERFILE},
+    {"refers to a stage that does not exist", CAUSE_DOCKERFILE},
+    {"refers to invalid stage", CAUSE_DOCKERFILE},
+    {"failed to parse ONBUILD", CAUSE_DOCKERFILE},
+    {"resolving args: ", CAUSE_DOCKERFILE},
+    {"expanding meta ARGs: ", CAUSE_DOCKERFILE},
+    {"secret not defined", CAUSE_DOCKERFILE},
     {"no FROM statement found", CAUSE_DOCKERFILE},
     {"unknown instruction", CAUSE_DOCKERFILE},
     {"no such file or directory", CAUSE_DOCKERFILE},
@@ -295,6 +303,21 @@ static void fail_registry(enum cause cause, const char *where, const char *words
     }
 }
 
+/* The engine's own trouble: with what it was called with, with its folders, with itself. */
+static bool is_internal(const struct engine_run *run)
+{
+    static const char *const known_words[] = {
+        "error pushing image: ", "error resolving ", "error changing to ",       "Assertion violated",
+        "cache flags invalid",   "unknown flag: ",   "unknown shorthand flag: ",
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(known_words); i++)
+        if (strstr(buf_text(&run->error), known_words[i]) && !strstr(buf_text(&run->error), "parsing dockerfile: "))
+            return true;
+    return false;
+}
+
 static void fail_otherwise(const struct engine_run *run, const struct outcome *outcome, struct error *err)
 {
     char where[QUOTE_MAX + 64], words[WORDS_MAX + 8];
@@ -313,7 +336,7 @@ static void fail_otherwise(const struct engine_run *run, const struct outcome *o
                       : run->base_name.len ? buf_text(&run->base_name)
                                            : "base image",
                       words, err);
-    } else if (cause != CAUSE_NONE || (failed != RUN_NONE && run->error.len)) {
+    } else if (!is_internal(run) && (cause != CAUSE_NONE || (failed != RUN_NONE && run->error.len))) {
         quote(run, failed, where);
         error_set(err, CLASS_BUILD_FAILED, cause == CAUSE_TARGET ? "target-missing" : "dockerfile-failed", "%s%s%s",
                   cause == CAUSE_TARGET ? "" : where, *where && cause != CAUSE_TARGET ? ": " : "", words);
