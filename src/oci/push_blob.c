@@ -111,7 +111,7 @@ static void on_look(struct push_blob *blob)
 
     if (status == 200)
         finish(blob, PUSH_THERE);
-    else if (status == 401)
+    else if (status == 401 && blob->call.authorized)
         refuse(blob);
     else
         /* 404, or an answer from wherever it keeps its blobs: sending it will show what is wrong, if anything is. */

@@ -12,6 +12,7 @@
 #include "oci/registry_internal.h"
 
 #define ANSWER_MS 30000
+#define GUESS_MS 5000
 #define MARGIN_MS 10000
 #define REFUSED_MAX 3
 #define CREDENTIAL_MAX ((size_t)64 << 10)
@@ -263,24 +264,36 @@ static void ping(struct registry *registry)
     struct http_request request;
 
     http_request_init(&request, "GET", url);
-    request.timeout_ms = ANSWER_MS;
+    /* Who speaks http alone may take the beginning of TLS for a request that is not whole yet. */
+    request.timeout_ms = registry->https && !registry->https_certain ? GUESS_MS : ANSWER_MS;
     registry->auth.transfer = http_start(registry->client, &request, &registry->auth.response, on_ping, registry);
     http_request_dispose(&request);
 }
 
-/* Where http is allowed TLS is better, and a registry that speaks TLS alone refuses the other. */
+/* Where http is allowed a registry may speak TLS alone all the same: then it refuses the other, in words or without. */
 static bool try_https(struct registry *registry, const struct error *error)
 {
-    bool unclear = error
-                       ? strcmp(error->reason, "connection-lost") == 0 || strcmp(error->reason, "bad-response") == 0 ||
-                             strcmp(error->reason, "request-failed") == 0
-                       : registry->auth.response.status == 400;
+    bool unclear = error ? strcmp(error->reason, "connection-lost") == 0 || strcmp(error->reason, "bad-response") == 0
+                         : registry->auth.response.status == 400;
 
-    if (registry->https || registry->https_certain || !unclear)
+    if (registry->https || !unclear)
         return false;
-    registry->https_certain = registry->https = true;
+    if (error)
+        registry->auth.plain_error = *error;
+    registry->https = true;
     ping(registry);
     return true;
+}
+
+/* It does not: what went wrong before was something else, and may pass. */
+static void back_to_http(struct registry *registry)
+{
+    struct error error = registry->auth.plain_error;
+
+    registry->https = false;
+    if (!*error.reason)
+        error_set(&error, CLASS_PUSH_FAILED, "registry-error", "it answers 400");
+    fail(registry, &error);
 }
 
 static void on_ping(void *context, const struct error *error)
@@ -292,6 +305,10 @@ static void on_ping(void *context, const struct error *error)
     auth->transfer = NULL;
     if (try_https(registry, error))
         return;
+    if (error && registry->https && !registry->https_certain) {
+        back_to_http(registry);
+        return;
+    }
     if (error) {
         own = *error;
         if (strcmp(own.reason, "tls-failed") == 0)
@@ -299,6 +316,7 @@ static void on_ping(void *context, const struct error *error)
         fail(registry, &own);
         return;
     }
+    registry->https_certain = registry->https;
     if (auth->response.status == 429 || auth->response.status >= 500) {
         error_set(&own, CLASS_PUSH_FAILED, auth->response.status == 429 ? "rate-limited" : "registry-error",
                   "it answers %ld", auth->response.status);

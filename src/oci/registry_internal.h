@@ -35,6 +35,7 @@ struct registry_auth {
     uint64_t generation;    /* of header */
     int64_t fresh_until_ms; /* monotonic; 0: no end */
     bool busy;
+    struct error plain_error; /* of the try without TLS */
     struct http_transfer *transfer;
     struct http_response response;
     struct loop_timer *timer;

@@ -13,7 +13,9 @@ import pytest
 from bed import layouts, real_layouts, registry, registry_faults
 
 LOGIN = {"CAISSON_REGISTRY_PASSWORD": registry.PASSWORD}
-KINDS = [(generation, auth, tls) for generation in (2, 3) for auth in ("basic", "bearer") for tls in (False, True)]
+KINDS = [(2, "basic", False), (2, "bearer", True), (3, "basic", True), (3, "bearer", False),
+         *(pytest.param(*kind, marks=pytest.mark.rare) for kind in (
+             (2, "basic", True), (2, "bearer", False), (3, "basic", False), (3, "bearer", True)))]
 
 
 @pytest.fixture(scope="module", params=["umoci", "buildah"])

@@ -15,6 +15,7 @@ import json
 import secrets
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 from . import http1
@@ -106,6 +107,15 @@ def with_headers(*headers):
     return act
 
 
+def late(seconds):
+    """The registry's answer, after a while."""
+
+    def act(exchange):
+        exchange.forward(delay=seconds)
+
+    return act
+
+
 def without_body(exchange):
     """As ECR does with every PATCH but the first: it takes the body, and keeps nothing of it."""
     exchange.drain_body()
@@ -134,7 +144,7 @@ class Exchange:
     def send_head(self):
         self.upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=300)
         self.upstream.putrequest(self.seen.method, self.seen.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {**self.seen.headers, **self.proxy.inject}.items():
+        for name, value in {**self.seen.headers, **self.proxy.inject()}.items():
             if name != "connection":
                 self.upstream.putheader(name, value)
         self.upstream.endheaders()
@@ -163,12 +173,13 @@ class Exchange:
         self.seen.status = response.status
         return response
 
-    def forward(self, headers=()):
+    def forward(self, headers=(), delay=0):
         self.send_head()
         self.pump_body()
         response = self.upstream_response()
         body = response.read()
         replaced = {name.lower() for name, _ in headers}
+        time.sleep(delay)
         kept = [(name, value) for name, value in response.getheaders() if name.lower() not in replaced]
         self.answer(response.status, [*kept, *headers], body)
         self.upstream.close()
@@ -183,10 +194,10 @@ class Exchange:
 
 
 class Proxy:
-    """upstream: "host:port" of a registry that speaks http. inject: headers that every request gets on its way."""
+    """upstream: "host:port" of a registry that speaks http. inject(): headers that every request gets on its way."""
 
-    def __init__(self, upstream, inject=None):
-        self.upstream, self.inject = upstream, inject or {}
+    def __init__(self, upstream, inject=dict):
+        self.upstream, self.inject = upstream, inject
         self.seen, self.faults, self.lock = [], [], threading.Lock()
         self.listener = http1.listen("127.0.0.1")
         self.port = self.listener.getsockname()[1]
@@ -238,6 +249,8 @@ class Proxy:
 
 
 def _read_head(reader):
+    if not reader.peek(1)[:1].isalpha():
+        return None  # somebody speaks TLS, or has gone
     first = reader.readline(65536).split()
     if len(first) != 3:
         return None
