@@ -39,8 +39,9 @@ bool dockerfile_is_keyword(struct view word, const char *keyword)
 
 /* ---- heredocs ---- */
 
-/* As a shell would divide it: quotes and backslashes keep white space in a word, and stay in it. */
-static bool next_shell_word(struct view *text, struct view *word)
+/* As a shell would divide it: quotes and backslashes keep white space in a word, and stay in it. *unclosed is set when a
+ * quote is left open at the text's end. */
+static bool next_shell_word(struct view *text, struct view *word, bool *unclosed)
 {
     struct view rest = dockerfile_trim(*text);
     char quote = '\0';
@@ -57,9 +58,13 @@ static bool next_shell_word(struct view *text, struct view *word)
             quote = '\0';
         else if (!quote && (c == '\'' || c == '"'))
             quote = c;
+        else if (!quote && c == '<' && i + 1 < rest.len && rest.data[i + 1] == '<')
+            for (i++; i + 1 < rest.len && is_space(rest.data[i + 1]);) /* "<< EOF" is one word */
+                i++;
     }
     *word = (struct view){rest.data, i};
     *text = (struct view){rest.data + i, rest.len - i};
+    *unclosed = *unclosed || quote;
     return i > 0;
 }
 
@@ -98,10 +103,13 @@ static void add_heredoc(struct view word, struct strings *ends)
         buf_addc(&end, '-');
         i++;
     }
-    word = (struct view){word.data + i, word.len - i};
+    word = dockerfile_trim((struct view){word.data + i, word.len - i});
     if (word.len && !memchr(word.data, '<', word.len)) {
+        bool tabs = end.len > 0;
+
         add_unquoted(word, &end);
-        strings_add(ends, buf_text(&end));
+        if (end.len > tabs)
+            strings_add(ends, buf_text(&end));
     }
     buf_dispose(&end);
 }
@@ -129,7 +137,10 @@ static bool is_json_form(struct view args)
 
 void dockerfile_heredocs(struct view keyword, struct view args, size_t max, struct strings *ends)
 {
+    struct strings found = {0};
     struct view word;
+    bool unclosed = false;
+    size_t i;
 
     if (dockerfile_is_keyword(keyword, "ONBUILD"))
         dockerfile_next_word(&args, &keyword);
@@ -138,6 +149,9 @@ void dockerfile_heredocs(struct view keyword, struct view args, size_t max, stru
         return;
     if (!memmem(args.data, args.len, "<<", 2) || is_json_form(args))
         return;
-    while (ends->len < max && next_shell_word(&args, &word))
-        add_heredoc(word, ends);
+    while (found.len < max && next_shell_word(&args, &word, &unclosed))
+        add_heredoc(word, &found);
+    for (i = 0; i < found.len && !unclosed; i++) /* with an open quote the engines see no heredoc at all */
+        strings_add(ends, found.items[i]);
+    strings_dispose(&found);
 }

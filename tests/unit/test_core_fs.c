@@ -397,6 +397,46 @@ static void test_write_at(void **state)
     assert_int_equal(fs_write_at(f->fd, "..", "x", 1, 0644, (uid_t)-1, (gid_t)-1), -EINVAL);
 }
 
+/* Links are followed as long as they stay beneath; openat2 or not, a path free of links comes out. */
+static void test_resolve(void **state)
+{
+    const struct {
+        const char *path, *resolved;
+        int status;
+    } cases[] = {
+        {".", ".", 0},
+        {"./dir//sub/", "dir/sub", 0},
+        {"dir/..", ".", 0},
+        {"dir/sub/../file", "dir/file", 0},
+        {"inside/file", "dir/file", 0},
+        {"inside/same", "dir/file", 0},
+        {"inside/sub/../same", "dir/file", 0},
+        {"fifo", "fifo", 0},
+        {"/etc", NULL, -EXDEV},
+        {"..", NULL, -EXDEV},
+        {"dir/../..", NULL, -EXDEV},
+        {"up", NULL, -EXDEV},
+        {"out/passwd", NULL, -EXDEV},
+        {"dir/passwd", NULL, -EXDEV},
+        {"magic", NULL, -EXDEV},
+        {"dangling", NULL, -ENOENT},
+        {"dir/file/x", NULL, -ENOTDIR},
+        {"ring", NULL, -ELOOP},
+    };
+    struct fixture *f = *state;
+    char *resolved = NULL;
+    size_t i;
+
+    assert_int_equal(symlinkat("dir/../ring", f->fd, "ring"), 0);
+    for (i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(fs_resolve_beneath(f->fd, cases[i].path, &resolved), cases[i].status);
+        if (cases[i].status)
+            continue;
+        assert_string_equal(resolved, cases[i].resolved);
+        free(resolved);
+    }
+}
+
 static void test_make_temp(void **state)
 {
     struct fixture *f = *state;
@@ -430,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_write_all_to_a_full_device),
         cmocka_unit_test_setup_teardown(test_make_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_write_at, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
         cmocka_unit_test_setup_teardown(test_make_temp, setup, teardown),
     };
 

@@ -24,3 +24,7 @@ COPY <<EOF /dockerfile
 # not a comment, \
 EOF
 USER nobody
+RUN cat << EOF;  x <<   "A"
+EOF;
+A
+USER root
