@@ -36,7 +36,7 @@ struct build_context_request {
     bool dotenv; /* a .env is put into the context on purpose: a .dockerignore of ours leaves it in */
 };
 /* Errors: CLASS_BUILD_FAILED "context-missing", "dockerfile-missing" (with the hint to build.template),
- * "dockerfile-invalid", "target-missing" (lists the stages); CLASS_CONTENT_REFUSED "path-outside" (".." or a link that
+ * "no-package-json" (of a template), "dockerfile-invalid", "target-missing" (lists the stages); CLASS_CONTENT_REFUSED "path-outside" (".." or a link that
  * leaves the repository), "dockerfile-refused" (not a regular file); CLASS_SPEC_INVALID "unknown-template". */
 int build_context_prepare(struct executor *executor, struct log *log, const struct build_context_request *request,
                           struct build_context *context, struct error *err);

@@ -171,13 +171,37 @@ static int refuse_template(const char *name, struct error *err)
     return -1;
 }
 
+/* A path beneath the context's folder. Caller frees. */
+static char *in_context(const struct preparation *p, const char *name)
+{
+    return strcmp(p->folder, ".") == 0 ? xstrdup(name) : xasprintf("%s/%s", p->folder, name);
+}
+
+/* All templates are for Node. */
+static int take_template(struct preparation *p, const char *name, struct error *err)
+{
+    CLEANUP_FREE char *usual = in_context(p, "package.json");
+    CLEANUP_FREE char *package = NULL;
+    struct view text;
+
+    if (build_template_find(name, &text))
+        return refuse_template(name, err);
+    if (resolve(p, "file", usual, &package, err))
+        return -1;
+    if (!package) {
+        error_set(err, CLASS_BUILD_FAILED, "no-package-json",
+                  "the template %s is for projects with a package.json, and there is no %s", name, usual);
+        return error_hint(err, "set source.directory or build.context to the project's folder, or add a Dockerfile");
+    }
+    p->template = name;
+    return dockerfile_parse(text, &p->parsed, err);
+}
+
 static int find_dockerfile(struct preparation *p, struct error *err)
 {
     const char *template = json_text(p->request, "template", NULL);
     const char *path = json_text(p->request, "dockerfile", NULL);
-    CLEANUP_FREE char *usual =
-        strcmp(p->folder, ".") == 0 ? xstrdup("Dockerfile") : xasprintf("%s/Dockerfile", p->folder);
-    struct view text;
+    CLEANUP_FREE char *usual = in_context(p, "Dockerfile");
 
     if (!template || !json_flag(p->request, "always", false)) {
         if (path ? find(p, "Dockerfile", path, &p->dockerfile, err)
@@ -186,12 +210,7 @@ static int find_dockerfile(struct preparation *p, struct error *err)
         if (p->dockerfile)
             return parse_own(p, err);
     }
-    if (!template)
-        return refuse_missing(path ? path : usual, err);
-    if (build_template_find(template, &text))
-        return refuse_template(template, err);
-    p->template = template;
-    return dockerfile_parse(text, &p->parsed, err);
+    return template ? take_template(p, template, err) : refuse_missing(path ? path : usual, err);
 }
 
 static int check_target(const struct preparation *p, struct error *err)
@@ -261,8 +280,7 @@ static int take_ignore(struct preparation *p, struct error *err)
 static int find_ignore(struct preparation *p, struct error *err)
 {
     CLEANUP_FREE char *own = p->dockerfile ? xasprintf("%s" IGNORE_NAME, p->dockerfile) : NULL;
-    CLEANUP_FREE char *usual =
-        strcmp(p->folder, ".") == 0 ? xstrdup(IGNORE_NAME) : xasprintf("%s/" IGNORE_NAME, p->folder);
+    CLEANUP_FREE char *usual = in_context(p, IGNORE_NAME);
     struct stat st;
 
     if (own && resolve(p, "ignore file", own, &p->ignore, err))

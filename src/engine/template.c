@@ -7,11 +7,11 @@
 
 int build_template_find(const char *name, struct view *text)
 {
-    const struct build_template *template;
+    const struct build_template *row;
 
-    for (template = build_template_table; template->name; template ++) {
-        if (strcmp(template->name, name) == 0) {
-            *text = (struct view){(const char *)template->text, template->len};
+    for (row = build_template_table; row->name; row++) {
+        if (strcmp(row->name, name) == 0) {
+            *text = (struct view){(const char *)row->text, row->len};
             return 0;
         }
     }
@@ -20,8 +20,8 @@ int build_template_find(const char *name, struct view *text)
 
 void build_templates(struct strings *names)
 {
-    const struct build_template *template;
+    const struct build_template *row;
 
-    for (template = build_template_table; template->name; template ++)
-        strings_add(names, template->name);
+    for (row = build_template_table; row->name; row++)
+        strings_add(names, row->name);
 }

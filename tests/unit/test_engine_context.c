@@ -408,6 +408,8 @@ static void test_templates(void **state)
 {
     (void)state;
     request.template = "node20";
+    expect_error(CLASS_BUILD_FAILED, "no-package-json", "there is no package.json");
+    put("package.json", "{}");
     expect_template("node20");
     assert_false(there("Dockerfile"));
     put("Dockerfile", PLAIN);
