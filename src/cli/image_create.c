@@ -3,22 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/mem.h"
 
-/* 1 to 3650; 0 when the option is not given. */
-static int take_number(const struct cli_call *call, const char *option, int *number, struct error *err)
+/* 1 to 10000, as in a spec; 0 when the option is not given. */
+static int take_keep(const struct cli_call *call, int *keep, struct error *err)
 {
-    const char *text = cli_value(call, option);
+    const char *text = cli_value(call, "keep");
     size_t len = text ? strlen(text) : 0;
 
-    *number = 0;
+    *keep = 0;
     if (!text)
         return 0;
-    if (len > 0 && len <= 4 && strspn(text, "0123456789") == len)
-        *number = atoi(text);
-    if (*number >= 1 && *number <= 3650)
+    if (len > 0 && len <= 5 && strspn(text, "0123456789") == len)
+        *keep = atoi(text);
+    if (*keep >= 1 && *keep <= 10000)
         return 0;
-    return error_set(err, CLASS_USAGE, "bad-option-value", "--%s is a number from 1 to 3650, not %.40s", option, text);
+    return error_set(err, CLASS_USAGE, "bad-option-value", "--keep is a number from 1 to 10000, not %.40s", text);
+}
+
+static int take_untagged(const struct cli_call *call, int *days, struct error *err)
+{
+    static const int64_t day_ms = (int64_t)24 * 60 * 60 * 1000;
+    const char *text = cli_value(call, "untagged");
+    int64_t ms = 0;
+
+    *days = 0;
+    if (!text)
+        return 0;
+    if (duration_parse(text, &ms) || ms < day_ms || ms % day_ms)
+        return error_set(err, CLASS_USAGE, "bad-option-value", "--untagged is whole days, as 7d, not %.40s", text);
+    *days = (int)(ms / day_ms);
+    return 0;
 }
 
 static int take_tags(const char *text, struct strings *tags, struct error *err)
@@ -37,7 +53,7 @@ static int take_tags(const char *text, struct strings *tags, struct error *err)
 
 static int check_use(const struct cli_call *call, const struct image_login *login, struct error *err)
 {
-    static const char *const others[] = {"keep", "untagged-days", "immutable", "scan", "kms-key", "repository-tags"};
+    static const char *const others[] = {"keep", "untagged", "immutable", "scan", "kms-key", "repository-tags"};
     size_t i;
 
     if (cli_flag(call, "create")) {
@@ -67,11 +83,11 @@ static int ensure(const struct cli_call *call, const struct image_login *login, 
         .kms_key = cli_value(call, "kms-key"),
         .tags = &tags,
     };
-    int status = take_number(call, "keep", &options.keep, err);
+    int status = take_keep(call, &options.keep, err);
     size_t i;
 
     if (!status)
-        status = take_number(call, "untagged-days", &options.untagged_days, err);
+        status = take_untagged(call, &options.untagged_days, err);
     if (!status)
         status = take_tags(cli_value(call, "repository-tags"), &tags, err);
     if (!status)

@@ -7,7 +7,7 @@
 #define IMAGE_CREATE_OPTIONS                                                                                           \
     {"create", NULL, "ECR: make the repository when it is missing; the options below are for a new one.", NULL},       \
         {"keep", "N", "ECR keeps so many images.", NULL},                                                              \
-        {"untagged-days", "N", "ECR removes images without a tag after so many days.", NULL},                          \
+        {"untagged", "TIME", "ECR removes images without a tag after this time, in whole days (7d).", NULL},           \
         {"immutable", NULL, "Tags cannot be moved.", NULL}, {"scan", NULL, "Images are scanned on push.", NULL},       \
         {"kms-key", "KEY", "Encrypted with this key of KMS (ARN, id or alias), not with AES256.", NULL},               \
     {                                                                                                                  \

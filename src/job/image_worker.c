@@ -117,10 +117,18 @@ static int open_registry(struct session *session, struct error *err)
 
 static int find_tag(struct session *session, const char *tag, char digest[OCI_DIGEST_SIZE], struct error *err)
 {
+    struct error refused;
     int64_t size;
 
-    if (session->ecr && !text_of(session, "password"))
-        return ecr_image_find(session->ecr, session->repository.name, tag, digest, &size, err);
+    if (session->ecr && !text_of(session, "password")) {
+        if (ecr_image_find(session->ecr, session->repository.name, tag, digest, &size, &refused) == 0)
+            return 0;
+        /* A role that may push but not describe has what the registry itself asks for. */
+        if (strcmp(refused.reason, "access-denied") != 0) {
+            *err = refused;
+            return -1;
+        }
+    }
     return registry_tag_digest(session->registry, tag, digest, err);
 }
 

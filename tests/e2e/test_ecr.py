@@ -101,7 +101,7 @@ def test_an_image_is_pushed_to_a_repository_that_is_there(ecr, tool):
 
 def test_a_repository_is_made_as_it_was_asked_for(ecr, tool):
     folder, digest = tool.layout("one")
-    done = tool.push(folder, "--create", "--keep", "10", "--untagged-days", "3", "--immutable", "--scan", "--kms-key",
+    done = tool.push(folder, "--create", "--keep", "10", "--untagged", "3d", "--immutable", "--scan", "--kms-key",
                      "alias/shop", "--repository-tags", "team=a,cost center=1=2")
     assert answer(done)["repository_created"] and done.stderr == ""
     made = ecr.repositories["team/shop"]
@@ -138,7 +138,7 @@ def test_what_the_lifecycle_keeps(ecr, tool):
     digests = []
     for number in range(4):
         folder, digest = tool.layout(f"image{number}")
-        answer(tool.push(folder, "--create", "--keep", "2", "--untagged-days", "5", tag=f"v{number}"))
+        answer(tool.push(folder, "--create", "--keep", "2", "--untagged", "5d", tag=f"v{number}"))
         digests.append(digest)
     folder, moved = tool.layout("moved")
     answer(tool.push(folder, tag="v3"))
@@ -472,7 +472,7 @@ def test_mistakes_of_the_command_line(ecr, tool, arguments, reason):
 
 @pytest.mark.parametrize("options, reason", [
     (("--keep", "3"), "option-needs-other"), (("--create", "--keep", "0"), "bad-option-value"),
-    (("--create", "--keep", "x"), "bad-option-value"), (("--create", "--untagged-days", "99999"), "bad-option-value"),
+    (("--create", "--keep", "x"), "bad-option-value"), (("--create", "--untagged", "36h"), "bad-option-value"),
     (("--create", "--repository-tags", "a"), "bad-option-value"),
     (("--create", "--username", "me", "--password-file", "/etc/hostname"), "not-ecr")])
 def test_mistakes_of_creation(ecr, tool, options, reason):
