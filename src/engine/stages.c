@@ -23,7 +23,7 @@ static int find_stage(const struct dockerfile *dockerfile, struct view name, int
     for (i = 0; i < (int)name.len; i++)
         if (!isdigit((unsigned char)name.data[i]))
             return -1;
-    i = atoi(name.data);
+    i = (int)strtol(name.data, NULL, 10);
     return i < before ? i : -1;
 }
 
