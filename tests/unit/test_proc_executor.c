@@ -10,9 +10,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -86,6 +88,71 @@ static void assert_refused(struct executor_fixture *f, const char *reason)
     assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), -1);
     assert_string_equal(f->err.reason, reason);
     command_dispose(&f->command);
+}
+
+static void test_one_stream_keeps_the_order(void **state)
+{
+    struct executor_fixture *f = *state;
+    const char *at;
+    char line[32];
+    int i;
+
+    executor_shell(f, "i=0; while [ $i -lt 200 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done");
+    f->command.one_stream = true;
+    executor_run_prepared(f);
+    assert_true(outcome_ok(&f->outcome));
+    assert_int_equal(f->error_bytes, 0);
+    for (i = 0, at = buf_text(&f->output); i < 400; i++, at += strlen(line)) {
+        snprintf(line, sizeof line, "%s %d\n", i % 2 ? "err" : "out", i / 2);
+        assert_int_equal(strncmp(at, line, strlen(line)), 0);
+    }
+}
+
+/* What makes namespaces of its own needs what is taken from all others; its user is the build's all the same. */
+static void test_what_contains_itself_is_not_confined(void **state)
+{
+    struct executor_fixture *f = *state;
+    char user[32];
+
+    executor_shell(f, "grep -E '^(NoNewPrivs|Uid)' /proc/self/status");
+    f->command.contains_itself = true;
+    executor_run_prepared(f);
+    assert_non_null(strstr(buf_text(&f->output), "NoNewPrivs:\t0\n"));
+    snprintf(user, sizeof user, "Uid:\t%u\t", geteuid() == 0 ? BUILD_UID : (unsigned)geteuid());
+    assert_non_null(strstr(buf_text(&f->output), user));
+}
+
+static void use_admin_capability(bool use)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    assert_int_equal(syscall(SYS_capget, &header, sets), 0);
+    sets[0].effective &= ~(1u << CAP_SYS_ADMIN);
+    if (use)
+        sets[0].effective |= sets[0].permitted & 1u << CAP_SYS_ADMIN;
+    assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+}
+
+static void test_what_contains_itself_is_refused_where_it_cannot(void **state)
+{
+    struct executor_fixture *f = *state;
+    struct executor_options options = f->options;
+    struct executor *executor;
+    int status;
+
+    options.pid1 = true;
+    assert_int_equal(executor_new(&executor, "local", &options, &f->err), 0);
+    executor_shell(f, "true");
+    f->command.contains_itself = true;
+    use_admin_capability(false);
+    status = executor_run(executor, &f->command, &f->outcome, &f->err);
+    use_admin_capability(true);
+    command_dispose(&f->command);
+    executor_free(executor);
+    assert_int_equal(status, -1);
+    assert_int_equal(f->err.class, CLASS_USAGE);
+    assert_string_equal(f->err.reason, "cannot-contain-itself");
 }
 
 static void test_what_cannot_be_run(void **state)
@@ -329,6 +396,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_success, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_exit_codes, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_killed_by_a_signal, executor_setup, executor_teardown),
+        cmocka_unit_test_setup_teardown(test_one_stream_keeps_the_order, executor_setup, executor_teardown),
+        cmocka_unit_test_setup_teardown(test_what_contains_itself_is_not_confined, executor_setup, executor_teardown),
+        cmocka_unit_test_setup_teardown(test_what_contains_itself_is_refused_where_it_cannot, executor_setup,
+                                        executor_teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_run, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_environment_is_what_was_given, executor_setup, executor_teardown),
         cmocka_unit_test_setup_teardown(test_path_never_means_the_working_folder, executor_setup, executor_teardown),

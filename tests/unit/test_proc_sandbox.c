@@ -119,6 +119,16 @@ static void test_a_large_command(void **state)
     assert_non_null(strstr(buf_text(&f->output), "240000"));
 }
 
+static void test_one_stream_keeps_the_order(void **state)
+{
+    struct sandbox_fixture *f = start(state);
+
+    sandbox_shell(f, "for i in 1 2 3 4; do echo out $i; echo err $i >&2; done");
+    f->command.one_stream = true;
+    assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), 0);
+    assert_non_null(strstr(buf_text(&f->output), "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\nout 4\nerr 4\n"));
+}
+
 static void test_what_cannot_run(void **state)
 {
     struct sandbox_fixture *f = start(state);
@@ -139,6 +149,10 @@ static void test_what_cannot_run(void **state)
     f->command.user = COMMAND_AS_SELF;
     assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), -1);
     assert_string_equal(f->err.reason, "not-for-sandbox");
+    sandbox_shell(f, "true");
+    f->command.contains_itself = true;
+    assert_int_equal(executor_run(f->executor, &f->command, &f->outcome, &f->err), -1);
+    assert_string_equal(f->err.reason, "cannot-contain-itself");
     sandbox_run(f, "true");
 }
 
@@ -404,6 +418,7 @@ int main(void)
         TEST(test_a_slow_reader_slows_the_command),
         TEST(test_output_that_nobody_wants),
         TEST(test_a_large_command),
+        TEST(test_one_stream_keeps_the_order),
         TEST(test_what_cannot_run),
         TEST(test_limits_of_time),
         TEST(test_what_a_command_leaves_is_ended),

@@ -25,6 +25,7 @@ static void test_messages_come_back(void **state)
         {SANDBOX_RUNNER, {SANDBOX_HELLO, 0, 0, {"caisson\n\1\0\0\0\2\0\0\0", 16}}},
         {SANDBOX_BUILD, {SANDBOX_HELLO, 0, 0, {"caisson\n\1\0\0\0\2\0\0\0", 16}}},
         {SANDBOX_RUNNER, {SANDBOX_COMMAND, SANDBOX_LAST, 1, {"x", 1}}},
+        {SANDBOX_RUNNER, {SANDBOX_COMMAND, SANDBOX_LAST | SANDBOX_ONE_STREAM, 2, {"x", 1}}},
         {SANDBOX_RUNNER, {SANDBOX_COMMAND, 0, UINT32_MAX, {"x\0y", 3}}},
         {SANDBOX_RUNNER, {SANDBOX_CANCEL, 0, 7, {"abcd", 4}}},
         {SANDBOX_RUNNER, {SANDBOX_KILL, 0, 7, {"", 0}}},
@@ -88,6 +89,7 @@ static void test_packets_that_mean_nothing(void **state)
     REFUSED(SANDBOX_BUILD, "\x0b\0\0\0\0\0\0\0\0\0\0\0\0");
     REFUSED(SANDBOX_BUILD, "\x02\1\0\0\1\0\0\0x"); /* the runner's words from the sandbox */
     REFUSED(SANDBOX_BUILD, "\x06\0\0\0\0\0\0\0");
+    REFUSED(SANDBOX_RUNNER, "\x02\4\0\0\1\0\0\0x"); /* COMMAND with an unknown flag */
     REFUSED(SANDBOX_RUNNER, "\x07\0\0\0\1\0\0\0x"); /* and the other way round */
     REFUSED(SANDBOX_RUNNER, "\x08\0\0\0\1\0\0\0x");
     REFUSED(SANDBOX_RUNNER, "\x03\0\0\0\1\0\0\0xyz");                     /* CANCEL, too short */

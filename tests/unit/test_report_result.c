@@ -145,12 +145,113 @@ static void test_summary_fits(void **state)
     result_dispose(&result);
 }
 
+static void fill_image(struct result *result)
+{
+    struct result_image *image = &result->image;
+    size_t i;
+
+    image->repository = xstrdup("ghcr.io/user/shop");
+    image->engine = xstrdup("kaniko");
+    image->digest = xstrdup("sha256:0f");
+    image->platform = xstrdup("linux/amd64");
+    strings_add(&image->tags, "one");
+    strings_add(&image->tags, "two");
+    strings_add(&image->bases, "busybox@sha256:1e");
+    image->instructions = xcalloc(200, sizeof *image->instructions);
+    for (i = 0; i < 200; i++)
+        image->instructions[i] = (struct result_instruction){xasprintf("RUN step %zu", i), (int)i + 1, 1500, i == 0};
+    image->instructions_len = 200;
+    image->layers = 3;
+    image->bytes = 2048;
+    image->blobs_existing = 1;
+}
+
+static void test_an_image(void **state)
+{
+    struct result result;
+    json_t *document, *image, *first;
+    struct buf text;
+
+    (void)state;
+    fill(&result);
+    document = result_to_json(&result);
+    assert_null(json_object_get(document, "image")); /* the job builds none */
+    json_decref(document);
+    fill_image(&result);
+    result.image.published = true;
+    document = result_to_json(&result);
+    image = json_object_get(document, "image");
+    assert_string_equal(json_text(document, "status", ""), "succeeded");
+    assert_string_equal(json_text(image, "digest", ""), "sha256:0f");
+    assert_int_equal(json_int(image, "layers", 0), 3);
+    assert_int_equal(json_array_size(json_object_get(image, "tags")), 2);
+    first = json_array_get(json_object_get(image, "instructions"), 0);
+    assert_string_equal(json_text(first, "text", ""), "RUN step 0");
+    assert_true(json_flag(first, "cached", false));
+    assert_int_equal(json_int(first, "line", 0), 1);
+    json_decref(document);
+    buf_init(&text, 4096);
+    result_text(&result, &text);
+    assert_non_null(strstr(buf_text(&text), "pushed ghcr.io/user/shop:one, two@sha256:0f ("));
+    assert_non_null(strstr(buf_text(&text), ", 3 layers, 1 there already) in "));
+    buf_dispose(&text);
+    result_dispose(&result);
+}
+
+/* Nothing was built, and that is no failure. */
+static void test_an_image_that_was_there(void **state)
+{
+    struct result result;
+    json_t *document;
+    struct buf text;
+
+    (void)state;
+    fill(&result);
+    fill_image(&result);
+    result.image.existed = true;
+    document = result_to_json(&result);
+    assert_string_equal(json_text(document, "status", ""), "skipped");
+    assert_int_equal(json_int(document, "exit_code", -1), 0);
+    assert_null(json_object_get(json_object_get(document, "image"), "layers"));
+    json_decref(document);
+    buf_init(&text, 4096);
+    result_text(&result, &text);
+    assert_non_null(strstr(buf_text(&text), "found ghcr.io/user/shop:one, two@sha256:0f: nothing was built\n"));
+    buf_dispose(&text);
+    result_dispose(&result);
+}
+
+/* The list of instructions goes before the digest does. */
+static void test_summary_keeps_the_digest(void **state)
+{
+    struct result result;
+    json_t *document;
+    struct buf line;
+
+    (void)state;
+    fill(&result);
+    fill_image(&result);
+    buf_init(&line, 64 * 1024);
+    result_summary_json(&result, 4000, &line);
+    document = json_loads(buf_text(&line), 0, NULL);
+    assert_string_equal(json_text(json_object_get(document, "image"), "digest", ""), "sha256:0f");
+    assert_null(json_object_get(json_object_get(document, "image"), "instructions"));
+    json_decref(document);
+    buf_dispose(&line);
+    result_dispose(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_success),      cmocka_unit_test(test_every_class),
-        cmocka_unit_test(test_child_signal), cmocka_unit_test(test_required_properties_are_there),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_every_class),
+        cmocka_unit_test(test_child_signal),
+        cmocka_unit_test(test_required_properties_are_there),
         cmocka_unit_test(test_summary_fits),
+        cmocka_unit_test(test_an_image),
+        cmocka_unit_test(test_an_image_that_was_there),
+        cmocka_unit_test(test_summary_keeps_the_digest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
