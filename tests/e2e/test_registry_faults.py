@@ -66,6 +66,24 @@ def test_nothing_is_wrong(push):
     assert len(uploads(push)) == 1
 
 
+def test_connections_are_kept_and_used_at_once(caisson, tmp_path):
+    with registry.Registry(str(tmp_path)) as hub, registry_faults.Proxy(hub.host) as proxy:
+        layout = str(tmp_path / "layout")
+        layouts.write(layout, *({"data": os.urandom(50000)} for _ in range(12)))
+        # The first upload waits until others have come: one after the other it would wait in vain.
+        proxy.on("PUT", "/blobs/uploads/", call(lambda: wait_for(lambda: len(proxy.requests("PUT", "/uploads/")) >= 4)))
+        done = caisson("image", "push", layout, f"{proxy.host}/shop:one", environment=HOME)
+        assert done.returncode == 0, done
+        assert len(proxy.seen) > 13 * 3 and 4 <= proxy.connections <= 5
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("after", [1, BIG // 2, BIG - 1])
 def test_a_connection_is_cut_in_a_blob(push, after):
     fault = push.proxy.on("PUT", "/blobs/uploads/", cut(after))

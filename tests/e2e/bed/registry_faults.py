@@ -199,6 +199,7 @@ class Proxy:
     def __init__(self, upstream, inject=dict):
         self.upstream, self.inject = upstream, inject
         self.seen, self.faults, self.lock = [], [], threading.Lock()
+        self.connections = 0
         self.listener = http1.listen("127.0.0.1")
         self.port = self.listener.getsockname()[1]
         self.host, self.origin = f"127.0.0.1:{self.port}", f"http://127.0.0.1:{self.port}"
@@ -225,6 +226,8 @@ class Proxy:
 
     def _on_connection(self, client):
         reader = client.makefile("rb", PIECE)
+        with self.lock:
+            self.connections += 1
         try:
             while (seen := _read_head(reader)) is not None:
                 self._choose(seen)(Exchange(self, reader, client, seen))
