@@ -92,6 +92,10 @@ static void add_environment(const struct engine_request *request, struct strings
         switch_on(cache_switches, env);
 }
 
+/*
+ * Not --reproducible, and so `created_s` is not honoured: it holds every layer in memory (1.1 GB instead of 57 MB for one
+ * of 200 MB), takes three times as long, sets the times of all files to zero, and gives Docker's media types.
+ */
 static void add_output(const struct engine_request *request, struct strings *argv)
 {
     strings_add(argv, "--no-push");
