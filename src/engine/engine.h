@@ -40,14 +40,15 @@ struct engine_request {
     const struct strings *insecure; /* registries that are asked in plain http; NULL: none */
     const char *pull_auth;          /* a folder with a config.json of docker's form, for pulling only; NULL: none */
     const char *ca_bundle;          /* NULL: the engine's usual one */
-    const char *proxy,
-        *http_proxy;       /* for pulling, from https:// and http:// registries; NULL: none. No RUN gets them */
+    /* For pulling from https:// and http:// registries; NULL: none. No RUN is given them, but under Kaniko a RUN that is
+     * root can read them: like everything else here, as it shares the engine's container. */
+    const char *proxy, *http_proxy;
     const char *no_proxy;  /* NULL: none */
     const char *layout;    /* folder to be made: the image as OCI layout */
     const char *cache;     /* folder of the layer cache, made when missing; NULL: none */
     const char *scratch;   /* a private, existing folder for the engine's own files */
     const char *workspace; /* spared by an engine that cleans its file system */
-    int64_t created_s;     /* of the image, Unix time: SOURCE_DATE_EPOCH; 0: the time of the build */
+    int64_t created_s;     /* of the image, Unix time, where the engine can; 0: the time of the build */
 };
 
 /* What is told while it runs. */
