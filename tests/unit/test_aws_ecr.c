@@ -1,4 +1,6 @@
 /* ECR: names of registries, what is asked, what is answered, what a refusal means. The calls are shown end to end. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -413,12 +416,72 @@ static void failures(void **state)
     }
 }
 
+/* ---- a call ---- */
+
+static void set(void *flag)
+{
+    *(bool *)flag = true;
+}
+
+/* A server that takes the connection and says nothing: the stop ends the wait, whatever call it is. */
+static void stopped(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct credentials_source source = {.kind = CREDENTIALS_STATIC};
+    struct ecr_repository_options repository = {.keep = 3};
+    struct strings warnings = {0}, names = {0};
+    struct ecr_removal removal = {0};
+    struct http_options http = {0};
+    struct loop *loop = loop_new();
+    struct http_client *client = http_client_new(loop, &http);
+    struct credentials_provider *provider;
+    CLEANUP_CLOSE int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof address;
+    char *user = NULL, *word = NULL, endpoint[64], digest[72];
+    bool stop = false, created;
+    struct ecr_options options = {
+        .client = client, .host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", .endpoint = endpoint, .stop = &stop};
+    struct ecr *made;
+    struct error errors[4];
+    int64_t number;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(bind(server, (struct sockaddr *)&address, len) || listen(server, 4), 0);
+    getsockname(server, (struct sockaddr *)&address, &len);
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    source.fixed = (struct credentials){.access_key = secret_dup("AKID"), .secret_key = secret_dup("secret")};
+    provider = credentials_provider_new(&source, client);
+    options.provider = provider;
+    strings_add(&names, "latest");
+    assert_int_equal(ecr_new(&made, &options, &errors[0]), 0);
+    loop_timer_start(loop, 50, set, &stop);
+    assert_int_equal(ecr_login(made, &user, &word, &number, &errors[0]), -1);
+    assert_int_equal(ecr_repository_ensure(made, "shop", &repository, &created, &warnings, &errors[1]), -1);
+    assert_int_equal(ecr_image_find(made, "shop", "latest", digest, &number, &errors[2]), -1);
+    assert_int_equal(ecr_images_remove(made, "shop", &names, &removal, &errors[3]), -1);
+    for (i = 0; i < ARRAY_LEN(errors); i++) {
+        assert_int_equal(errors[i].class, CLASS_INTERRUPTED);
+        assert_string_equal(errors[i].reason, "interrupted");
+    }
+    assert_int_equal(warnings.len, 0);
+    assert_null(user);
+    ecr_removal_dispose(&removal);
+    strings_dispose(&names);
+    strings_dispose(&warnings);
+    ecr_free(made);
+    credentials_provider_free(provider);
+    credentials_source_dispose(&source);
+    http_client_free(client);
+    loop_free(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts),      cmocka_unit_test(no_hosts), cmocka_unit_test(arns),   cmocka_unit_test(places),
-        cmocka_unit_test(lifecycles), cmocka_unit_test(tokens),   cmocka_unit_test(images), cmocka_unit_test(removals),
-        cmocka_unit_test(denials),    cmocka_unit_test(failures),
+        cmocka_unit_test(hosts),      cmocka_unit_test(no_hosts), cmocka_unit_test(arns),    cmocka_unit_test(places),
+        cmocka_unit_test(lifecycles), cmocka_unit_test(tokens),   cmocka_unit_test(images),  cmocka_unit_test(removals),
+        cmocka_unit_test(denials),    cmocka_unit_test(failures), cmocka_unit_test(stopped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
