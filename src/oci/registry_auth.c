@@ -233,6 +233,19 @@ static void refuse_token(struct registry *registry)
     fail(registry, &error);
 }
 
+/* Some refuse a token for everything where one part is not allowed: what is for mounting alone is given up then. */
+static bool drop_scopes(struct registry_auth *auth)
+{
+    bool dropped = auth->scopes.len > 1;
+
+    while (auth->scopes.len > 1) {
+        auth->scopes.len--;
+        free(auth->scopes.items[auth->scopes.len]);
+        auth->scopes.items[auth->scopes.len] = NULL;
+    }
+    return dropped;
+}
+
 static void on_token(void *context, const struct error *error)
 {
     struct registry *registry = context;
@@ -245,6 +258,8 @@ static void on_token(void *context, const struct error *error)
         fail(registry, &own);
     } else if (auth->response.status == 200) {
         take_token(registry);
+    } else if ((auth->response.status == 401 || auth->response.status == 403) && drop_scopes(auth)) {
+        get_token(registry);
     } else if (auth->response.status == 401 && auth->credentials_worked && registry->credentials) {
         auth->renew = true;
         auth->credentials_worked = false;

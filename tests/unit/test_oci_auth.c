@@ -340,6 +340,27 @@ static void test_token_server_in_trouble(void **state)
     pushes(hub);
 }
 
+/* A neighbour whose layers might be mounted, and who lets nobody in. */
+static bool deny_neighbours(struct oci_hub *hub, const struct loop_request *request, struct buf *out)
+{
+    (void)hub;
+    if (!strstr(request->target, "scope=repository%3Abase"))
+        return false;
+    loop_answer(out, 403, "", "{\"errors\":[{\"code\":\"DENIED\"}]}");
+    return true;
+}
+
+static void test_no_token_for_a_neighbour(void **state)
+{
+    struct oci_hub *hub = *state;
+
+    begin_bearer(hub);
+    strings_add(&hub->foreign, "none");
+    hub->meddle = deny_neighbours;
+    pushes(hub);
+    assert_int_equal(oci_hub_count(&hub->log, "GET /token"), 2);
+}
+
 static bool no_tokens(struct oci_hub *hub, const struct loop_request *request, struct buf *out)
 {
     (void)hub;
@@ -442,6 +463,7 @@ int main(void)
         ON_HUB(test_never_enough),
         ON_HUB(test_bad_realms),
         ON_HUB(test_token_server_in_trouble),
+        ON_HUB(test_no_token_for_a_neighbour),
         ON_HUB(test_no_token),
         ON_HUB(test_other_schemes),
         ON_HUB(test_asked_late),
