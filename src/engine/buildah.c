@@ -30,6 +30,8 @@ static const char script[] =
     "run() { $caisson_alone buildah --root \"$caisson_dir/root\" --runroot \"$caisson_dir/run\""
     " --registries-conf \"$caisson_dir/registries.conf\" \"$@\"; }\n"
     "run build \"$@\"; caisson_code=$?\n"
+    /* Where overlay failed its folder is there too, and buildah would not know which one it took. */
+    "[ ! -d \"$caisson_dir/root/vfs-images\" ] || export STORAGE_DRIVER=vfs\n"
     "[ $caisson_code != 0 ] ||\n"
     "run images --format 'base={{.Name}}:{{.Tag}}@{{.Digest}}' 2>/dev/null | grep -v '^base=<none>'\n"
     "[ \"$(id -u)\" = 0 ] || buildah unshare rm -rf \"$caisson_dir/root\" \"$caisson_dir/run\" 2>/dev/null\n"
