@@ -4,7 +4,7 @@
 set -euo pipefail
 source=$1
 document=$source/docs/security.md
-catalogue=$source/tests/e2e/attacks/catalogue.py
+catalogues=("$source/tests/e2e/attacks/catalogue.py" "$source/tests/e2e/attacks/image_catalogue.py")
 failed=0
 
 fail() {
@@ -17,7 +17,7 @@ mapfile -t names < <(grep -o '`[^` ]*`' "$document" | tr -d '`' | grep -E '^atta
 [ "${#names[@]}" -gt 50 ] || fail "only ${#names[@]} tests are named"
 for name in "${names[@]}"; do
     case $name in
-    attack:*) grep -qF "\"${name#attack:}\"" "$catalogue" || fail "$name is not in the catalogue" ;;
+    attack:*) grep -qF "\"${name#attack:}\"" "${catalogues[@]}" || fail "$name is not in the catalogue" ;;
     *::*) grep -q "^def ${name#*::}(" "$source/tests/e2e/${name%%::*}" || fail "$name is no test" ;;
     *) [ -n "$(find "$source/tests" -name "$name")" ] || fail "$name is not there" ;;
     esac
@@ -25,11 +25,11 @@ done
 
 while IFS= read -r line; do
     fail "no test is named: $line"
-done < <(sed -n '/^## The table/,/^## What cannot/p' "$document" | grep '^| ' | grep -v '^| what a build\|^|--' |
+done < <(sed -n '/^## The table/,/^## What cannot/p' "$document" | grep '^| ' | grep -v '^| what a \(build\|RUN\)\|^|--' |
     grep -vE '`(attack:[^`]*|[^`]*::[^`]*|[^`]*\.c)` *(`[^`]*` *)*\|$' || true)
 
 while IFS= read -r attack; do
     grep -qF "\`attack:$attack\`" "$document" || fail "the attack $attack is not in docs/security.md"
-done < <(sed -n '/^ATTACKS/,$p' "$catalogue" | grep -oE 'Attack\("[a-z0-9-]+"|"output-with-[a-z]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
+done < <(sed -sn '/^\(IMAGE_\)*ATTACKS/,$p' "${catalogues[@]}" | grep -oE 'Attack\("[a-z0-9-]+"|"output-with-[a-z]+"' | sed 's/.*"\(.*\)"/\1/' | sort -u)
 
 exit "$failed"

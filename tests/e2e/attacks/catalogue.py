@@ -143,6 +143,7 @@ PRIVATE = {f"/etc/private/{name}page.html": ("canary-of-root\n", 0o600) for name
 FORGED = r"""printf 'x\r00:00:00 build FORGED\n\033[1A\033[2K\r00:00:00 FORGED\n\033]0;FORGED\007\n::error::FORGED\n'"""
 CALLS = ("/attack/calls ptrace process_vm_readv unshare clone packet alg keyctl io_uring userfaultfd perf kcmp "
          "pidfd_getfd other_architecture x32")
+DISK_BOMB = "head -c 100000000 /dev/zero >bulk; sleep 3; rm bulk"
 SOCKETS = "/workspace/sandbox.sock /workspace/sandbox.sock.new"
 INHERITING = "exec 7</etc/passwd 8</proc/self/environ; exec caisson sandbox"
 EARLY = "/attack/knock as 1000 wait 20 /workspace/sandbox.sock & exec caisson sandbox"
@@ -260,7 +261,7 @@ ATTACKS = [
            options={"memory": 200 << 20}, guards=(Guard("oom-score", ("memory-watch",)),)),
     Attack("slow-memory-bomb", "/attack/bomb memory 3000 || exit 9", won=reason_is_not("memory-limit"),
            options={"memory": 200 << 20}, guards=(Guard("memory-watch"),)),
-    Attack("disk-bomb", "head -c 100000000 /dev/zero >bulk; sleep 3; rm bulk", change=little_disk,
+    Attack("disk-bomb", DISK_BOMB, change=little_disk,
            won=class_is_not("disk-full"), guards=(Guard("disk-watch"),)),
     Attack("memory-bomb", "/attack/bomb memory 200 || exit 9", ANYWHERE, won=class_is_not("out-of-memory"),
            options={"memory": 200 << 20}),

@@ -3,6 +3,7 @@ image's layout and on the push."""
 
 import hashlib
 import json
+from dataclasses import replace
 
 from bed import registry
 from bed.world import BUCKET
@@ -15,7 +16,7 @@ from .in_a_run import MINE, lies
 ALSO_IN_A_RUN = """
     environ memory memory-of-workers grab inherited-descriptors own-environment calls core-dumps signals limits-of-pid-1
     scheduler-of-pid-1 guessed-address searched-files sniff second-connection forged-lines forged-records memory-bomb
-    slow-memory-bomb many-small-processes disk-bomb descriptor-bomb output-without-a-newline
+    slow-memory-bomb many-small-processes descriptor-bomb output-without-a-newline
 """.split()
 QUICK_IN_A_RUN = {
     "environ", "memory", "grab", "signals", "sniff", "second-connection", "replaced-kaniko", "lingering-until-the-push",
@@ -128,6 +129,11 @@ IMAGE_ATTACKS = [
     # -- the layer cache
     Attack("cache-with-links", f"sh /attack/cache_link.sh {SECRET_DIGEST}", IN_A_RUN, won=stored_elsewhere, hurries=True,
            files=_private_image(), change=with_cache, stored=CACHE_PREFIX),
+    # -- the disk: of the task, one for all of its containers; here each has a file system of its own
+    Attack("disk-bomb-in-a-run", catalogue.DISK_BOMB, (KANIKO_LOCAL,), won=class_is_not("disk-full"),
+           change=catalogue.little_disk),
+    Attack("disk-bomb-in-the-volume", "cd /workspace; " + catalogue.DISK_BOMB, (KANIKO_SANDBOX,),
+           won=class_is_not("disk-full"), change=catalogue.little_disk),
     # -- what every RUN can read
     Attack("pull-token", "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n "
            "'s/^DOCKER_CONFIG=//p' | while read folder; do cat $folder/config.json; done | sed 's/.*\"auth\": *\"//; "
@@ -137,9 +143,12 @@ IMAGE_ATTACKS = [
            won=has(MINE), conceded=IN_A_RUN),
 ]
 
+OF_ROOT = {catalogue.LOCAL_ROOT: KANIKO_LOCAL, catalogue.SANDBOX_ROOT: KANIKO_SANDBOX}
 for attack in catalogue.ATTACKS:
     if attack.name in ALSO_IN_A_RUN:
         attack.grounds += IN_A_RUN
+        attack.guards += tuple(replace(guard, ground=OF_ROOT[guard.ground], quick=False) for guard in attack.guards
+                               if guard.ground in OF_ROOT)
 IMAGE_ATTACKS.append(Attack("calls-unfiltered-by-others-in-a-run", catalogue.CALLS, (KANIKO_LOCAL,),
                             options={"filtered": False}))
 ATTACKS = catalogue.ATTACKS + IMAGE_ATTACKS

@@ -24,7 +24,8 @@ int main(void)
         if (poll(&ready, 1, 200) <= 0)
             continue;
         got = recv(fd, frame, sizeof frame, 0);
-        if (got > 0 && memmem(frame, (size_t)got, "AccessKeyId", 11)) {
+        if (got > 0 &&
+            (memmem(frame, (size_t)got, "AccessKeyId", 11) || memmem(frame, (size_t)got, "canary-session-", 15))) {
             won("credentials on the wire");
             return 0;
         }
