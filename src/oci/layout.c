@@ -99,7 +99,7 @@ static int read_all(int fd, const char *path, int64_t size, size_t max, struct b
 
 static int read_file(int folder_fd, const char *path, size_t max, struct buf *out, struct error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     CLEANUP_CLOSE int fd = open_file(folder_fd, path, &st, err);
 
     return fd < 0 ? -1 : read_all(fd, path, st.st_size, max, out, err);
@@ -145,7 +145,7 @@ static int read_hashed(int fd, const struct oci_descriptor *descriptor, size_t m
 
 static int check_version(int folder_fd, struct error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     struct buf text;
     json_t *document = NULL;
     int result;
@@ -182,7 +182,7 @@ static int read_index(int folder_fd, const char *name, struct oci_descriptor *ma
 static int read_manifest(struct oci_image *image, int folder_fd, const struct oci_descriptor *descriptor,
                          struct error *err)
 {
-    struct stat st;
+    struct stat st = {0};
     CLEANUP_CLOSE int fd = -1;
 
     if (descriptor->size > (int64_t)OCI_MANIFEST_MAX)
@@ -229,7 +229,7 @@ static int open_blobs(struct oci_image *image, int folder_fd, struct error *err)
 
 static int open_image(struct oci_image *image, int folder_fd, const struct oci_layout_limits *limits, struct error *err)
 {
-    struct oci_descriptor manifest;
+    struct oci_descriptor manifest = {0};
 
     if (check_version(folder_fd, err) || read_index(folder_fd, limits->name, &manifest, err) ||
         read_manifest(image, folder_fd, &manifest, err))

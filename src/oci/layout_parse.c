@@ -178,7 +178,7 @@ static int add_blob(struct oci_image *image, const struct oci_descriptor *descri
 
 static int add_layer(struct oci_image *image, const json_t *object, struct error *err)
 {
-    struct oci_descriptor layer;
+    struct oci_descriptor layer = {0};
 
     if (parse_descriptor(object, "a layer", &layer, err))
         return -1;
@@ -211,7 +211,7 @@ static int check_kind(const json_t *document, const char *media_type, struct err
 int oci_manifest_parse(struct view text, const char *media_type, struct oci_image *image, struct error *err)
 {
     CLEANUP_JSON json_t *document = parse_object(text, "the manifest", true, err);
-    struct oci_descriptor config;
+    struct oci_descriptor config = {0};
     const json_t *layers, *layer;
     size_t i;
 
