@@ -79,22 +79,32 @@ static size_t host_length(const char *registry)
     return end ? (size_t)(end - registry) + 1 : strcspn(registry, ":");
 }
 
-static bool is_host(const char *host, size_t len)
+/* Labels of letters, digits, "_" and inner "-", with dots between them. */
+static bool is_name_of_host(const char *host, size_t len)
 {
     size_t i;
 
+    for (i = 0; i < len; i++) {
+        bool first = i == 0 || host[i - 1] == '.';
+        bool last = i == len - 1 || host[i + 1] == '.';
+
+        if (host[i] == '.' && (first || i == len - 1))
+            return false;
+        if (host[i] == '-' && (first || last))
+            return false;
+        if (!is_name_char(host[i]) && !strchr("._-", host[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_host(const char *host, size_t len)
+{
     if (len == 0 || len > HOST_MAX_LEN)
         return false;
     if (host[0] == '[')
         return len > 3 && host[len - 1] == ']' && strspn(host + 1, "0123456789abcdef:.") == len - 2;
-    for (i = 0; i < len; i++) {
-        bool at_edge = i == 0 || i == len - 1 || host[i - 1] == '.' || host[i + 1] == '.';
-
-        if (host[i] == '.' ? at_edge && (i == 0 || i == len - 1 || host[i - 1] == '.')
-                           : !is_name_char(host[i]) && !(host[i] == '-' && !at_edge) && host[i] != '_')
-            return false;
-    }
-    return true;
+    return is_name_of_host(host, len);
 }
 
 static const char *registry_problem(const char *registry)

@@ -211,7 +211,7 @@ static void take_answer(struct registry_call *call)
         finish(call, NULL);
         return;
     }
-    if (wait_ms > 0 && call->authorized)
+    if (call->authorized && clock_monotonic_ms() + wait_ms > registry->hold_until_ms)
         registry->hold_until_ms = clock_monotonic_ms() + wait_ms;
     registry_refusal(registry, call, &error);
     finish(call, &error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/fs.h"
@@ -42,8 +43,10 @@ static int open_folder(int parent, const char *name)
 /* A folder that is something else already is not made a layout of. */
 static int check_ours(const struct saving *saving, struct error *err)
 {
-    if (faccessat(saving->fd, OCI_VERSION_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-        faccessat(saving->fd, OCI_INDEX_FILE, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+    struct stat st;
+
+    if (fstatat(saving->fd, OCI_VERSION_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+        fstatat(saving->fd, OCI_INDEX_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return 0;
     error_set(err, CLASS_UPLOAD_FAILED, "not-a-layout", "%s holds an index.json and is no image layout",
               saving->folder);
