@@ -39,7 +39,7 @@ int entries_open(int folder_fd, const char *entry, const char *path)
 int entries_make(int folder_fd, const char *entry, const char *path)
 {
     CLEANUP_FREE char *whole = xasprintf("%s/%s", entry, path);
-    char *slash = whole, *name = whole;
+    char *slash, *name = whole;
     int parent = dup(folder_fd), next;
 
     if (parent < 0)

@@ -189,6 +189,17 @@ def test_a_build_that_fills_the_folder_harms_its_own_cache_only(bed):
     assert "l:link is not kept" in ended.text and "evil is not kept" in ended.text
 
 
+@pytest.mark.parametrize("what", ["ln -s /etc cache", "ln -s ../secret cache", "echo no folder >cache"])
+def test_a_build_that_replaces_the_folder_is_saved_nothing_of(bed, what):
+    project = Project(bed)
+    dockerfile = ("FROM busybox\nRUN cd /workspace/*/ && mkdir secret && echo canary-of-the-test >secret/file && "
+                  f"rm -rf cache && {what}\n")
+    project.push({"Dockerfile": dockerfile}, "main")
+    ended = project.build()
+    assert "the layer cache was not saved: opening the layer cache's folder" in ended.text
+    assert project.keys() == []
+
+
 def stopped(project, match, reached):
     """A job that is sent SIGTERM when S3 keeps the first request waiting that `match` selects."""
     hold = project.bed.gate.add(s3.Hold(match))
