@@ -8,4 +8,6 @@ add_custom_command(OUTPUT "${_table}"
         -P "${CMAKE_SOURCE_DIR}/cmake/embed_templates.cmake"
     DEPENDS ${_template_files} "${_templates}/list" "${CMAKE_SOURCE_DIR}/cmake/embed_templates.cmake"
     COMMENT "Embedding Dockerfile templates" VERBATIM)
-target_sources(caisson_engine PRIVATE "${_table}")
+if(TARGET caisson_engine) # not in a build of some layers alone
+    target_sources(caisson_engine PRIVATE "${_table}")
+endif()

@@ -31,7 +31,9 @@ echo "$binary: $size bytes"
 if grep -aqF protections-off "$binary"; then fail "its protections can be switched off"; fi
 
 # what the machine it was built on is called has no place in it
-if grep -aqF -- "${HOME:-/nonexistent}/" "$binary"; then fail "holds paths of the machine it was built on"; fi
+for path in "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/" "$(cd "$(dirname "$0")/../.." && pwd)/"; do
+    if grep -aqF -- "$path" "$binary"; then fail "holds paths of the machine it was built on: $path"; fi
+done
 
 if [ "$arch" = "$(uname -m)" ] || [ -n "$emulator" ]; then
     ${emulator:+"$emulator"} "$binary" version >/dev/null || fail "'version' does not run"
