@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "job/guard.h"
+#include "job/image.h"
 #include "job/job.h"
 #include "job/redact_result.h"
 #include "job/saved_files.h"
@@ -233,7 +234,10 @@ static void announce(const struct job *job)
     struct buf line;
 
     buf_init(&line, 2048);
-    executor_describe(job->options->executor, &line);
+    if (image_wanted(job) && !job->options->pid1 && strcmp(executor_name(job->options->executor), "local") == 0)
+        buf_adds(&line, "local executor: an engine that confines by itself what it builds");
+    else
+        executor_describe(job->options->executor, &line);
     if (job->options->workers != job->options->executor) {
         buf_adds(&line, "; checkout, detection and publishing run here: ");
         executor_describe(job->options->workers, &line);
