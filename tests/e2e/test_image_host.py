@@ -21,7 +21,7 @@ class Machine:
     """A folder to work in, a registry on this machine's loopback."""
 
     def __init__(self, folder, program, schema):
-        self.folder, self.program, self.schema = folder, program, schema
+        self.folder, self.program, self.schema, self.wrapper = folder, program, schema, []
         self.hub = registry.Registry(str(folder))
         self.hub.add_base("busybox:latest")
         self.base = f"{self.hub.host}/library/busybox:latest"
@@ -40,7 +40,7 @@ class Machine:
         path.write_text(yaml.safe_dump(spec))
         (self.folder / "result.json").unlink(missing_ok=True)
         variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(environment or {})}
-        return subprocess.Popen([self.program, "run", *arguments, str(path)], cwd=self.folder, env=variables, text=True,
+        return subprocess.Popen([*self.wrapper, self.program, "run", *arguments, str(path)], cwd=self.folder, env=variables, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def finish(self, process):
@@ -179,3 +179,16 @@ def test_a_template_builds_a_service_that_runs(machine, tmp_path):
     assert held["/app"].uid == 1000 and not [path for path in held if path.startswith("/app/.git") or "is-number" in path]
     with images.started(machine, layout, environment={"PORT": "4000"}) as container:
         container.wait_for("listening on 4000")
+
+
+def test_without_root(machine):
+    """Buildah makes a user namespace; what the machine gives a user decides what a RUN can do there."""
+    spec = machine.spec({"Dockerfile": "FROM scratch\nCOPY file /file\n", "file": "x\n"}, to="oci:out")
+    subprocess.run(["chown", "-R", "1000:1000", str(machine.folder)], check=True)
+    os.chmod(machine.folder, 0o755)
+    machine.wrapper = ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"]
+    result, output = machine.run(spec, environment={"HOME": str(machine.folder)})
+    assert result["status"] == "succeeded", output
+    with open(machine.folder / "out" / "index.json") as file:
+        assert json.load(file)["manifests"][0]["digest"] == result["image"]["digest"]
+    assert os.stat(machine.folder / "out").st_uid == 1000
