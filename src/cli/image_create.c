@@ -16,7 +16,7 @@ static int take_keep(const struct cli_call *call, int *keep, struct error *err)
     if (!text)
         return 0;
     if (len > 0 && len <= 5 && strspn(text, "0123456789") == len)
-        *keep = atoi(text);
+        *keep = (int)strtol(text, NULL, 10);
     if (*keep >= 1 && *keep <= 10000)
         return 0;
     return error_set(err, CLASS_USAGE, "bad-option-value", "--keep is a number from 1 to 10000, not %.40s", text);
