@@ -263,8 +263,10 @@ static int add_instruction(struct parser *parser, struct view word, struct view 
     const char *keyword = find_keyword(word);
     struct dockerfile_instruction *instruction;
 
-    if (!keyword)
-        return invalid(err, line, "unknown instruction \"%.*s\"", (int)(word.len < 40 ? word.len : 40), word.data);
+    if (!keyword) {
+        invalid(err, line, "unknown instruction \"%.*s\"", (int)(word.len < 40 ? word.len : 40), word.data);
+        return error_hint(err, "if the line before it was to go on here, it must end in %c", parser->escape);
+    }
     if (out->instructions_len == INSTRUCTIONS_MAX)
         return invalid(err, line, "more than %d instructions", INSTRUCTIONS_MAX);
     if (strcmp(keyword, "FROM") == 0 && add_stage(parser, args, line, err))

@@ -11,7 +11,8 @@ from bed import images, world as bed_world
 pytestmark = pytest.mark.usefixtures("kaniko")
 
 SERVICE = os.path.join(bed_world.ROOT, "tests", "fixtures", "node-service")
-LOCKS = {"npm": "package-lock.json", "yarn": "yarn.lock", "pnpm": "pnpm-lock.yaml", "berry": "yarn.lock"}
+LOCKS = {"npm": "package-lock.json", "yarn": "yarn.lock", "pnpm": "pnpm-lock.yaml", "berry": "yarn.lock",
+         "berry3": "yarn.lock"}
 QUICK = [("node20", "npm"), ("node24", "pnpm")]
 MATRIX = [pytest.param(template, manager, marks=[] if (template, manager) in QUICK else pytest.mark.rare)
           for template in ("node18", "node20", "node22", "node24") for manager in ("npm", "yarn", "pnpm")]
@@ -29,7 +30,7 @@ def service(manager=None, **changes):
     files["package.json"] = json.dumps(package, indent=2) + "\n"
     if manager:
         files[LOCKS[manager]] = read("locks", manager)
-    if manager == "berry":  # reads no proxy from the environment
+    if manager in ("berry", "berry3"):  # reads no proxy from the environment
         files[".yarnrc.yml"] = "httpsProxy: http://127.0.0.1:3128\n"
     return files
 
@@ -92,7 +93,7 @@ def workspaces():
 
 PROJECTS = {
     "yarn 4": lambda: service("berry"),
-    "yarn 3": lambda: {**service("berry", packageManager="yarn@3.8.6"), "yarn.lock": ""},
+    "yarn 3": lambda: service("berry3", packageManager="yarn@3.8.6"),
     "no lockfile": service,
     "workspaces": workspaces,
     "pnpm's version": lambda: service("pnpm", packageManager="pnpm@10.34.8"),
