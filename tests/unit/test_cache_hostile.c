@@ -310,14 +310,6 @@ static void test_entries_that_are_none(void **state)
     expect_entry(bed, "two", "l:good", "good");
 }
 
-#define IN(bed, test)                                                                                                  \
-    {                                                                                                                  \
-#test "(" #bed ")", test, cache_bed_##bed, cache_bed_teardown, NULL                                            \
-    }
-/* clang-format off */
-#define IN_BOTH(test) IN(folder, test), IN(s3, test)
-/* clang-format on */
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -274,4 +274,10 @@ static inline void read_manifest(const struct cache_bed *bed, const char *place,
         fail_msg("%s", err.message);
 }
 
+/* A test in one of the two stores, or in both. */
+/* clang-format off */
+#define IN(bed, test) {#test "(" #bed ")", test, cache_bed_##bed, cache_bed_teardown, NULL}
+#define IN_BOTH(test) IN(folder, test), IN(s3, test)
+/* clang-format on */
+
 #endif
