@@ -89,7 +89,7 @@ def test_many_tags(images, hub):
         shutil.copytree(f"{folder}/t0000", f"{folder}/t{number:04}")
     done = images.rm("t0000")
     assert len(images.tags()) >= 1009 and images.tags()["t1009"] == digest
-    assert done["removed"] == ["t0000"] or "shared: t0001, t0002" in done["failed"][0], done
+    assert done["removed"] == ["t0000"] or "and more hold the same image" in done["failed"][0], done
 
 
 def test_an_empty_registry(images):
