@@ -135,7 +135,7 @@ static int prepare_image_build(struct run *run, const struct cli_call *call, str
     return cli_value(call, "build-uid") ? 0 : choose_users(run, "0", err);
 }
 
-/* The bundle of CAs is one file from now on, whatever the build puts in the other usual places. */
+/* The bundle of CAs is one file from now on, whatever a root build puts in the other usual places. */
 static void hold_ca_bundle(const struct run *run, struct platform *platform)
 {
     if (run->setup.pid1 && run->build_uid == 0 && !executors_want_sandbox(&run->setup) && !platform->ca_bundle)

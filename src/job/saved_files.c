@@ -10,6 +10,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/protection.h"
+#include "net/http.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 
@@ -22,7 +23,7 @@ struct saved_file {
     struct buf content;
 };
 
-#define FILES_MAX 3
+#define FILES_MAX 16
 
 struct saved_files {
     char *path; /* of the root; "": the root itself */
@@ -73,6 +74,9 @@ int saved_files_read_in(struct saved_files **out, const char *root, const char *
         status = error_set_errno(err, CLASS_INTERNAL, "files-unreadable", errno, "opening %s", root);
     for (i = 0; status == 0 && i < ARRAY_LEN(names); i++)
         status = read_file(files, names[i], err);
+    /* Where there is none, none that the build makes is to be found afterwards. */
+    for (i = 0; status == 0 && !ca_bundle && http_ca_places[i]; i++)
+        status = read_file(files, http_ca_places[i] + 1, err);
     if (status == 0 && bundle && strncmp(bundle, real_root ? real_root : "", len) == 0 && bundle[len] == '/')
         status = read_file(files, bundle + len + 1, err);
     if (status)
@@ -89,23 +93,31 @@ int saved_files_read(struct saved_files **files, const char *ca_bundle, struct e
 
 /* ---- afterwards ---- */
 
-/* The folder that holds the file: each on the way is a folder of its own, or is made one. Descriptor or -errno. */
-static int open_parent(int root, const char *path, const char **name)
+/* What is no folder goes; `make`: a folder takes its place. Descriptor or -errno. */
+static int open_folder(int folder, const char *name, bool make)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(folder, name, flags);
+
+    if (fd < 0) {
+        (void)unlinkat(folder, name, 0);
+        if (make)
+            (void)mkdirat(folder, name, 0755);
+        fd = openat(folder, name, flags);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+/* The folder that holds the file: each on the way is a folder of its own. Descriptor or -errno. */
+static int open_parent(int root, const char *path, bool make, const char **name)
 {
     int folder = fcntl(root, F_DUPFD_CLOEXEC, 0);
     const char *slash;
 
     while (folder >= 0 && (slash = strchr(path, '/'))) {
         CLEANUP_FREE char *component = xstrndup(path, (size_t)(slash - path));
-        int next = openat(folder, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int next = open_folder(folder, component, make);
 
-        if (next < 0) {
-            (void)unlinkat(folder, component, 0);
-            if (mkdirat(folder, component, 0755) == 0)
-                next = openat(folder, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        }
-        if (next < 0)
-            next = -errno;
         close(folder);
         folder = next;
         path = slash + 1;
@@ -167,11 +179,13 @@ static int put_back(int folder, const char *name, const struct saved_file *file)
 static int restore(const struct saved_files *files, const struct saved_file *file, struct error *err)
 {
     const char *name;
-    int folder = open_parent(files->root, file->path, &name);
+    int folder = open_parent(files->root, file->path, file->there, &name);
     struct stat status;
     bool same = false;
     int code = folder < 0 ? folder : 0;
 
+    if (folder == -ENOENT && !file->there)
+        return 0;
     if (code == 0 && !(file->there && is_same(folder, name, file)))
         code = put_back(folder, name, file);
     if (folder >= 0) {

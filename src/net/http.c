@@ -12,8 +12,8 @@
 #endif
 
 /* The bundle of the kaniko image, where whatever else is there may be a base image's, and then the distributions'. */
-static const char *const bundles[] = {"/kaniko/ssl/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt",
-                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+const char *const http_ca_places[] = {"/kaniko/ssl/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt",
+                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem", NULL};
 
 #define SHORTEST_SWEEP_MS 20
 #define LONGEST_SWEEP_MS 1000
@@ -28,9 +28,9 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     client->loop = loop;
     client->queue_end = &client->queue;
     client->ca_bundle = xstrdup(options->ca_bundle);
-    for (i = 0; i < ARRAY_LEN(bundles) && !client->ca_bundle; i++)
-        if (access(bundles[i], R_OK) == 0)
-            client->ca_bundle = xstrdup(bundles[i]);
+    for (i = 0; http_ca_places[i] && !client->ca_bundle; i++)
+        if (access(http_ca_places[i], R_OK) == 0)
+            client->ca_bundle = xstrdup(http_ca_places[i]);
     /* Empty, not absent: without a value curl would look into the environment. */
     client->proxy = xstrdup(options->proxy ? options->proxy : "");
     client->http_proxy = xstrdup(options->http_proxy ? options->http_proxy : "");

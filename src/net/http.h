@@ -28,6 +28,8 @@ struct http_client;
 struct http_client *http_client_new(struct loop *loop, const struct http_options *options);
 void http_client_free(struct http_client *client);
 struct loop *http_client_loop(struct http_client *client);
+/* Where a bundle of CAs is looked for, NULL-terminated. */
+extern const char *const http_ca_places[];
 /* The file of CAs that it goes by, borrowed; NULL: none was found. */
 const char *http_client_ca_bundle(const struct http_client *client);
 /* More connections at once than at the start (uploads adapt). */

@@ -176,15 +176,18 @@ static void test_all_of_it_gone_comes_back(void **state)
 static void test_what_was_not_there_is_removed(void **state)
 {
     struct world *world = *state;
-    CLEANUP_FREE char *hosts = at(world, "etc/hosts");
+    CLEANUP_FREE char *hosts = at(world, "etc/hosts"), *cas = at(world, "etc/ssl/cert.pem");
     struct error err;
 
     saved_files_free(world->files);
     assert_int_equal(unlink(hosts), 0);
     assert_int_equal(saved_files_read_in(&world->files, world->root, NULL, &err), 0);
     lay(world, "etc/hosts", "6.6.6.6 s3.test\n");
+    /* Nor was there a bundle of CAs. */
+    lay(world, "etc/ssl/cert.pem", CAS);
     assert_int_equal(saved_files_restore(world->files, &err), 0);
     assert_int_equal(access(hosts, F_OK), -1);
+    assert_int_equal(access(cas, F_OK), -1);
     assert_holds(world, "etc/resolv.conf", RESOLV);
 }
 
