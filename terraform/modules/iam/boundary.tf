@@ -1,0 +1,130 @@
+# The permissions boundary as a document: first what there is at most, then what no policy can give, a bucket's or a
+# key's neither (an explicit denial also counts against those).
+
+locals {
+  pull_actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+  push_actions = ["ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"]
+
+  bucket_arns = [for b in var.buckets : "arn:${local.partition}:s3:::${b}"]
+  ecr_arn     = "arn:${local.partition}:ecr:${local.region}:${local.account}:repository"
+  pull_arns   = [for a in sort(var.pull_accounts) : "arn:${local.partition}:ecr:*:${a}:repository/*"]
+  logs_arn    = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/${var.name}/*"
+
+  at_most = [
+    {
+      Sid    = "Objects"
+      Effect = "Allow"
+      Action = [
+        "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:ListMultipartUploadParts", "s3:PutObject",
+      ]
+      Resource  = concat(local.bucket_arns, [for a in local.bucket_arns : "${a}/*"])
+      Condition = { StringEquals = { "aws:ResourceAccount" = local.account } }
+    },
+    {
+      Sid    = "Images"
+      Effect = "Allow"
+      Action = concat(local.pull_actions, local.push_actions, [
+        "ecr:CreateRepository", "ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy",
+        "ecr:TagResource",
+      ])
+      Resource = concat(["${local.ecr_arn}/${var.name}/apps/*"], [for r in var.repositories : "${local.ecr_arn}/${r}"])
+    },
+    {
+      Sid      = "Pull"
+      Effect   = "Allow"
+      Action   = local.pull_actions
+      Resource = concat(["${local.ecr_arn}/${var.name}/*"], local.pull_arns)
+    },
+    {
+      # these two know no resource
+      Sid      = "Tokens"
+      Effect   = "Allow"
+      Action   = ["ecr:GetAuthorizationToken", "sts:GetCallerIdentity"]
+      Resource = ["*"]
+    },
+    {
+      Sid    = "Secrets"
+      Effect = "Allow"
+      Action = ["secretsmanager:GetSecretValue", "ssm:GetParameter", "ssm:GetParameters"]
+      Resource = concat([
+        "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.name}/*",
+        "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${var.name}/*",
+      ], var.secret_arns)
+    },
+    {
+      Sid    = "Messages"
+      Effect = "Allow"
+      Action = ["events:InvokeApiDestination", "events:PutEvents", "sns:Publish", "sqs:SendMessage"]
+      Resource = [
+        for s in ["events", "sns", "sqs"] : "arn:${local.partition}:${s}:${local.region}:${local.account}:*"
+      ]
+    },
+    {
+      Sid      = "Logs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+      Resource = [local.logs_arn]
+    },
+  ]
+
+  # kms:ViaService: ciphertext that a build comes by cannot be decrypted with the role
+  keys = [for s in [{
+    Sid      = "Key"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = [var.kms_key_arn]
+    Condition = {
+      StringLike = { "kms:ViaService" = [for s in ["s3", "ssm", "secretsmanager"] : "${s}.${local.region}.amazonaws.com*"] }
+    }
+  }] : s if var.kms_key_arn != null]
+
+  never = [
+    {
+      # Everything of sts but GetCallerIdentity: a denial cannot name an exception, so it goes by first letters.
+      Sid      = "NoOtherIdentity"
+      Effect   = "Deny"
+      Action   = concat(["account:*", "iam:*", "organizations:*"], [for a in ["A", "D", "GetA", "GetD", "GetF", "GetS", "GetW", "S", "T"] : "sts:${a}*"])
+      Resource = ["*"]
+    },
+    {
+      # Null: an action that tells no account is for the statements above to allow, by ARNs of this account.
+      Sid       = "NoOtherAccount"
+      Effect    = "Deny"
+      NotAction = local.pull_actions
+      Resource  = ["*"]
+      Condition = { StringNotEquals = { "aws:ResourceAccount" = [local.account] }, Null = { "aws:ResourceAccount" = "false" } }
+    },
+    {
+      Sid       = "NoOtherAccountsImages"
+      Effect    = "Deny"
+      Action    = local.pull_actions
+      Resource  = ["*"]
+      Condition = { StringNotEquals = { "aws:ResourceAccount" = concat([local.account], sort(var.pull_accounts)) }, Null = { "aws:ResourceAccount" = "false" } }
+    },
+    {
+      # a build that changes the image of a builder owns every later job
+      Sid      = "NoBuilderImages"
+      Effect   = "Deny"
+      Action   = concat(local.push_actions, ["ecr:BatchDeleteImage", "ecr:Create*", "ecr:Delete*", "ecr:Put*", "ecr:Set*"])
+      Resource = ["${local.ecr_arn}/${var.name}/builders/*"]
+    },
+    {
+      Sid    = "NoBuckets"
+      Effect = "Deny"
+      Action = [
+        "s3:BypassGovernanceRetention", "s3:CreateBucket", "s3:DeleteBucket*", "s3:DeleteObjectVersion", "s3:Put*Configuration",
+        "s3:PutBucket*", "s3:PutObject*Acl",
+      ]
+      Resource = ["*"]
+    },
+    {
+      # ECS Exec is a shell beside the credentials
+      Sid      = "NoShell"
+      Effect   = "Deny"
+      Action   = ["ecs:ExecuteCommand", "ssm:StartSession", "ssmmessages:*"]
+      Resource = ["*"]
+    },
+  ]
+
+  boundary = concat(local.at_most, local.keys, local.never)
+}

@@ -1,0 +1,103 @@
+variable "name" {
+  type        = string
+  description = "Prefix of everything that is made; the same in all modules of an installation."
+  default     = "caisson"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "name has 2 to 20 characters of a-z, 0-9 and -, begins with a letter and does not end with -: it is part of bucket names."
+  }
+}
+
+variable "buckets" {
+  type        = list(string)
+  description = "Names of the buckets that tasks may use at all: `artifacts_bucket` and `state_bucket` of module storage, or what an existing system has."
+  nullable    = false
+
+  validation {
+    condition     = length(var.buckets) > 0 && alltrue([for b in var.buckets : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", b))])
+    error_message = "buckets are names of buckets, one at least, without wildcards."
+  }
+}
+
+variable "repositories" {
+  type        = list(string)
+  description = "Names of ECR repositories of an existing system that tasks may push to, beside NAME/apps/*; they may end with /*."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for r in var.repositories : can(regex("^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*(/\\*)?$", r))])
+    error_message = "repositories are names of ECR, in lower case, or such a name with /* behind it."
+  }
+}
+
+variable "secret_arns" {
+  type        = list(string)
+  description = "SSM parameters and secrets of this account that tasks may read, beside those at NAME/*; they may end with *."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.secret_arns : can(regex("^arn:aws[a-z-]*:(ssm:[a-z0-9-]+:[0-9]{12}:parameter/.|secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.)[^*?]*\\*?$", a))])
+    error_message = "secret_arns are ARNs of SSM parameters or secrets, with no wildcard but one at the end."
+  }
+}
+
+variable "pull_accounts" {
+  type        = set(string)
+  description = "Other accounts whose ECR the images of tasks may come from. Everything else of other accounts is denied."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.pull_accounts : can(regex("^[0-9]{12}$", a))])
+    error_message = "An account is a number of 12 digits."
+  }
+}
+
+variable "builder_roles" {
+  type = map(object({
+    artifacts_bucket   = optional(string)
+    artifacts_prefixes = optional(list(string), ["__outputs/"])
+    state_bucket       = optional(string)
+    state_prefixes     = optional(list(string), ["jobs/", "cache/"])
+    repository         = optional(string, "")
+    topic_arns         = optional(list(string), [])
+    queue_arns         = optional(list(string), [])
+    event_bus_arns     = optional(list(string), [])
+  }))
+  description = "A role for each kind of builder, for deployments that are steered by a profile and name no role of their own. Such a role reaches all projects and separates none (docs/security.md): prefer module project."
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for kind in keys(var.builder_roles) : can(regex("^[a-z][a-z0-9-]{0,18}$", kind))])
+    error_message = "A kind of builder has up to 19 characters of a-z, 0-9 and -, and begins with a letter."
+  }
+}
+
+variable "cluster_name" {
+  type        = string
+  description = "Cluster that the run-task policy is limited to. Default: NAME."
+  default     = null
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key of buckets, secrets and registry, when it is one of your own. Roles use it through those services only."
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a key (an alias will not do)."
+  }
+}
+
+variable "tags" {
+  type        = map(string)
+  description = "Tags of everything that can have tags, beside those of the provider (`default_tags`)."
+  default     = {}
+  nullable    = false
+}

@@ -1,0 +1,194 @@
+variable "name" {
+  type        = string
+  description = "Prefix of everything that is made; the same in all modules of an installation."
+  default     = "caisson"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name))
+    error_message = "name has 2 to 20 characters of a-z, 0-9 and -, begins with a letter and does not end with -: it is part of bucket names."
+  }
+}
+
+variable "project" {
+  type        = string
+  description = "The project, as jobs name it (`project`, or a profile's PROJECT_ID)."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", var.project))
+    error_message = "project is what a job may call one: up to 128 letters, digits, . _ and -, the first a letter or a digit."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  description = "The permissions boundary of module iam (`permissions_boundary_arn`). Every role carries it."
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn is the ARN of a policy: no role is made without a boundary."
+  }
+}
+
+variable "artifacts_bucket" {
+  type        = string
+  description = "Name of the bucket that the project publishes to; null: none."
+  default     = null
+
+  validation {
+    condition     = var.artifacts_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.artifacts_bucket))
+    error_message = "artifacts_bucket is the name of a bucket, without wildcards."
+  }
+}
+
+variable "artifacts_prefixes" {
+  type        = list(string)
+  description = "Prefixes in the artifacts bucket that are the project's. Default: `__outputs/PROJECT/`."
+  default     = null
+
+  validation {
+    condition     = var.artifacts_prefixes == null || try(alltrue([for p in var.artifacts_prefixes : can(regex("^([A-Za-z0-9_][A-Za-z0-9._-]*/)+$", p))]), false)
+    error_message = "A prefix is one or more names, each followed by /: without the last one it would match other projects too. None begins with a dot."
+  }
+}
+
+variable "state_bucket" {
+  type        = string
+  description = "Name of the bucket of specs, control messages, results, logs and caches; null: none."
+  default     = null
+
+  validation {
+    condition     = var.state_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.state_bucket))
+    error_message = "state_bucket is the name of a bucket, without wildcards."
+  }
+}
+
+variable "state_prefixes" {
+  type        = list(string)
+  description = "Prefixes in the state bucket that are the project's. Default: `jobs/PROJECT/` and `cache/PROJECT/`."
+  default     = null
+
+  validation {
+    condition     = var.state_prefixes == null || try(alltrue([for p in var.state_prefixes : can(regex("^([A-Za-z0-9_][A-Za-z0-9._-]*/)+$", p))]), false)
+    error_message = "A prefix is one or more names, each followed by /: without the last one it would match other projects too. None begins with a dot."
+  }
+}
+
+variable "repository" {
+  type        = string
+  description = "Name of the ECR repository for the project's images; it and what lies below it (`NAME/…`) are the project's. Default: `NAME/apps/PROJECT`. Empty: no images."
+  default     = null
+
+  validation {
+    condition     = var.repository == null || var.repository == "" || can(regex("^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$", var.repository))
+    error_message = "repository is a name of ECR: lower case, parts separated by /."
+  }
+}
+
+variable "repository_created_by" {
+  type        = string
+  description = "Who creates the repository: `job` (the role may, for specs with `image.create`), `terraform` (this module does) or `nobody` (it is there)."
+  default     = "job"
+  nullable    = false
+
+  validation {
+    condition     = contains(["job", "terraform", "nobody"], var.repository_created_by)
+    error_message = "repository_created_by is job, terraform or nobody."
+  }
+}
+
+variable "repository_lifecycle_policy" {
+  type        = string
+  description = "Lifecycle policy (JSON) of a repository that this module creates: `application_lifecycle_policy` of module registry."
+  default     = null
+
+  validation {
+    condition     = var.repository_lifecycle_policy == null || can(jsondecode(var.repository_lifecycle_policy).rules)
+    error_message = "repository_lifecycle_policy is JSON with rules."
+  }
+}
+
+variable "secrets_path" {
+  type        = string
+  description = "Path of the project's secrets, in SSM (`/PATH/…`) and in Secrets Manager (`PATH/…`). Default: `NAME/PROJECT`. Empty: no secrets."
+  default     = null
+
+  validation {
+    condition     = var.secrets_path == null || var.secrets_path == "" || can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", var.secrets_path))
+    error_message = "secrets_path has no / at its ends, and no wildcards."
+  }
+}
+
+variable "topic_arns" {
+  type        = list(string)
+  description = "SNS topics that jobs of the project report to."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.topic_arns : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", a))])
+    error_message = "topic_arns are ARNs of SNS topics, without wildcards."
+  }
+}
+
+variable "queue_arns" {
+  type        = list(string)
+  description = "SQS queues that jobs of the project report to."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.queue_arns : can(regex("^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", a))])
+    error_message = "queue_arns are ARNs of SQS queues, without wildcards."
+  }
+}
+
+variable "event_bus_arns" {
+  type        = list(string)
+  description = "EventBridge buses that jobs of the project report to."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.event_bus_arns : can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+$", a))])
+    error_message = "event_bus_arns are ARNs of event buses, without wildcards."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  description = "Key of the buckets and of the secrets, when it is one of your own. The role uses it through S3, SSM and Secrets Manager only."
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a key (an alias will not do)."
+  }
+}
+
+variable "role" {
+  type = object({
+    name = string
+    path = string
+  })
+  description = "Name and path of the role, where the default will not do (module iam makes the roles of kinds of builders so). Default: NAME-project-PROJECT-REGION, shortened with a hash above 64 characters, at /NAME/projects/."
+  default     = null
+
+  validation {
+    condition     = var.role == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.role.name))
+    error_message = "role.name has up to 64 letters, digits and +=,.@_-."
+  }
+  validation {
+    condition     = var.role == null || can(regex("^/([A-Za-z0-9._-]+/)*$", var.role.path))
+    error_message = "role.path begins and ends with /."
+  }
+}
+
+variable "tags" {
+  type        = map(string)
+  description = "Tags of everything that can have tags, beside those of the provider (`default_tags`)."
+  default     = {}
+  nullable    = false
+}
