@@ -257,7 +257,8 @@ static json_t *push(struct session *session, struct error *err)
     if (registry_push(session->registry, &request, &result, err) == 0) {
         answer = image_answer(session);
         json_object_set_new(answer, "created", json_boolean(created));
-        json_object_set_new(answer, "existing", json_integer((json_int_t)(result.blobs_there + result.blobs_mounted)));
+        json_object_set_new(answer, "existing",
+                            json_integer((json_int_t)result.blobs_there + (json_int_t)result.blobs_mounted));
         json_object_set_new(answer, "sent_bytes", json_integer(result.bytes_sent));
         json_object_set_new(answer, "duration_ms", json_integer(result.duration_ms));
         json_object_set_new(answer, "tags_there", json_of(&result.tags_there));
