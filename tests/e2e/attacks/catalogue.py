@@ -50,7 +50,7 @@ class Attack:
     base: str = None  # image, else a small one
     mount: str = ""  # of that RUN
     hurries: bool = False  # it must be quicker than Kaniko, and says so
-    stored: str = None  # what it could have had stored, a prefix in the bucket
+    stored: Optional[Callable] = None  # of the spec: the prefix in the bucket of what it could have had stored
 
 
 def did_not_succeed(fought):

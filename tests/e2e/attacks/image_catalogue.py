@@ -26,7 +26,6 @@ QUICK_IN_A_RUN = {
 SECRET = "canary-of-root\n"
 SECRET_DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 PRIVATE_FILES = {}
-CACHE_PREFIX = "poisoned-cache/"
 
 
 def _private(name, content):
@@ -77,8 +76,13 @@ def stored_elsewhere(fought):
     return foreign or [path for path, content in fought.published.items() if b"canary-of-root" in content]
 
 
+def cache_of(spec):
+    """Each job's own: what is cached is not run."""
+    return f"cache-{spec['id']}/"
+
+
 def with_cache(spec):
-    spec["cache"] = [{"to": f"s3://{BUCKET}/{CACHE_PREFIX}"}]
+    spec["cache"] = [{"to": f"s3://{BUCKET}/{cache_of(spec)}"}]
     spec["source"]["ref"] = "main"
 
 
@@ -128,7 +132,7 @@ IMAGE_ATTACKS = [
     Attack("layout-of-another-image", layout("other"), IN_A_RUN, won=lies, hurries=True),
     # -- the layer cache
     Attack("cache-with-links", f"sh /attack/cache_link.sh {SECRET_DIGEST}", IN_A_RUN, won=stored_elsewhere, hurries=True,
-           files=_private_image(), change=with_cache, stored=CACHE_PREFIX),
+           files=_private_image(), change=with_cache, stored=cache_of),
     # -- the disk: of the task, one for all of its containers; here each has a file system of its own
     Attack("disk-bomb-in-a-run", catalogue.DISK_BOMB, (KANIKO_LOCAL,), won=class_is_not("disk-full"),
            change=catalogue.little_disk),

@@ -78,7 +78,8 @@ def _fight(bed, attack, programs, ground, binary, off, hub):
             got = file.read(1 << 24)
     assert got.startswith(b"began") or not attack.begins, f"the attack never ran: {ended}"
     given = [part for keys in task.endpoint.given for part in (keys.secret, keys.token)]
-    return field.Fought(ended, got, bed.storage.tree(world.BUCKET, attack.stored) if attack.stored else {}, spec,
+    stored = bed.storage.tree(world.BUCKET, attack.stored(spec)) if attack.stored else {}
+    return field.Fought(ended, got, stored, spec,
                         [*given, field.GIT_TOKEN, field.HIDDEN, task.endpoint.credentials_path, registry.PASSWORD],
                         list(bed.world.trap.visitors), hub.blobs(), hub.digest(REPOSITORY, TAG),
                         [entry for entry in hub.requests() if entry.method not in ("GET", "HEAD")], door.alive)

@@ -31,14 +31,14 @@ import tarfile
 from . import container, netns, registry, world
 
 IMAGE = "kaniko"
-NO_KANIKO = "no Kaniko here"  # why tests are skipped
+NO_KANIKO = "skipped for want of Kaniko"  # why tests are skipped
 PUSH_VARIABLE = "REGISTRY_PASSWORD"  # of the task, named by the specs' secrets
 
 
 @functools.cache
 def why_no_kaniko():
     done = subprocess.run([os.path.join(world.TOOLS, "ensure-kaniko")], capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else done.stderr.strip() or "ensure-kaniko failed"
+    return None if done.returncode == 0 else done.stderr.strip().removeprefix("tools: ") or "ensure-kaniko failed"
 
 
 # -- jobs
