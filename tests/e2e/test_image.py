@@ -166,6 +166,13 @@ def test_base_images_may_need_a_login(bed, hub, tmp_path):
             assert registry.PASSWORD not in ended.text
 
 
+def test_a_registry_that_does_not_know_us(bed, hub, where):
+    ended = images.run(bed, images.spec(bed, BACKEND, hub), where, hub,
+                       environment={images.PUSH_VARIABLE: "canary-wrong-password"})
+    failed(ended, 41, "registry-unauthorized")
+    assert "canary-wrong-password" not in ended.text and hub.repositories() == []
+
+
 # -- what is there already
 
 
@@ -263,6 +270,13 @@ def test_memory_of_a_run_is_limited(bed, hub, where):
     dockerfile = "FROM python:3-slim\nRUN python3 -c 'x = bytearray(600 << 20)'\n"
     spec = images.spec(bed, {"Dockerfile": dockerfile}, hub, limits={"memory": "300MiB"})
     failed(images.run(bed, spec, where, hub), 33, "memory-limit")
+
+
+def test_disk_of_a_run_is_limited(bed, hub):
+    """Where the container's files and the workspace are on one disk, as on Fargate."""
+    spec = images.spec(bed, {"Dockerfile": "FROM busybox\nRUN head -c 200000000 /dev/zero >/bulk; sleep 20\n"}, hub,
+                       limits={"disk": "100MiB"})
+    failed(images.run(bed, spec, "local", hub), 34, "disk-limit")
 
 
 # -- where it may run
