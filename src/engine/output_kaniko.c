@@ -163,6 +163,37 @@ static void read_eliminated(struct engine_run *run, const char *text)
     run_end(run);
 }
 
+/* Whether the Dockerfile says that the stage begins with that image, and no base of that name is known yet. */
+static bool is_new_base(const struct engine_run *run, long stage, struct view name)
+{
+    const struct dockerfile_stage *stages = run->dockerfile->stages;
+    long other;
+    size_t i;
+
+    if (!stages[stage].base || !view_is(name, stages[stage].base))
+        return false;
+    for (other = 0; other < stage; other++)
+        if (stages[other].name && view_is(name, stages[other].name))
+            return false;
+    for (i = 0; i < run->bases.len; i++) {
+        const char *known = run->bases.items[i];
+
+        if (view_starts(view_of(known), stages[stage].base) && (known[name.len] == '@' || !known[name.len]))
+            return false;
+    }
+    return true;
+}
+
+/* Once a command of the user has run, it or what it left behind may say this too: then the name must be the
+ * Dockerfile's, and no digest is believed. */
+static void read_stage_base(struct engine_run *run, long stage, struct view name)
+{
+    if (!run->command_ran)
+        run_add_base(run, name, run->base_digest);
+    else if (is_new_base(run, stage, name))
+        run_add_base(run, name, "");
+}
+
 /* Building stage 'debian:12' [idx: '1', base-idx: '-1'] */
 static void read_stage(struct engine_run *run, const char *text)
 {
@@ -176,7 +207,7 @@ static void read_stage(struct engine_run *run, const char *text)
         run->instructions[i].cached = false; /* it was a look ahead */
     run_begin_stage(run, (int)stage);
     if (strstr(end, "base-idx: '-1'") && !view_starts(view_of(name), "scratch'"))
-        run_add_base(run, (struct view){name, (size_t)(end - name)}, run->base_digest);
+        read_stage_base(run, stage, (struct view){name, (size_t)(end - name)});
     *run->base_digest = '\0';
 }
 

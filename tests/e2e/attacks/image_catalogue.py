@@ -21,7 +21,7 @@ ALSO_IN_A_RUN = """
 QUICK_IN_A_RUN = {
     "environ", "memory", "grab", "signals", "sniff", "second-connection", "replaced-kaniko", "lingering-until-the-push",
     "layout-with-a-link", "layout-that-is-a-link", "layout-with-another-content", "replaced-network", "pull-token",
-    "other-secrets-of-the-build", "killed-kaniko",
+    "other-secrets-of-the-build", "killed-kaniko", "forged-words-of-kaniko",
 }
 SECRET = "canary-of-root\n"
 SECRET_DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
@@ -64,6 +64,11 @@ def in_registry(text):
 
 def succeeded_or_sent(fought):
     return fought.ended.code == 0 or fought.sent
+
+
+def another_base(fought):
+    bases = fought.ended.result["image"]["bases"]
+    return len(bases) != 1 or not bases[0].startswith("busybox@sha256:") or "f" * 64 in bases[0]
 
 
 def has(value):
@@ -130,6 +135,7 @@ IMAGE_ATTACKS = [
            change=lambda spec: spec.update(limits={"disk": "100%"})),
     Attack("layout-with-foreign-layers", layout("foreign"), IN_A_RUN, won=sent_or_not_refused, hurries=True),
     Attack("layout-of-another-image", layout("other"), IN_A_RUN, won=lies, hurries=True),
+    Attack("forged-words-of-kaniko", "sh /attack/forge_kaniko.sh", IN_A_RUN, won=another_base),
     # -- the layer cache
     Attack("cache-with-links", f"sh /attack/cache_link.sh {SECRET_DIGEST}", IN_A_RUN, won=stored_elsewhere, hurries=True,
            files=_private_image(), change=with_cache, stored=cache_of),
@@ -139,9 +145,9 @@ IMAGE_ATTACKS = [
     Attack("disk-bomb-in-the-volume", "cd /workspace; " + catalogue.DISK_BOMB, (KANIKO_SANDBOX,),
            won=class_is_not("disk-full"), change=catalogue.little_disk),
     # -- what every RUN can read
-    Attack("pull-token", "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n "
-           "'s/^DOCKER_CONFIG=//p' | while read folder; do cat $folder/config.json; done | sed 's/.*\"auth\": *\"//; "
-           "s/\".*//' | base64 -d >>$WITNESS", IN_A_RUN, change=with_pull_token, won=has(registry.PULL_PASSWORD),
+    Attack("pull-token", "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^DOCKER_CONFIG=//p' | "
+           "while read folder; do cat $folder/config.json; done | sed 's/.*\"auth\": *\"//; s/\".*//' | "
+           "base64 -d >>$WITNESS", IN_A_RUN, change=with_pull_token, won=has(registry.PULL_PASSWORD),
            conceded=IN_A_RUN),
     Attack("other-secrets-of-the-build", "cat /kaniko/secrets/* >>$WITNESS", IN_A_RUN, change=with_secret,
            won=has(MINE), conceded=IN_A_RUN),
