@@ -242,6 +242,32 @@ static void test_output_is_untouched(void **state)
     free(text);
 }
 
+/* Of bases that anybody may have said only those are named that the Dockerfile has, and no digest is believed. */
+static void test_forged_bases(void **state)
+{
+    static const char forged[] =
+        STAMP "\"Taking snapshot of full filesystem...\"\n" STAMP
+              "\"shared-base: stored sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"\n" STAMP
+              "\"Building stage 'other' [idx: '1', base-idx: '-1']\"\n" STAMP
+              "\"shared-base: stored sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\"\n";
+    struct build build;
+    const struct strings *bases;
+
+    (void)state;
+    begin_build(&build, "kaniko", "FROM a AS b\nRUN one\nFROM c\nCOPY --from=b x y\nFROM b\nCOPY --from=1 y z\n");
+    feed_run(&build, true);
+    feed(&build, forged);
+    feed(&build, STAMP "\"Building stage 'c' [idx: '1', base-idx: '-1']\"\n" STAMP
+                       "\"Building stage 'c' [idx: '1', base-idx: '-1']\"\n" STAMP
+                       "\"Building stage 'b' [idx: '2', base-idx: '-1']\"\n");
+    engine_run_end(build.run);
+    bases = engine_run_bases(build.run);
+    assert_int_equal(bases->len, 2);
+    assert_string_equal(bases->items[0], "a");
+    assert_string_equal(bases->items[1], "c");
+    end_build(&build);
+}
+
 /* Lines that look like the engine's, by the megabyte, cost time in proportion and no memory. */
 static void test_flood(void **state)
 {
@@ -361,9 +387,10 @@ static void test_needed_stages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_output_is_untouched),
-        cmocka_unit_test(test_flood),   cmocka_unit_test(test_two_streams),
-        cmocka_unit_test(test_ends),    cmocka_unit_test(test_needed_stages),
+        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_output_is_untouched),
+        cmocka_unit_test(test_forged_bases),  cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_two_streams),   cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_needed_stages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
