@@ -1,4 +1,5 @@
 /* index.json, manifest and configuration as hostile text. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,60 @@ static int invalid(struct error *err, const char *what, const char *problem)
     return error_set(err, CLASS_OUTPUT_REFUSED, "layout-invalid", "%s of the image: %s", what, problem);
 }
 
+/* The next character of a key, as those who read JSON without regard to case take it: the long s and the Kelvin sign
+ * are letters for them too. */
+static int folded(const char **at)
+{
+    static const struct {
+        const char *bytes;
+        char letter;
+    } signs[] = {{"\xc5\xbf", 's'}, {"\xe2\x84\xaa", 'k'}};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(signs); i++)
+        if (strncmp(*at, signs[i].bytes, strlen(signs[i].bytes)) == 0) {
+            *at += strlen(signs[i].bytes);
+            return signs[i].letter;
+        }
+    return tolower((unsigned char)*(*at)++);
+}
+
+static bool is_variant(const char *key, const char *name)
+{
+    const char *at = key;
+
+    for (; *name && *at; name++)
+        if (folded(&at) != tolower((unsigned char)*name))
+            return false;
+    return !*name && !*at;
+}
+
+/*
+ * Container engines and registries are written in Go, whose decoder takes "URLs" for "urls", the last one winning: they
+ * would read another document than the one that is checked here.
+ */
+static int check_keys(const json_t *object, const char *what, struct error *err)
+{
+    static const char *const names[] = {
+        "schemaVersion", "mediaType", "artifactType", "config",     "layers",      "manifests",    "subject",
+        "annotations",   "size",      "digest",       "urls",       "data",        "platform",     "fsLayers",
+        "history",       "blobs",     "rootfs",       "diff_ids",   "type",        "architecture", "os",
+        "variant",       "created",   "author",       "os.version", "os.features",
+    };
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach((json_t *)object, key, value)
+    {
+        for (i = 0; i < ARRAY_LEN(names); i++)
+            if (is_variant(key, names[i]) && strcmp(key, names[i]) != 0)
+                return error_set(err, CLASS_OUTPUT_REFUSED, "layout-invalid",
+                                 "%s of the image: it has \"%s\" in another spelling", what, names[i]);
+    }
+    return 0;
+}
+
 /* A whole document that is an object of schema version 2 when `versioned`. */
 static json_t *parse_object(struct view text, const char *what, bool versioned, struct error *err)
 {
@@ -68,7 +123,7 @@ static json_t *parse_object(struct view text, const char *what, bool versioned, 
         invalid(err, what, "not a JSON object");
     else if (versioned && json_int(document, "schemaVersion", 0) != 2)
         invalid(err, what, "its schemaVersion is not 2");
-    else
+    else if (check_keys(document, what, err) == 0)
         return document;
     json_decref(document);
     return NULL;
@@ -82,6 +137,8 @@ static int parse_descriptor(const json_t *object, const char *what, struct oci_d
 
     if (!json_is_object(object))
         return invalid(err, what, "not a descriptor");
+    if (check_keys(object, what, err))
+        return -1;
     if (json_object_get(object, "urls")) {
         error_set(err, CLASS_OUTPUT_REFUSED, "layout-foreign", "%s of the image names urls to fetch it from", what);
         return error_hint(err, "build the image from a base whose layers are all in its registry");
@@ -282,12 +339,12 @@ static int check_platform(const json_t *document, const char *platform, const st
 int oci_config_parse(struct view text, const char *platform, struct oci_image *image, struct error *err)
 {
     CLEANUP_JSON json_t *document = parse_object(text, "the configuration", false, err);
-    const json_t *diff_ids;
+    const json_t *rootfs = json_object_get(document, "rootfs");
+    const json_t *diff_ids = json_object_get(rootfs, "diff_ids");
 
-    if (!document || take_word(document, "architecture", image->architecture, err) ||
-        take_word(document, "os", image->os, err))
+    if (!document || check_keys(rootfs, "the configuration", err) ||
+        take_word(document, "architecture", image->architecture, err) || take_word(document, "os", image->os, err))
         return -1;
-    diff_ids = json_object_get(json_object_get(document, "rootfs"), "diff_ids");
     if (!json_is_array(diff_ids) && image->layers > 0)
         return invalid(err, "the configuration", "no list of the layers' contents (rootfs.diff_ids)");
     if (json_array_size(diff_ids) != image->layers)

@@ -99,6 +99,9 @@ static void test_indexes(void **state)
         {"{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"@\",\"size\":5}]}", "layout-invalid", "media type"},
         {"{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"a\",\"digest\":\"@\",\"size\":5,\"urls\":[]}]}",
          "layout-foreign", "urls"},
+        {"{\"schemaVersion\":2,\"Manifests\":[],\"manifests\":[]}", "layout-invalid", "\"manifests\" in another"},
+        {"{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"a\",\"digest\":\"@\",\"size\":5,\"URLs\":[]}]}",
+         "layout-invalid", "\"urls\" in another spelling"},
     };
     const struct oci_bed *bed = *state;
     size_t i;
@@ -133,6 +136,12 @@ static void test_manifests(void **state)
         {"layer.v1.tar+gzip", "layer.nondistributable.v1.tar+gzip", "layout-foreign", "may not be distributed"},
         {OCI_BED_LAYER, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "layout-foreign", "distributed"},
         {"tar+gzip\",", "tar+gzip\",\"urls\":[\"https://evil.test/x\"],", "layout-foreign", "urls"},
+        /* As a decoder reads them that does not regard case. */
+        {"tar+gzip\",", "tar+gzip\",\"URLS\":[\"https://evil.test/x\"],", "layout-invalid", "\"urls\" in another"},
+        {"tar+gzip\",", "tar+gzip\",\"url\xc5\xbf\":[\"https://evil.test/x\"],", "layout-invalid", "\"urls\" in an"},
+        {"config.v1+json\",", "config.v1+json\",\"URLs\":[\"https://evil.test/x\"],", "layout-invalid", "\"urls\""},
+        {"{\"schemaVersion\":2", "{\"schemaVersion\":2,\"Layers\":[]", "layout-invalid", "\"layers\" in another"},
+        {"{\"schemaVersion\":2", "{\"schemaVersion\":2,\"FSLayers\":[]", "layout-invalid", "\"fsLayers\" in an"},
         {"\"size\":15", "\"size\":16", "blob-mismatch", "not 16"},
         {"\"size\":15", "\"size\":1099511627777", "layout-invalid", "size"},
     };
@@ -213,6 +222,10 @@ static void test_configurations(void **state)
     config_refused(bed, "{\"architecture\":\"amd64\",\"os\":\"linux\"}", NULL, "layout-invalid", "diff_ids");
     config_refused(bed, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"diff_ids\":[]}}", NULL,
                    "layout-invalid", "another number of layers");
+    config_refused(bed, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"OS\":\"windows\"}", NULL, "layout-invalid",
+                   "\"os\" in another spelling");
+    config_refused(bed, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"DIFF_IDS\":[\"a\"]}}", NULL,
+                   "layout-invalid", "\"diff_ids\" in another spelling");
     config_refused(bed, arm, "linux/amd64", "platform-mismatch", "made for linux/arm64, not for linux/amd64");
     config_refused(bed, arm, "linux/arm64/v7", "platform-mismatch", "linux/arm64/v7");
     config_refused(bed, arm, "linux/arm", "platform-mismatch", "linux/arm");
