@@ -1,0 +1,121 @@
+# Offline: the provider is asked for its schema only. What the policies mean is tested in tests/terraform.
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/caisson/caisson-boundary-eu-central-1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/caisson/some-role" }
+  }
+}
+
+variables {
+  buckets = ["artifacts-bucket", "state-bucket"]
+}
+
+run "boundary_and_execution_role" {
+  assert {
+    condition     = aws_iam_role.execution.permissions_boundary == aws_iam_policy.boundary.arn && output.permissions_boundary_arn == aws_iam_policy.boundary.arn
+    error_message = "the execution role carries the boundary too"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.execution.assume_role_policy).Statement[0].Condition == {
+      StringEquals = { "aws:SourceAccount" = "111122223333" }
+      ArnLike      = { "aws:SourceArn" = "arn:aws:ecs:eu-central-1:111122223333:*" }
+    }
+    error_message = "only ECS of this account and region may take the role"
+  }
+  assert {
+    condition     = alltrue([for p in [aws_iam_policy.boundary, aws_iam_policy.run_task, aws_iam_policy.project_admin] : length(p.policy) <= 6144])
+    error_message = "IAM takes 6,144 characters"
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_iam_policy.boundary.policy).Statement :
+      s.Effect == "Deny" || s.Sid == "Tokens" || !contains(s.Resource, "*")
+    ])
+    error_message = "what the boundary allows is of this account"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_policy.boundary.policy, "kms:")
+    error_message = "no key, no right to one"
+  }
+  assert {
+    condition     = length(output.builder_role_arns) == 0
+    error_message = "roles that do not separate projects are made on request only"
+  }
+}
+
+run "roles_of_kinds_of_builders" {
+  variables {
+    builder_roles = {
+      node   = { artifacts_bucket = "artifacts-bucket", topic_arns = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"] }
+      kaniko = { repository = "caisson/apps" }
+    }
+    repositories = ["veren/*", "legacy"]
+    kms_key_arn  = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = keys(output.builder_role_arns) == ["kaniko", "node"]
+    error_message = "one for each kind"
+  }
+  assert {
+    condition     = length(aws_iam_policy.boundary.policy) <= 6144 && strcontains(aws_iam_policy.boundary.policy, "repository/veren/*") && strcontains(aws_iam_policy.boundary.policy, "kms:ViaService")
+    error_message = "what an existing system has, and the key through its services only"
+  }
+}
+
+run "images_of_another_account" {
+  command = plan
+  variables {
+    pull_accounts = ["444455556666"]
+  }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.execution.policy).Statement : s.Resource if s.Sid == "BuilderImages"] == [["arn:aws:ecr:eu-central-1:111122223333:repository/caisson/builders/*", "arn:aws:ecr:*:444455556666:repository/*"]]
+    error_message = "ECS pulls there too"
+  }
+}
+
+run "refused_buckets" {
+  command = plan
+  variables {
+    buckets = ["*"]
+  }
+  expect_failures = [var.buckets]
+}
+
+run "refused_no_bucket" {
+  command = plan
+  variables {
+    buckets = []
+  }
+  expect_failures = [var.buckets]
+}
+
+run "refused_wildcards" {
+  command = plan
+  variables {
+    repositories  = ["*"]
+    secret_arns   = ["arn:aws:ssm:eu-central-1:111122223333:*"]
+    pull_accounts = ["*"]
+  }
+  expect_failures = [var.repositories, var.secret_arns, var.pull_accounts]
+}
+
+run "refused_kind" {
+  command = plan
+  variables {
+    builder_roles = { "Node 20" = {} }
+  }
+  expect_failures = [var.builder_roles]
+}

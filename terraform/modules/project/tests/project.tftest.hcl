@@ -1,0 +1,223 @@
+# Offline: the provider is asked for its schema only. What the policies mean is tested in tests/terraform.
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+}
+
+variables {
+  project                  = "shop"
+  permissions_boundary_arn = "arn:aws:iam::111122223333:policy/caisson/caisson-boundary-eu-central-1"
+}
+
+run "a_role_and_no_more" {
+  command = plan
+
+  assert {
+    condition     = aws_iam_role.task.name == "caisson-project-shop-eu-central-1" && aws_iam_role.task.path == "/caisson/projects/"
+    error_message = "name and path"
+  }
+  assert {
+    condition     = aws_iam_role.task.permissions_boundary == var.permissions_boundary_arn
+    error_message = "the boundary"
+  }
+  assert {
+    condition     = aws_iam_role.task.tags["caisson:project"] == "shop"
+    error_message = "tagged with its project"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.task.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "ecs-tasks.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = "111122223333" }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:ecs:eu-central-1:111122223333:*" }
+      }
+    }]
+    error_message = "only ECS of this account and region may take the role"
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid] == ["RegistryToken", "Images", "CreateRepositories", "Parameters", "Secrets"]
+    error_message = "without buckets there is no statement about S3"
+  }
+  assert {
+    condition     = length(aws_ecr_repository.application) == 0
+    error_message = "jobs create the repository"
+  }
+  assert {
+    condition     = output.repository_url == "111122223333.dkr.ecr.eu-central-1.amazonaws.com/caisson/apps/shop" && output.secrets_path == "caisson/shop" && length(output.artifacts) == 0
+    error_message = "outputs"
+  }
+}
+
+run "places_of_the_project" {
+  command = plan
+  variables {
+    artifacts_bucket = "artifacts-bucket"
+    state_bucket     = "state-bucket"
+  }
+
+  assert {
+    condition     = output.artifacts == tolist(["s3://artifacts-bucket/__outputs/shop/"]) && output.state == tolist(["s3://state-bucket/jobs/shop/", "s3://state-bucket/cache/shop/"])
+    error_message = "the project's own prefixes"
+  }
+  assert {
+    condition = { for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid => s.Resource if startswith(s.Action[0], "s3:") } == {
+      Artifacts         = ["arn:aws:s3:::artifacts-bucket/__outputs/shop/*"]
+      StateOfPublishes  = ["arn:aws:s3:::artifacts-bucket/.caisson/__outputs~1shop/*", "arn:aws:s3:::artifacts-bucket/.caisson/__outputs~1shop~1*"]
+      ListArtifacts     = ["arn:aws:s3:::artifacts-bucket"]
+      JobsAndCaches     = ["arn:aws:s3:::state-bucket/jobs/shop/*", "arn:aws:s3:::state-bucket/cache/shop/*"]
+      ListJobsAndCaches = ["arn:aws:s3:::state-bucket"]
+    }
+    error_message = "objects beneath the prefixes, and the state of publishes to them"
+  }
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.task.policy).Statement : alltrue([for a in s.Action : !strcontains(a, "*")])])
+    error_message = "no wildcard in an action"
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid if contains(s.Resource, "*")] == ["RegistryToken"]
+    error_message = "only the token of the registry knows no resource"
+  }
+}
+
+run "nothing_but_a_site" {
+  command = plan
+  variables {
+    artifacts_bucket   = "artifacts-bucket"
+    artifacts_prefixes = ["sites/shop/"]
+    repository         = ""
+    secrets_path       = ""
+  }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid] == ["Artifacts", "StateOfPublishes", "ListArtifacts"]
+    error_message = "no images, no secrets"
+  }
+  assert {
+    condition     = output.repository_url == null && output.secrets_path == null
+    error_message = "outputs"
+  }
+}
+
+run "reports" {
+  command = plan
+  variables {
+    topic_arns     = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]
+    queue_arns     = ["arn:aws:sqs:eu-central-1:111122223333:events"]
+    event_bus_arns = ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]
+    kms_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition = { for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid => [s.Action, s.Resource] if contains(["Topics", "Queues", "Buses"], s.Sid) } == {
+      Topics = [["sns:Publish"], ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]]
+      Queues = [["sqs:SendMessage"], ["arn:aws:sqs:eu-central-1:111122223333:events"]]
+      Buses  = [["events:PutEvents"], ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]]
+    }
+    error_message = "what is named, and no more"
+  }
+  assert {
+    condition     = contains([for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid], "Key")
+    error_message = "the key"
+  }
+}
+
+run "repository_by_terraform" {
+  command = plan
+  variables {
+    repository_created_by       = "terraform"
+    repository_lifecycle_policy = "{\"rules\":[]}"
+  }
+
+  assert {
+    condition     = aws_ecr_repository.application[0].name == "caisson/apps/shop" && length(aws_ecr_lifecycle_policy.application) == 1
+    error_message = "the repository and its lifecycle"
+  }
+  assert {
+    condition     = !contains([for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid], "CreateRepositories")
+    error_message = "a job creates nothing then"
+  }
+}
+
+run "long_name" {
+  command = plan
+  variables {
+    project = "0190a5c4-7e1f-7c3a-b1b5-2f6f0d9c8e11-preview"
+  }
+
+  assert {
+    condition     = length(aws_iam_role.task.name) == 64 && startswith(aws_iam_role.task.name, "caisson-project-0190a5c4-7e1f-7c3a-b1b5-2f6f0d9c8e11-pr")
+    error_message = "IAM takes 64 characters; a hash keeps names apart"
+  }
+}
+
+run "refused_no_boundary" {
+  command = plan
+  variables {
+    permissions_boundary_arn = ""
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "refused_project" {
+  command = plan
+  variables {
+    project = "shop/../admin"
+  }
+  expect_failures = [var.project]
+}
+
+run "refused_wildcard_project" {
+  command = plan
+  variables {
+    project = "shop*"
+  }
+  expect_failures = [var.project]
+}
+
+run "refused_project_that_is_no_repository" {
+  command = plan
+  variables {
+    project = "Shop"
+  }
+  expect_failures = [aws_iam_role.task]
+}
+
+run "refused_prefix_that_matches_others" {
+  command = plan
+  variables {
+    artifacts_bucket   = "artifacts-bucket"
+    artifacts_prefixes = ["__outputs/shop"]
+  }
+  expect_failures = [var.artifacts_prefixes]
+}
+
+run "refused_prefix_of_the_state" {
+  command = plan
+  variables {
+    state_bucket   = "state-bucket"
+    state_prefixes = [".caisson/"]
+  }
+  expect_failures = [var.state_prefixes]
+}
+
+run "refused_wildcards" {
+  command = plan
+  variables {
+    artifacts_bucket = "*"
+    repository       = "*"
+    secrets_path     = "*"
+    topic_arns       = ["*"]
+    queue_arns       = ["arn:aws:sqs:eu-central-1:111122223333:*"]
+    event_bus_arns   = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
+  }
+  expect_failures = [var.artifacts_bucket, var.repository, var.secrets_path, var.topic_arns, var.queue_arns, var.event_bus_arns]
+}
