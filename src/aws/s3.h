@@ -78,13 +78,10 @@ const char *s3_etag(const struct s3_call *call);
 /* Splits "s3://bucket/some/key" (key may be ""); 0 or CLASS_USAGE. Caller frees both with free. */
 int s3_uri_parse(const char *uri, char **bucket, char **key, struct error *err);
 
-/* Reads an error document (hostile XML: bounded, no entities but the five). Fields may stay empty. */
+/* Reads an error document (aws/xml.h). Fields may stay empty. */
 struct s3_error_document {
     char code[64], message[512], request_id[64], region[32], server_time[40];
 };
 void s3_error_parse(struct view body, struct s3_error_document *document);
-/* The text of the first element of that name, unescaped, into `text`; false when absent. For small answers such as
- * UploadId. */
-bool s3_xml_text(struct view body, const char *element, char *text, size_t size);
 
 #endif

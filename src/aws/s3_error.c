@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "aws/s3_internal.h"
+#include "aws/xml.h"
 #include "core/clock.h"
 #include "core/mem.h"
 
@@ -169,6 +170,16 @@ static void advise(const struct s3 *s3, const struct s3_call *call, struct error
         error_hint(err, "get new credentials");
     else if (strcmp(err->reason, "content-mismatch") == 0)
         error_hint(err, "the file changed while it was sent: let nothing write to it meanwhile");
+}
+
+void s3_error_parse(struct view body, struct s3_error_document *document)
+{
+    *document = (struct s3_error_document){0};
+    xml_words(body, "Code", document->code, sizeof document->code);
+    xml_words(body, "Message", document->message, sizeof document->message);
+    xml_words(body, "RequestId", document->request_id, sizeof document->request_id);
+    xml_words(body, "Region", document->region, sizeof document->region);
+    xml_words(body, "ServerTime", document->server_time, sizeof document->server_time);
 }
 
 void s3_failure_read(const struct s3 *s3, const struct s3_call *call, int64_t now_ms, struct s3_failure *failure,

@@ -69,11 +69,6 @@ struct s3 {
 /* Gives up all uploads and aborts. */
 void s3_uploads_free(struct s3 *s3);
 
-/* The text of the first element of that name, unescaped, cut at the ceiling of `out` (overflow then). */
-bool s3_xml_find(struct view body, const char *element, struct buf *out);
-/* Whether the root element has that name. */
-bool s3_xml_root_is(struct view body, const char *element);
-
 /* What an answer outside 2xx (or an error document within 200) means. */
 enum s3_remedy {
     S3_REMEDY_NONE,        /* as the error says: final, or retryable */

@@ -6,6 +6,7 @@
 
 #include "aws/s3_internal.h"
 #include "aws/s3_parts.h"
+#include "aws/xml.h"
 #include "core/clock.h"
 #include "core/mem.h"
 
@@ -230,7 +231,7 @@ static void on_completed(void *context, const struct error *error)
         check(upload, error);
     } else if (error) {
         fail(upload, error);
-    } else if (s3_xml_text(body, "ETag", etag, sizeof etag) && *etag) {
+    } else if (xml_text(body, "ETag", etag, sizeof etag) && *etag) {
         succeed(upload, etag);
     } else {
         CLEANUP_FREE char *uri = s3_uri(upload->s3, upload->key);
@@ -377,7 +378,7 @@ static void on_started(void *context, const struct error *error)
     struct error err;
 
     upload->operation = NULL;
-    if (!error && s3_xml_text(body, "UploadId", id, sizeof id) && *id) {
+    if (!error && xml_text(body, "UploadId", id, sizeof id) && *id) {
         buf_init(&encoded, 3 * sizeof id);
         url_encode(id, false, &encoded);
         upload->id = buf_take(&encoded);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aws/s3_internal.h"
+#include "aws/xml.h"
 #include "core/clock.h"
 #include "core/mem.h"
 
@@ -330,7 +331,7 @@ static bool is_success(const struct s3_call *call)
 
     if (call->response.status < 200 || call->response.status > 299)
         return false;
-    return strcmp(call->method, "POST") != 0 || !s3_xml_root_is(body, "Error");
+    return strcmp(call->method, "POST") != 0 || !xml_root_is(body, "Error");
 }
 
 static void on_answer(void *context, const struct error *error)

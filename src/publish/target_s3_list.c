@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/xml.h"
 #include "core/mem.h"
 #include "publish/target_s3.h"
 
@@ -28,10 +29,10 @@ static void read_entry(struct view entry, const struct s3_entries *entries)
     char key[KEY_TEXT_MAX], etag[260], size[24];
 
     /* No encoding-type=url: servers disagree about blank and plus. What XML cannot say plainly is an odd name. */
-    if (!s3_xml_text(entry, "Key", key, sizeof key) || strstr(key, "&#"))
+    if (!xml_text(entry, "Key", key, sizeof key) || strstr(key, "&#"))
         snprintf(key, sizeof key, "%s\x7f", entries->prefix);
-    s3_xml_text(entry, "ETag", etag, sizeof etag);
-    s3_xml_text(entry, "Size", size, sizeof size);
+    xml_text(entry, "ETag", etag, sizeof etag);
+    xml_text(entry, "Size", size, sizeof size);
     quote(etag);
     entries->found(entries->context, key, etag[0] ? etag : NULL, strtoll(size, NULL, 10));
 }
@@ -75,8 +76,8 @@ static int list_page(struct s3_target *target, char token[TOKEN_MAX], const bool
     page = (struct view){buf_text(&call.response.body), call.response.body.len};
     if (result == 0) {
         s3_entries_read(page, entries);
-        s3_xml_text(page, "IsTruncated", truncated, sizeof truncated);
-        if (!s3_xml_text(page, "NextContinuationToken", token, TOKEN_MAX) || strcmp(truncated, "true") != 0)
+        xml_text(page, "IsTruncated", truncated, sizeof truncated);
+        if (!xml_text(page, "NextContinuationToken", token, TOKEN_MAX) || strcmp(truncated, "true") != 0)
             token[0] = '\0';
         if (!token[0] && strcmp(truncated, "true") == 0)
             result = error_set(err, CLASS_UPLOAD_FAILED, "bad-answer", "%s: the list breaks off", target->base.uri);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/xml.h"
 #include "core/mem.h"
 #include "publish/target_s3.h"
 
@@ -158,8 +159,8 @@ bool s3_target_is_empty(struct target *base, const bool *stop)
     s3_call_init(&call, "GET", NULL);
     call.query = query;
     empty = s3_target_perform(target, &call, stop, &error) == 0 &&
-            s3_xml_text((struct view){buf_text(&call.response.body), call.response.body.len}, "KeyCount", count,
-                        sizeof count) &&
+            xml_text((struct view){buf_text(&call.response.body), call.response.body.len}, "KeyCount", count,
+                     sizeof count) &&
             strcmp(count, "0") == 0;
     s3_call_dispose(&call);
     return empty;

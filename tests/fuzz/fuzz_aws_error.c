@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aws/s3_internal.h"
+#include "aws/xml.h"
 #include "core/mem.h"
 #include "core/utf8.h"
 
@@ -26,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(document.message, sizeof document.message);
     check(document.request_id, sizeof document.request_id);
     check(document.region, sizeof document.region);
-    s3_xml_text(body, "UploadId", id, sizeof id);
-    s3_xml_root_is(body, "Error");
+    xml_text(body, "UploadId", id, sizeof id);
+    xml_root_is(body, "Error");
     return 0;
 }

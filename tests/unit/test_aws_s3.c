@@ -9,6 +9,7 @@
 
 #include "aws/s3.h"
 #include "aws/s3_internal.h"
+#include "aws/xml.h"
 #include "core/mem.h"
 
 /* ---- where requests go ---- */
@@ -122,8 +123,8 @@ static void test_error_document(void **state)
     assert_string_equal(document.message, "a <b> &amp; \"c\" &bad; \xEF\xBF\xBD ");
     assert_string_equal(document.request_id, "id");
     assert_string_equal(document.region, "");
-    assert_true(s3_xml_root_is(view_of(text), "Error"));
-    assert_false(s3_xml_root_is(view_of(text), "Err"));
+    assert_true(xml_root_is(view_of(text), "Error"));
+    assert_false(xml_root_is(view_of(text), "Err"));
     s3_error_parse((struct view){0}, &document);
     assert_string_equal(document.code, "");
 }
@@ -150,7 +151,7 @@ static void test_hostile_documents(void **state)
     (void)state;
     for (i = 0; i < ARRAY_LEN(texts); i++) {
         s3_error_parse(view_of(texts[i]), &document);
-        s3_xml_root_is(view_of(texts[i]), "Error");
+        xml_root_is(view_of(texts[i]), "Error");
     }
     buf_init(&text, 1 << 20);
     buf_adds(&text, "<Error><Code>");
@@ -159,9 +160,9 @@ static void test_hostile_documents(void **state)
     buf_adds(&text, "</Code></Error>");
     s3_error_parse((struct view){text.data, text.len}, &document);
     assert_true(strlen(document.code) < sizeof document.code);
-    assert_false(s3_xml_text((struct view){text.data, text.len}, "Code", id, sizeof id));
+    assert_false(xml_text((struct view){text.data, text.len}, "Code", id, sizeof id));
     buf_dispose(&text);
-    assert_true(s3_xml_text(view_of("<A><UploadId>abc</UploadId></A>"), "UploadId", id, sizeof id));
+    assert_true(xml_text(view_of("<A><UploadId>abc</UploadId></A>"), "UploadId", id, sizeof id));
     assert_string_equal(id, "abc");
 }
 

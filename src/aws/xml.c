@@ -1,7 +1,9 @@
+#include "aws/xml.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/s3_internal.h"
 #include "core/utf8.h"
 
 /* Just after "<element>", or NULL. Attributes are allowed, an empty element ("<a/>") counts as absent. */
@@ -63,7 +65,7 @@ static void unescape(const char *at, const char *end, struct buf *out)
     }
 }
 
-bool s3_xml_find(struct view body, const char *element, struct buf *out)
+bool xml_find(struct view body, const char *element, struct buf *out)
 {
     const char *start = body.data ? find_open(body, element) : NULL;
     const char *end = start ? memchr(start, '<', (size_t)(body.data + body.len - start)) : NULL;
@@ -74,7 +76,7 @@ bool s3_xml_find(struct view body, const char *element, struct buf *out)
     return true;
 }
 
-bool s3_xml_root_is(struct view body, const char *element)
+bool xml_root_is(struct view body, const char *element)
 {
     size_t len = strlen(element);
     const char *at = body.data;
@@ -88,27 +90,26 @@ bool s3_xml_root_is(struct view body, const char *element)
     return false;
 }
 
-bool s3_xml_text(struct view body, const char *element, char *text, size_t size)
+bool xml_text(struct view body, const char *element, char *text, size_t size)
 {
     struct buf found;
     bool fits;
 
     buf_init(&found, size - 1);
-    fits = s3_xml_find(body, element, &found) && !found.overflow && !memchr(buf_text(&found), '\0', found.len);
+    fits = xml_find(body, element, &found) && !found.overflow && !memchr(buf_text(&found), '\0', found.len);
     snprintf(text, size, "%s", fits ? buf_text(&found) : "");
     buf_dispose(&found);
     return fits;
 }
 
-/* For messages: valid UTF-8 on one line, cut where it does not fit. */
-static void take(struct view body, const char *element, char *text, size_t size)
+void xml_words(struct view body, const char *element, char *text, size_t size)
 {
     struct buf found, clean;
     size_t i;
 
     buf_init(&found, size - 1);
     buf_init(&clean, 3 * size);
-    s3_xml_find(body, element, &found);
+    xml_find(body, element, &found);
     utf8_repair((struct view){buf_text(&found), found.len}, &clean);
     for (i = 0; i < clean.len; i++)
         if ((unsigned char)clean.data[i] < ' ' || clean.data[i] == 0x7f)
@@ -118,14 +119,4 @@ static void take(struct view body, const char *element, char *text, size_t size)
     text[i] = '\0';
     buf_dispose(&found);
     buf_dispose(&clean);
-}
-
-void s3_error_parse(struct view body, struct s3_error_document *document)
-{
-    *document = (struct s3_error_document){0};
-    take(body, "Code", document->code, sizeof document->code);
-    take(body, "Message", document->message, sizeof document->message);
-    take(body, "RequestId", document->request_id, sizeof document->request_id);
-    take(body, "Region", document->region, sizeof document->region);
-    take(body, "ServerTime", document->server_time, sizeof document->server_time);
 }
