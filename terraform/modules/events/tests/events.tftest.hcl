@@ -144,7 +144,7 @@ run "an_endpoint_needs_the_boundary" {
 
   variables {
     consumers = {
-      hook = { builder = "clone", project_index = 1, deployment_index = 2, http = { connection_arn = "arn:x", endpoint = "https://api.example.com" } }
+      hook = { builder = "clone", project_index = 1, deployment_index = 2, http = { connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/x/y", endpoint = "https://api.example.com" } }
     }
   }
 
