@@ -24,6 +24,8 @@ QUICK_IN_A_RUN = {
     "other-secrets-of-the-build", "killed-kaniko", "forged-words-of-kaniko",
 }
 SECRET = "canary-of-root\n"
+OF_THE_JOB = ("J=$(cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | "
+              "sed -n 's,^--oci-layout-path=\\(.*\\)/image/layout$,\\1,p' | head -n 1); ")
 SECRET_DIGEST = hashlib.sha256(SECRET.encode()).hexdigest()
 PRIVATE_FILES = {}
 
@@ -46,7 +48,8 @@ def _private_image():
         _private(name, content)
     for content in (SECRET, settings, manifest):
         _private("blobs/sha256/" + hashlib.sha256(content.encode()).hexdigest(), content)
-    return {"/etc/secret-of-root": (SECRET, 0o600), **PRIVATE_FILES}
+    above = {path.replace("/private/", "/private/layout/"): content for path, content in PRIVATE_FILES.items()}
+    return {"/etc/secret-of-root": (SECRET, 0o600), **PRIVATE_FILES, **above}
 
 
 def _described(content):
@@ -124,6 +127,11 @@ IMAGE_ATTACKS = [
            files=_private_image()),
     Attack("layout-with-linked-blobs", layout("blobs", "/etc/private"), IN_A_RUN, won=sent_or_not_refused, hurries=True,
            files=_private_image()),
+    Attack("swapped-folder-of-the-image", OF_THE_JOB + "mv $J/image $J/image.old && "
+           "ln -s /etc/private $J/image && echo changed >>$WITNESS", IN_A_RUN, won=succeeded_or_sent, hurries=True,
+           files=_private_image()),
+    Attack("swapped-workspace-in-a-run", OF_THE_JOB + "mv $J $J.old && ln -s /etc/private $J && "
+           "echo changed >>$WITNESS", IN_A_RUN, won=succeeded_or_sent, hurries=True, files=_private_image()),
     Attack("layout-with-our-environment", layout("environ"), IN_A_RUN, won=sent_or_not_refused, hurries=True),
     Attack("layout-with-hard-links", layout("hard"), IN_A_RUN, won=sent_or_not_refused, hurries=True, guards=(
         Guard("layout-files", ground=KANIKO_SANDBOX),)),
