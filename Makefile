@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak release images dev fuzz bench coverage fmt fmt-check tidy deps-refresh clean
+.PHONY: help demo test test-all soak release images pin dev fuzz bench coverage fmt fmt-check tidy deps-refresh clean
 
 HOST := $(shell uname -m)
 ARCH ?= $(HOST)
@@ -45,6 +45,9 @@ release: ## build/release/caisson, static; ARCH=aarch64 cross-builds into build/
 
 images: release ## the builder images (NAMES='runner node kaniko'), with the buildah, podman or docker that is there
 	@builder-images/build $(NAMES)
+
+pin: ## digests of the images that the builder images start from, for a build with PINNED=1
+	@builder-images/pin
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	@cmake/bootstrap.sh build lint

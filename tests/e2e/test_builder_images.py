@@ -15,6 +15,7 @@ from bed.world import KANIKO_CA_BUNDLE, KANIKO_PROGRAM, ROOT, RUNNER_PROGRAM, pr
 
 MEGABYTE = 1 << 20
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+NOTICES = ["LICENSE", "NOTICE", "third-party.txt"]
 HACKERS_FRIENDS = ["git", "gcc", "cc", "g++", "make", "python3", "curl", "wget", "ssh", "sudo"]
 
 
@@ -52,9 +53,27 @@ def test_no_program_of_an_image_changes_its_user(image):
     assert [path for path, mode in files.items() if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID)] == []
 
 
+def notices(folder, *more):
+    return {f"{folder}/{name}": stat.S_IFREG | 0o644 for name in [*NOTICES, *more]}
+
+
+def test_an_image_brings_the_licences_of_what_is_in_the_program(image):
+    name, root, _ = image
+    folder = root + ("/kaniko/doc" if name == "kaniko" else "/usr/share/doc/caisson")
+    with open(os.path.join(folder, "third-party.txt")) as file:
+        text = file.read()
+    with open(os.path.join(ROOT, "cmake", "deps", "sources.lock")) as file:
+        locked = {tuple(line.split()[:2]) for line in file if line.strip() and not line.startswith("#")}
+    assert len(locked) >= 10
+    for library, version in locked - {("cmocka", "1.1.7")}:
+        assert re.search(rf"^=+\n{library} {re.escape(version)}\nSPDX: ", text, re.M), library
+    assert filecmp.cmp(os.path.join(folder, "LICENSE"), os.path.join(ROOT, "LICENSE"), shallow=False)
+
+
 def test_the_runner_is_the_program_and_a_bundle(world, program):
     root = world.image("runner")[0][-1]
-    assert files_of(root) == {RUNNER_PROGRAM: stat.S_IFREG | 0o755, CA_BUNDLE: stat.S_IFREG | 0o644}
+    assert files_of(root) == {RUNNER_PROGRAM: stat.S_IFREG | 0o755, CA_BUNDLE: stat.S_IFREG | 0o644,
+                              **notices("/usr/share/doc/caisson", "ca-certificates.txt")}
     size = os.path.getsize(program) + os.path.getsize(root + CA_BUNDLE)
     print(f"the runner's image: {size / MEGABYTE:.1f} MB")
     assert size <= 6 * MEGABYTE
@@ -65,7 +84,8 @@ def test_the_kaniko_image_is_kaniko_the_program_and_a_bundle(world, program):
     layers, config = world.image("kaniko")
     root, executor = layers[-1], "/kaniko/executor"
     assert files_of(root) == {executor: stat.S_IFREG | 0o755, KANIKO_PROGRAM: stat.S_IFREG | 0o755,
-                              KANIKO_CA_BUNDLE: stat.S_IFREG | 0o644}
+                              KANIKO_CA_BUNDLE: stat.S_IFREG | 0o644,
+                              **notices("/kaniko/doc", "ca-certificates.txt")}
     assert {os.lstat(path).st_uid for path in (root + executor, root + KANIKO_PROGRAM, root + "/kaniko")} == {0}
     assert filecmp.cmp(root + executor, tool("ensure-kaniko"), shallow=False)
     assert [pair for pair in config.get("Env") or [] if not pair.startswith("PATH=")] == []

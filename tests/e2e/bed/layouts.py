@@ -23,7 +23,7 @@ def layer(files):
     return made.getvalue()
 
 
-def write(folder, *layers):
+def write(folder, *layers, architecture="amd64", labels=None):
     """A layout of one image, a layer for each {path: bytes}. Gives the digest of its manifest."""
     blobs = os.path.join(folder, "blobs", "sha256")
     os.makedirs(blobs)
@@ -35,7 +35,8 @@ def write(folder, *layers):
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(content)}
 
     archives = [layer(files) for files in layers]
-    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/true"]}, "rootfs": {
+    settings = {"Cmd": ["/bin/true"], **({"Labels": labels} if labels else {})}
+    config = {"architecture": architecture, "os": "linux", "config": settings, "rootfs": {
         "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(archive).hexdigest() for archive in archives]}}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": put(json.dumps(config).encode(), CONFIG),
                 "layers": [put(gzip.compress(archive, 1, mtime=0), LAYER) for archive in archives]}

@@ -1,0 +1,166 @@
+"""What a release of the builder images does: bases by digest, images by digest, one index, the tag last."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from bed import layouts, registry
+from bed.world import ROOT
+
+FOLDER = os.path.join(ROOT, "builder-images")
+PLAIN = {"SKOPEO_FLAGS": "--tls-verify=false", "SKOPEO_COPY_FLAGS": "--src-tls-verify=false --dest-tls-verify=false"}
+VERSION = {"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.title": "an image"}
+
+
+@pytest.fixture
+def hub(tmp_path):
+    with registry.Registry(str(tmp_path)) as made:
+        yield made
+
+
+def call(name, *words, **environment):
+    return subprocess.run([os.path.join(FOLDER, name), *words], env={**os.environ, **PLAIN, **environment},
+                          capture_output=True, text=True, check=False, timeout=120)
+
+
+def joined(tmp_path, name="joined", content=b"x\n"):
+    """(the layout of an index over two images, its digest)"""
+    parts = [str(tmp_path / f"{name}-{architecture}") for architecture in ("arm64", "amd64")]
+    for part in parts:
+        layouts.write(part, {"file": content}, architecture=part[-5:], labels=VERSION)
+    done = call("join", str(tmp_path / name), *parts)
+    assert done.returncode == 0, done.stderr
+    return str(tmp_path / name), done.stdout.strip()
+
+
+def published(hub, layout, repository, tag=None):
+    done = call("publish", "push", layout, f"{hub.host}/{repository}")
+    assert done.returncode == 0, done.stderr
+    reference = done.stdout.strip()
+    if tag:
+        done = call("publish", "tag", reference, tag)
+    return reference, done
+
+
+def test_an_index_is_pushed_by_digest_and_tagged_last(tmp_path, hub):
+    layout, digest = joined(tmp_path)
+    reference, _ = published(hub, layout, "caisson/node")
+    assert reference == f"{hub.host}/caisson/node@{digest}" and hub.tags("caisson/node") == {}
+    assert call("publish", "tag", reference, "1.2.3").returncode == 0
+    assert hub.tags("caisson/node") == {"1.2.3": digest}
+    index = hub.manifest("caisson/node", "1.2.3")
+    assert [entry["platform"] for entry in index["manifests"]] == [
+        {"architecture": machine, "os": "linux"} for machine in ("amd64", "arm64")]
+    assert index["annotations"] == VERSION
+    for entry in index["manifests"]:
+        manifest = json.loads(hub.blob(entry["digest"]))
+        assert all(hub.blob(part["digest"]) for part in [manifest["config"], *manifest["layers"]])
+
+
+def test_a_version_that_is_out_never_changes(tmp_path, hub):
+    layout, digest = joined(tmp_path)
+    published(hub, layout, "caisson/node", "1.2.3")
+    again, done = published(hub, layout, "caisson/node", "1.2.3")
+    assert done.returncode == 0 and again.endswith(digest)
+    other, other_digest = joined(tmp_path, "other", b"y\n")
+    _, refused = published(hub, other, "caisson/node", "1.2.3")
+    assert refused.returncode == 1 and "is " + digest + " already" in refused.stderr
+    assert hub.tags("caisson/node") == {"1.2.3": digest}
+    _, moved = published(hub, other, "caisson/node", "+1.2.3")
+    assert moved.returncode == 0 and hub.tags("caisson/node") == {"1.2.3": other_digest}
+
+
+def test_a_joined_index_is_the_same_each_time_and_of_one_version(tmp_path):
+    assert joined(tmp_path, "one")[1] == joined(tmp_path, "two")[1]
+    layouts.write(str(tmp_path / "later"), {"file": b"x\n"}, labels={**VERSION, "org.opencontainers.image.version": "2"})
+    mixed = call("join", str(tmp_path / "mixed"), str(tmp_path / "one-arm64"), str(tmp_path / "later"))
+    assert mixed.returncode == 1 and "different versions" in mixed.stderr
+    twice = call("join", str(tmp_path / "twice"), str(tmp_path / "one-arm64"), str(tmp_path / "two-arm64"))
+    assert twice.returncode == 1 and "two images for one architecture: arm64, arm64" in twice.stderr
+
+
+def test_pins_are_what_a_registry_holds(tmp_path, hub):
+    layout, digest = joined(tmp_path)
+    published(hub, layout, "library/node", "20-bookworm-slim")
+    published(hub, layout, "library/debian", "bookworm-slim")
+    names = [f"{hub.host}/library/node:20-bookworm-slim", f"{hub.host}/library/debian:bookworm-slim"]
+    pins = tmp_path / "pins.txt"
+    done = call("pin", *names, PINS=str(pins))
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in pins.read_text().splitlines() if not line.startswith("#")]
+    assert lines == [f"{name} {digest}" for name in names]
+
+
+def test_no_pin_is_written_when_one_base_cannot_be_resolved(tmp_path, hub):
+    layout, _ = joined(tmp_path)
+    published(hub, layout, "library/node", "20-bookworm-slim")
+    layouts.write(str(tmp_path / "single"), {"file": b"x\n"})
+    published(hub, str(tmp_path / "single"), "library/one", "latest")
+    pins = tmp_path / "pins.txt"
+    for name, why in (("library/none:latest", "manifest unknown"), ("library/one:latest", "no image for linux/amd64")):
+        done = call("pin", f"{hub.host}/library/node:20-bookworm-slim", f"{hub.host}/{name}", PINS=str(pins))
+        assert done.returncode == 1 and why in done.stderr, done.stderr
+        assert not pins.exists()
+
+
+def build(tmp_path, *names, **environment):
+    """What `build` asks its engine for: the engine is a script that writes down its arguments."""
+    engine = tmp_path / "engine"
+    if not engine.exists():
+        engine.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{tmp_path}/asked\nexit 9\n')
+        engine.chmod(0o755)
+    done = call("build", *names, ENGINE=str(engine), **environment)
+    return done, (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+
+
+@pytest.mark.usefixtures("program")
+@pytest.mark.parametrize("name, missing", [
+    ("runner", "debian:bookworm-slim"), ("node", "node:20-bookworm-slim"),
+    ("kaniko", "debian:bookworm-slim")])
+def test_a_release_refuses_a_base_without_a_digest(tmp_path, name, missing):
+    pins = tmp_path / "pins.txt"
+    pins.write_text("# none\n")
+    done, asked = build(tmp_path, name, PINNED="1", PINS=str(pins))
+    assert done.returncode == 1 and f"{missing} has no digest: make pin" in done.stderr and asked == ""
+
+
+@pytest.mark.usefixtures("program")
+def test_a_release_builds_from_the_digests_of_the_pins(tmp_path):
+    digests = {"debian:bookworm-slim": "sha256:" + "1" * 64, "node:22-bookworm-slim": "sha256:" + "2" * 64}
+    pins = tmp_path / "pins.txt"
+    pins.write_text("".join(f"{name} {digest}\n" for name, digest in digests.items()))
+    for name, argument, base in (("runner", "CERTIFICATES_IMAGE", "debian:bookworm-slim"),
+                                 ("node", "BASE_IMAGE", "node:22-bookworm-slim")):
+        _, asked = build(tmp_path, name, PINNED="1", PINS=str(pins), NODE_MAJOR="22")
+        assert f"{argument}={base}@{digests[base]}\n" in asked
+    own = "mirror.test/debian@sha256:" + "3" * 64
+    _, asked = build(tmp_path, "runner", PINNED="1", PINS=str(pins), CERTIFICATES_IMAGE=own)
+    assert f"CERTIFICATES_IMAGE={own}\n" in asked
+    pins.write_text("debian:bookworm-slim latest\n")
+    done, _ = build(tmp_path, "runner", PINS=str(pins))
+    assert done.returncode == 1 and "'latest' is no digest" in done.stderr
+
+
+def test_every_base_is_an_argument_and_pin_finds_it(tmp_path):
+    """No FROM of a Dockerfile goes past the ARGs that are pinned."""
+    for name in ("runner", "node", "kaniko"):
+        with open(os.path.join(FOLDER, name, "Dockerfile")) as file:
+            text = file.read()
+        stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.M)) | {"scratch"}
+        arguments = {f"${{{argument}}}" for argument in re.findall(r"^ARG ([A-Z]+_IMAGE)=", text, re.M)}
+        assert set(re.findall(r"^FROM (\S+)", text, re.M)) <= stages | arguments
+    fake = tmp_path / "bin"
+    fake.mkdir()
+    (fake / "skopeo").write_text(f'#!/bin/sh\nfor last; do :; done\necho "$last" >>{tmp_path}/asked\n'
+                                 'echo \'{"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}},'
+                                 '{"platform": {"os": "linux", "architecture": "arm64"}}]}\'\n')
+    (fake / "skopeo").chmod(0o755)
+    done = call("pin", PINS=str(tmp_path / "pins"), PATH=f"{fake}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "asked").read_text().split()
+    assert {name for name in asked if "kaniko" not in name} == {"docker://docker.io/library/debian:bookworm-slim", *(
+        f"docker://docker.io/library/node:{major}-bookworm-slim" for major in (18, 20, 22, 24))}
+    assert [name for name in asked if name.startswith("docker://ghcr.io/osscontainertools/kaniko:v")]
