@@ -29,7 +29,8 @@ void sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE])
     sign_hex(digest, hex);
 }
 
-static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t offset, int64_t length)
+static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t offset, int64_t length,
+                     bool (*stopped)(void *context), void *context)
 {
     while (length > 0) {
         ssize_t n = pread(fd, buffer, length < (int64_t)READ_SIZE ? (size_t)length : READ_SIZE, (off_t)offset);
@@ -42,6 +43,10 @@ static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t offset, int
             errno = 0;
             return -1;
         }
+        if (stopped && stopped(context)) {
+            errno = ECANCELED;
+            return -1;
+        }
         EVP_DigestUpdate(hash, buffer, (size_t)n);
         offset += n;
         length -= n;
@@ -51,6 +56,12 @@ static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t offset, int
 
 int sha256_hex_file(int fd, int64_t offset, int64_t length, char hex[SHA256_HEX_SIZE])
 {
+    return sha256_hex_file_unless(fd, offset, length, NULL, NULL, hex);
+}
+
+int sha256_hex_file_unless(int fd, int64_t offset, int64_t length, bool (*stopped)(void *context), void *context,
+                           char hex[SHA256_HEX_SIZE])
+{
     unsigned char digest[SHA256_SIZE];
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     char *buffer = xmalloc(READ_SIZE);
@@ -58,7 +69,7 @@ int sha256_hex_file(int fd, int64_t offset, int64_t length, char hex[SHA256_HEX_
 
     if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
         abort();
-    if (hash_file(hash, buffer, fd, offset, length) == 0 && EVP_DigestFinal_ex(hash, digest, NULL)) {
+    if (hash_file(hash, buffer, fd, offset, length, stopped, context) == 0 && EVP_DigestFinal_ex(hash, digest, NULL)) {
         sign_hex(digest, hex);
         result = 0;
     }

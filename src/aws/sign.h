@@ -44,5 +44,8 @@ void sign_string_to_sign(const struct sign_request *request, const char *canonic
 void sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE]);
 /* Of a part of a file, read with pread. 0; -1 and errno (0: the file ends before). */
 int sha256_hex_file(int fd, int64_t offset, int64_t length, char hex[SHA256_HEX_SIZE]);
+/* The same, unless `stopped`, which is asked often on the way, says so: ECANCELED. */
+int sha256_hex_file_unless(int fd, int64_t offset, int64_t length, bool (*stopped)(void *context), void *context,
+                           char hex[SHA256_HEX_SIZE]);
 
 #endif

@@ -49,6 +49,9 @@ struct cache_options {
     int64_t now_ms;                 /* wall time */
     int64_t deadline_ms;            /* monotonic; 0: none */
     const bool *stop;
+    /* Asked often while no loop runs that could set *stop: it sets it. NULL: something else does. */
+    bool (*stopped)(void *stopped_context);
+    void *stopped_context;
     int at_once;                                         /* requests; 0: 16 */
     void (*on_warning)(void *context, const char *text); /* NULL: nobody hears */
     void (*on_progress)(void *context, int64_t done_bytes, int64_t all_bytes);

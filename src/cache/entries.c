@@ -70,7 +70,13 @@ struct reading {
     int64_t bytes, limit;
     bool used, written;
     const char *problem; /* static; NULL: none */
+    struct store store;  /* for its questions only */
 };
+
+static bool is_over(void *context)
+{
+    return store_check(context, NULL) != 0;
+}
 
 static void read_file(struct reading *reading, int parent, const char *name, char *path)
 {
@@ -86,7 +92,7 @@ static void read_file(struct reading *reading, int parent, const char *name, cha
         reading->problem = "it is too large";
     else if (reading->entry.files_len >= CACHE_ENTRY_FILES_MAX || !cache_is_path(path))
         reading->problem = "it has too many files, or odd names";
-    else if (sha256_hex_file(fd, 0, status.st_size, sha256))
+    else if (sha256_hex_file_unless(fd, 0, status.st_size, is_over, &reading->store, sha256))
         reading->problem = "a file in it cannot be read";
     if (reading->problem) {
         free(path);
@@ -137,7 +143,8 @@ static void read_folder(struct reading *reading, int fd, const char *path, int d
 static void read_entry(const struct cache_options *options, int folder_fd, const char *name,
                        struct cache_manifest *found)
 {
-    struct reading reading = {.limit = options->max_bytes ? options->max_bytes : CACHE_FILE_BYTES};
+    struct reading reading = {.limit = options->max_bytes ? options->max_bytes : CACHE_FILE_BYTES,
+                              .store = {.options = options}};
     int fd;
 
     if (!cache_is_name(name)) {
@@ -152,7 +159,9 @@ static void read_entry(const struct cache_options *options, int folder_fd, const
         read_folder(&reading, fd, "", 0);
     if (!reading.problem && reading.entry.files_len == 0)
         reading.problem = "it is empty";
-    if (reading.problem) {
+    if (is_over(&reading.store)) {
+        ; /* half of it is nothing; the caller ends */
+    } else if (reading.problem) {
         entries_warn(options, "the layer cache's entry %s is not kept: %s", name, reading.problem);
     } else {
         cache_entry_sort(&reading.entry);
@@ -186,5 +195,5 @@ int entries_list(const struct cache_options *options, int folder_fd, struct cach
             read_entry(options, fd, item->d_name, found);
     }
     closedir(folder);
-    return status;
+    return status == 0 ? store_check(&unstored, err) : status;
 }

@@ -145,6 +145,11 @@ static int open_content(void *context, struct store_task *task)
     return fd < 0 ? -1 : fd;
 }
 
+static bool is_stopped(void *options)
+{
+    return store_stopped(options);
+}
+
 static void content_ended(void *context, struct store_task *task, const struct error *error)
 {
     struct restore *restore = context;
@@ -152,7 +157,7 @@ static void content_ended(void *context, struct store_task *task, const struct e
     char sha256[SHA256_HEX_SIZE];
 
     if (task->status == STORE_DONE) {
-        if (sha256_hex_file(task->fd, 0, task->size, sha256) == 0) {
+        if (sha256_hex_file_unless(task->fd, 0, task->size, is_stopped, (void *)restore->options, sha256) == 0) {
             content->good = strcmp(sha256, task->sha256) == 0;
             content->wrong = !content->good;
         }
@@ -321,7 +326,7 @@ static int fetch(struct restore *restore, struct error *err)
     run.tasks = restore->tasks;
     run.len = restore->blobs.len;
     store_run(restore->store, &run);
-    stopped = restore->options->stop && *restore->options->stop;
+    stopped = store_stopped(restore->options);
     if (!stopped)
         tell(restore);
     deliver(restore);

@@ -63,9 +63,14 @@ void store_run(struct store *store, struct store_run *run)
             store_task_end(run, &run->tasks[i], STORE_FAILED, NULL);
 }
 
+bool store_stopped(const struct cache_options *options)
+{
+    return (options->stop && *options->stop) || (options->stopped && options->stopped(options->stopped_context));
+}
+
 int store_check(const struct store *store, struct error *err)
 {
-    if (store->options->stop && *store->options->stop)
+    if (store_stopped(store->options))
         return error_set(err, CLASS_INTERRUPTED, "stopped", "the layer cache was stopped");
     if (store->options->deadline_ms && clock_monotonic_ms() >= store->options->deadline_ms)
         return error_set(err, CLASS_TIME_LIMIT, "cache-timeout", "the layer cache took longer than it may");

@@ -78,6 +78,7 @@ int store_swap(struct store *store, const char *place, struct view text, char ve
                struct error *err);
 /* Every task has ended when it returns, in what order ever; those that were not begun because of a stop failed. */
 void store_run(struct store *store, struct store_run *run);
+bool store_stopped(const struct cache_options *options);
 /* CLASS_INTERRUPTED "stopped", CLASS_TIME_LIMIT "cache-timeout", or 0: it may go on. */
 int store_check(const struct store *store, struct error *err);
 /* Before a lost swap is tried again: a moment, by chance a longer one the more often it was lost. */

@@ -77,7 +77,7 @@ static int open_layout(const struct cli_call *call, struct pushing *pushing, str
     if (fd < 0)
         return error_set_errno(err, CLASS_NO_OUTPUT, "layout-missing", errno, "opening the layout %s",
                                call->operands[0]);
-    if (oci_layout_open(&pushing->image, fd, &limits, err) || oci_layout_verify(&pushing->image, NULL, err))
+    if (oci_layout_open(&pushing->image, fd, &limits, err) || oci_layout_verify(&pushing->image, NULL, NULL, err))
         return error_context(err, "the layout %s", call->operands[0]);
     return 0;
 }

@@ -131,6 +131,8 @@ static json_t *work(struct session *session, struct error *err)
         .now_ms = clock_wall_ms(),
         .deadline_ms = clock_monotonic_ms() + json_int(session->request, "time_ms", 0),
         .stop = &session->loop.stop,
+        .stopped = worker_loop_stopped,
+        .stopped_context = &session->loop,
         .at_once = AT_ONCE,
         .on_warning = on_warning,
         .on_progress = on_progress,

@@ -172,7 +172,7 @@ static int open_layout(struct session *session, struct error *err)
         return error_set_errno(err, CLASS_OUTPUT_REFUSED, "layout-link", -folder, "opening the image's layout");
     if (oci_layout_open(&session->image, folder, &limits, err))
         return -1;
-    return oci_layout_verify(&session->image, &session->loop.stop, err);
+    return oci_layout_verify(&session->image, worker_loop_stopped, &session->loop, err);
 }
 
 static json_t *image_answer(const struct session *session)
@@ -276,8 +276,7 @@ static json_t *save(struct session *session, struct error *err)
 
     if (open_layout(session, err))
         return NULL;
-    loop_run_once(session->loop.loop, 0);
-    if (session->loop.stop) {
+    if (worker_loop_stopped(&session->loop)) {
         error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped before the image was saved");
         return NULL;
     }

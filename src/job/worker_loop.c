@@ -5,14 +5,20 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static void on_stop_signal(void *context, int events)
+bool worker_loop_stopped(void *context)
 {
     struct worker_loop *worker_loop = context;
     struct signalfd_siginfo info;
 
-    (void)events;
     while (read(worker_loop->fd, &info, sizeof info) == (ssize_t)sizeof info)
         worker_loop->stop |= !worker_loop->deaf;
+    return worker_loop->stop;
+}
+
+static void on_stop_signal(void *context, int events)
+{
+    (void)events;
+    worker_loop_stopped(context);
 }
 
 int worker_loop_init(struct worker_loop *worker_loop, struct error *err)

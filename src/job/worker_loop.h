@@ -15,5 +15,7 @@ struct worker_loop {
 /* 0 or -1; disposed of in any case. */
 int worker_loop_init(struct worker_loop *worker_loop, struct error *err);
 void worker_loop_dispose(struct worker_loop *worker_loop);
+/* Whether it was stopped, for work during which no loop runs. The context is the struct worker_loop. */
+bool worker_loop_stopped(void *worker_loop);
 
 #endif

@@ -33,7 +33,8 @@ void oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE])
 }
 
 /* One byte more is asked for than there should be: a file that grew has another size. */
-static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t size, const bool *stop)
+static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t size, bool (*stopped)(void *context),
+                     void *context)
 {
     int64_t at = 0;
 
@@ -49,13 +50,13 @@ static int hash_file(EVP_MD_CTX *hash, char *buffer, int fd, int64_t size, const
         at += got;
         if (at > size)
             return 1;
-        if (stop && *stop)
+        if (stopped && stopped(context))
             return -ECANCELED;
         EVP_DigestUpdate(hash, buffer, (size_t)got);
     }
 }
 
-int oci_digest_file(int fd, int64_t size, const bool *stop, char digest[OCI_DIGEST_SIZE])
+int oci_digest_file(int fd, int64_t size, bool (*stopped)(void *context), void *context, char digest[OCI_DIGEST_SIZE])
 {
     unsigned char result[SHA256_DIGEST_LENGTH];
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
@@ -64,7 +65,7 @@ int oci_digest_file(int fd, int64_t size, const bool *stop, char digest[OCI_DIGE
 
     if (!hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
         abort();
-    status = hash_file(hash, buffer, fd, size, stop);
+    status = hash_file(hash, buffer, fd, size, stopped, context);
     if (!status && EVP_DigestFinal_ex(hash, result, NULL))
         oci_digest_text(result, digest);
     free(buffer);

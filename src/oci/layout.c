@@ -282,7 +282,8 @@ bool oci_blob_unchanged(const struct oci_image *image, size_t index)
            now.st_ctim.tv_nsec == seen->st_ctim.tv_nsec;
 }
 
-static int verify_blob(struct oci_image *image, size_t index, const bool *stop, struct error *err)
+static int verify_blob(struct oci_image *image, size_t index, bool (*stopped)(void *context), void *context,
+                       struct error *err)
 {
     struct oci_blob *blob = &image->blobs[index];
     char digest[OCI_DIGEST_SIZE];
@@ -293,7 +294,7 @@ static int verify_blob(struct oci_image *image, size_t index, const bool *stop, 
     /* What it is before is what it must still be afterwards: whoever writes meanwhile shows in its times. */
     if (fstat(blob->fd, &blob->seen))
         return refuse_open(blob->digest, errno, err);
-    result = oci_digest_file(blob->fd, blob->size, stop, digest);
+    result = oci_digest_file(blob->fd, blob->size, stopped, context, digest);
     if (result == -ECANCELED)
         return error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped while the image was being hashed");
     if (result < 0)
@@ -304,12 +305,12 @@ static int verify_blob(struct oci_image *image, size_t index, const bool *stop, 
     return 0;
 }
 
-int oci_layout_verify(struct oci_image *image, const bool *stop, struct error *err)
+int oci_layout_verify(struct oci_image *image, bool (*stopped)(void *context), void *context, struct error *err)
 {
     size_t i;
 
     for (i = 0; i < image->blobs_len; i++)
-        if (verify_blob(image, i, stop, err))
+        if (verify_blob(image, i, stopped, context, err))
             return -1;
     return 0;
 }

@@ -51,8 +51,9 @@ struct oci_layout_limits {
  * be), "layout-too-large", "layout-foreign" (a layer with urls), "layout-many" (not exactly one image),
  * "platform-mismatch". */
 int oci_layout_open(struct oci_image *image, int folder_fd, const struct oci_layout_limits *limits, struct error *err);
-/* Hashes every blob; *stop ends it with CLASS_INTERRUPTED. Reason "blob-mismatch". */
-int oci_layout_verify(struct oci_image *image, const bool *stop, struct error *err);
+/* Hashes every blob. `stopped` is asked often on the way (NULL: never); true ends it with CLASS_INTERRUPTED. Reason
+ * "blob-mismatch". */
+int oci_layout_verify(struct oci_image *image, bool (*stopped)(void *context), void *context, struct error *err);
 /* Whether a blob's file is still what it was when it was hashed (inode, size, times). */
 bool oci_blob_unchanged(const struct oci_image *image, size_t blob);
 void oci_image_dispose(struct oci_image *image);

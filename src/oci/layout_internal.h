@@ -40,9 +40,9 @@ int oci_config_parse(struct view text, const char *platform, struct oci_image *i
 void oci_blob_path(const char *digest, char path[OCI_BLOB_PATH_SIZE]);
 
 /* "sha256:…" of bytes in memory, and of `size` bytes of a file: 0, 1 when it has another size, or -errno;
- * -ECANCELED when *stop (may be NULL) turned true. */
+ * -ECANCELED when `stopped` (may be NULL) said so. */
 void oci_digest_text(const unsigned char hash[32], char digest[OCI_DIGEST_SIZE]);
 void oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE]);
-int oci_digest_file(int fd, int64_t size, const bool *stop, char digest[OCI_DIGEST_SIZE]);
+int oci_digest_file(int fd, int64_t size, bool (*stopped)(void *context), void *context, char digest[OCI_DIGEST_SIZE]);
 
 #endif

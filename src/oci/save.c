@@ -87,7 +87,7 @@ static bool is_there(const struct saving *saving, const char *digest, int64_t si
     struct stat st;
 
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == size &&
-           oci_digest_file(fd, size, NULL, found) == 0 && strcmp(found, digest) == 0;
+           oci_digest_file(fd, size, NULL, NULL, found) == 0 && strcmp(found, digest) == 0;
 }
 
 /* What is read is what is hashed and what is written: 0, 1 when it is not what it should be, or -errno of the folder. */

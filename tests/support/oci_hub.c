@@ -246,7 +246,7 @@ int oci_hub_setup(void **state)
     oci_bed_init(&hub->bed);
     oci_bed_image(&hub->bed, layers, 2);
     assert_int_equal(oci_layout_open(&hub->image, hub->bed.fd, &limits, NULL), 0);
-    assert_int_equal(oci_layout_verify(&hub->image, NULL, NULL), 0);
+    assert_int_equal(oci_layout_verify(&hub->image, NULL, NULL, NULL), 0);
     *state = hub;
     return 0;
 }

@@ -49,7 +49,7 @@ static void refused_with(const struct oci_bed *bed, const struct oci_layout_limi
     int result = oci_layout_open(&image, bed->fd, limits, &err);
 
     if (!result) {
-        result = oci_layout_verify(&image, NULL, &err);
+        result = oci_layout_verify(&image, NULL, NULL, &err);
         oci_image_dispose(&image);
     }
     assert_int_equal(result, -1);

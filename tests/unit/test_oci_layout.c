@@ -52,7 +52,7 @@ static void refused_with(const struct oci_bed *bed, const struct oci_layout_limi
     int result = oci_layout_open(&image, bed->fd, limits, &err);
 
     if (!result) {
-        result = oci_layout_verify(&image, NULL, &err);
+        result = oci_layout_verify(&image, NULL, NULL, &err);
         oci_image_dispose(&image);
     }
     assert_int_equal(result, -1);
@@ -86,7 +86,7 @@ static void test_image(void **state)
     assert_string_equal(image.blobs[1].digest, bed->layers[1]);
     assert_string_equal(image.blobs[2].digest, bed->config);
     assert_int_equal(image.bytes, image.blobs[0].size + image.blobs[1].size + image.blobs[2].size);
-    assert_int_equal(oci_layout_verify(&image, NULL, &err), 0);
+    assert_int_equal(oci_layout_verify(&image, NULL, NULL, &err), 0);
     assert_true(oci_blob_unchanged(&image, 0));
     oci_image_dispose(&image);
 }
@@ -114,8 +114,13 @@ static void test_no_layers(void **state)
     oci_bed_image(bed, NULL, 0);
     assert_int_equal(oci_layout_open(&image, bed->fd, &no_limits, &err), 0);
     assert_int_equal(image.blobs_len, 1);
-    assert_int_equal(oci_layout_verify(&image, NULL, &err), 0);
+    assert_int_equal(oci_layout_verify(&image, NULL, NULL, &err), 0);
     oci_image_dispose(&image);
+}
+
+static bool second_time(void *context)
+{
+    return ++*(int *)context > 1;
 }
 
 static void test_verify_stops(void **state)
@@ -123,10 +128,11 @@ static void test_verify_stops(void **state)
     const struct oci_bed *bed = *state;
     struct oci_image image;
     struct error err = {0};
-    bool stop = true;
+    int asked = 0;
 
     assert_int_equal(oci_layout_open(&image, bed->fd, &no_limits, &err), 0);
-    assert_int_equal(oci_layout_verify(&image, &stop, &err), -1);
+    assert_int_equal(oci_layout_verify(&image, second_time, &asked, &err), -1);
+    assert_int_equal(asked, 2);
     assert_int_equal(err.class, CLASS_INTERRUPTED);
     oci_image_dispose(&image);
 }
@@ -286,7 +292,7 @@ static void test_changed_afterwards(void **state)
     struct error err = {0};
 
     assert_int_equal(oci_layout_open(&image, bed->fd, &no_limits, &err), 0);
-    assert_int_equal(oci_layout_verify(&image, NULL, &err), 0);
+    assert_int_equal(oci_layout_verify(&image, NULL, NULL, &err), 0);
     /* The clock of a file system moves in steps of a few milliseconds. */
     usleep(20000);
     spoil(bed, bed->layers[0]);
@@ -309,7 +315,7 @@ static void save(const struct oci_bed *bed, const char *folder, const char *tag,
     if (other)
         strings_add(&tags, other);
     assert_int_equal(oci_layout_open(&image, bed->fd, &no_limits, &err), 0);
-    assert_int_equal(oci_layout_verify(&image, NULL, &err), 0);
+    assert_int_equal(oci_layout_verify(&image, NULL, NULL, &err), 0);
     if (oci_layout_save(&image, folder, &tags, &err))
         fail_msg("%s", err.message);
     oci_image_dispose(&image);
@@ -323,7 +329,7 @@ static void digest_of(const char *folder, const char *name, char digest[OCI_DIGE
     struct oci_image image;
     struct error err = {0};
 
-    if (oci_layout_open(&image, fd, &limits, &err) || oci_layout_verify(&image, NULL, &err))
+    if (oci_layout_open(&image, fd, &limits, &err) || oci_layout_verify(&image, NULL, NULL, &err))
         fail_msg("%s", err.message);
     memcpy(digest, image.digest, OCI_DIGEST_SIZE);
     oci_image_dispose(&image);
@@ -389,7 +395,7 @@ static void test_save_of_what_changed(void **state)
 
     strings_add(&tags, "v1");
     assert_int_equal(oci_layout_open(&image, bed->fd, &no_limits, &err), 0);
-    assert_int_equal(oci_layout_verify(&image, NULL, &err), 0);
+    assert_int_equal(oci_layout_verify(&image, NULL, NULL, &err), 0);
     spoil(bed, bed->layers[1]);
     assert_int_equal(oci_layout_save(&image, folder, &tags, &err), -1);
     assert_string_equal(err.reason, "blob-changed");
