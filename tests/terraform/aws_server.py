@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""moto's AWS APIs, made good where terraform's AWS provider looks closer than moto does.
+
+    aws_server.py -H 127.0.0.1 -p 0        (the arguments of moto_server)
+
+Each correction says what AWS answers and moto does not: without it a second plan is not empty, or a call fails.
+"""
+
+import json
+
+from moto import server
+
+
+def sqs_attributes():
+    """moto forgets Policy when another attribute is set, knows no RedriveAllowPolicy, and puts blanks into JSON."""
+    from moto.sqs.models import Queue
+
+    Queue.BASE_ATTRIBUTES = Queue.BASE_ATTRIBUTES + ["RedriveAllowPolicy"]
+    set_attributes, read_attributes = Queue._set_attributes, Queue.attributes.fget
+
+    def set_and_keep(self, attributes, now=None):
+        policy = getattr(self, "policy", None) if "Policy" not in attributes else None
+        set_attributes(self, attributes, now)
+        if policy is not None:
+            self.policy = policy
+        if not getattr(self, "redrive_allow_policy", None):
+            self.redrive_allow_policy = None
+
+    def compact(self):
+        attributes = read_attributes(self)
+        if self.redrive_policy:
+            attributes["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return attributes
+
+    Queue._set_attributes = set_and_keep
+    Queue.attributes = property(compact)
+
+
+def security_group_rules():
+    """The description of a rule to a prefix list is not told."""
+    from moto.ec2.models.security_groups import SecurityGroupRule as Rule
+
+    begin = Rule.__init__
+
+    def begin_and_keep(self, *arguments, **named):
+        prefix_list = named.get("prefix_list_id") or (arguments[7] if len(arguments) > 7 else None)
+        begin(self, *arguments, **named)
+        self.of_prefix_list = prefix_list.get("Description") if isinstance(prefix_list, dict) else None
+
+    Rule.__init__ = begin_and_keep
+    Rule.description = property(
+        lambda self: self.ip_range.get("Description") or self.source_group.get("Description") or self.of_prefix_list)
+
+
+def bucket_policies():
+    """A denial with a condition (no TLS, say) denies everything: here such statements are not evaluated at all."""
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def permission(self, action, resource):
+        if self.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(self.policy.decode())
+        statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+        document["Statement"] = [statement for statement in statements if not statement.get("Condition")]
+        return IAMPolicy(json.dumps(document)).is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = permission
+
+
+def repository_creation_templates():
+    """moto's ECR has none of their four calls."""
+    from moto.core.utils import unix_time
+    from moto.ecr.responses import ECRResponse as Response
+
+    kept = {}  # (region, prefix) → template
+
+    def key(self, prefix):
+        return self.region, prefix
+
+    def write(self):
+        asked = {name: value for name, value in json.loads(self.body).items() if value is not None}
+        known = kept.get(key(self, asked["prefix"]), {"createdAt": unix_time(), "imageTagMutability": "MUTABLE"})
+        kept[key(self, asked["prefix"])] = {**known, **asked, "updatedAt": unix_time()}
+        return json.dumps({"registryId": self.current_account,
+                           "repositoryCreationTemplate": kept[key(self, asked["prefix"])]})
+
+    def describe(self):
+        prefixes = json.loads(self.body).get("prefixes")
+        found = [template for (region, prefix), template in kept.items()
+                 if region == self.region and (not prefixes or prefix in prefixes)]
+        return json.dumps({"registryId": self.current_account, "repositoryCreationTemplates": found})
+
+    def delete(self):
+        template = kept.pop(key(self, json.loads(self.body)["prefix"]))
+        return json.dumps({"registryId": self.current_account, "repositoryCreationTemplate": template})
+
+    Response.create_repository_creation_template = Response.update_repository_creation_template = write
+    Response.describe_repository_creation_templates = describe
+    Response.delete_repository_creation_template = delete
+
+
+if __name__ == "__main__":
+    for correct in (repository_creation_templates, sqs_attributes, security_group_rules, bucket_policies):
+        correct()
+    server.main()

@@ -1,0 +1,75 @@
+"""What terraform renders from a module: the plan of a run of its tests, made with a mocked provider, so offline."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROVIDER = "registry.terraform.io/hashicorp/aws"
+
+
+def mirror():
+    """A folder that holds the AWS provider, as terraform's filesystem_mirror wants it; None: terraform's own way."""
+    home = pathlib.Path.home()
+    implied = [home / ".terraform.d/plugins", home / ".local/share/terraform/plugins",
+               pathlib.Path("/usr/local/share/terraform/plugins"), pathlib.Path("/usr/share/terraform/plugins")]
+    beneath = [path.parent for path in pathlib.Path("/opt").glob("*/registry.terraform.io")]
+    for folder in [*implied, pathlib.Path("/opt"), *beneath]:
+        if (folder / PROVIDER).is_dir():
+            return folder
+    return None
+
+
+def copy_of_the_tree(folder):
+    """terraform/ and taskdefs/, because terraform leaves its own files beside what it reads."""
+    for name in ("terraform", "taskdefs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    return folder / "terraform"
+
+
+def environment(folder, **more):
+    found = mirror()
+    settings = folder / "terraform.rc"
+    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{found}"\n  }}\n}}\n'
+                        if found else "")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+    return {**kept, "TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+            "AWS_EC2_METADATA_DISABLED": "true", **more}
+
+
+def terraform(module, env, *arguments, limit=300, check=True):
+    ended = subprocess.run(["nice", "terraform", *arguments], cwd=module, env=env, timeout=limit, text=True,
+                           stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if check and ended.returncode != 0:
+        raise AssertionError(f"terraform {arguments[0]} ended with {ended.returncode}:\n"
+                             f"{ended.stdout[-6000:]}\n{ended.stderr[-6000:]}")
+    return ended
+
+
+def initialised(module, env):
+    """Skips where neither a mirror nor terraform's registry gives the provider."""
+    if not shutil.which("terraform"):
+        pytest.skip("no terraform here")
+    ended = terraform(module, env, "init", "-no-color", "-input=false", check=False)
+    if ended.returncode == 0:
+        return
+    if mirror() is None:
+        pytest.skip("the AWS provider is in no mirror here, and cannot be downloaded")
+    raise AssertionError(ended.stdout[-3000:] + ended.stderr[-3000:])
+
+
+def plans(folder, module):
+    """{name of a run: {address: values}} of terraform/modules/MODULE."""
+    at, env = copy_of_the_tree(folder) / "modules" / module, environment(folder)
+    initialised(at, env)
+    found = {}
+    for line in terraform(at, env, "test", "-json", "-verbose").stdout.splitlines():
+        said = json.loads(line)
+        if said["type"] == "test_plan":
+            found[said["@testrun"]] = {one["address"]: one["change"]["after"]
+                                       for one in said["test_plan"]["resource_changes"]}
+    return found
