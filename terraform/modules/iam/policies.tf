@@ -97,11 +97,11 @@ locals {
 
   project_admin = [
     {
-      Sid       = "RolesWithTheBoundary"
-      Effect    = "Allow"
-      Action    = local.changes_of_roles
-      Resource  = [local.project_roles]
-      Condition = { StringEquals = { "iam:PermissionsBoundary" = local.boundary_arn } }
+      # with which boundary, the denial below says
+      Sid      = "Roles"
+      Effect   = "Allow"
+      Action   = local.changes_of_roles
+      Resource = [local.project_roles]
     },
     {
       Sid    = "LookAtRoles"
