@@ -14,6 +14,7 @@
 #include "core/mem.h"
 #include "job/job.h"
 #include "report/console.h"
+#include "report/metrics.h"
 
 #define DEFAULT_STOP_BUDGET_MS (25 * 1000)
 #define DEFAULT_LOG_BYTES (64 * 1024 * 1024)
@@ -61,6 +62,14 @@ static int parse_budget(struct run *run, const struct cli_call *call, struct err
         return 0;
     error_set(err, CLASS_USAGE, "bad-stop-budget", "--stop-budget cannot be %s: a duration such as 25s or 110s", text);
     return error_hint(err, "keep it below the task definition's stopTimeout");
+}
+
+static int check_metrics(const char *name_space, struct error *err)
+{
+    if (!name_space || metrics_namespace_valid(name_space))
+        return 0;
+    error_set(err, CLASS_USAGE, "bad-metrics", "--metrics cannot be %.300s: a namespace of CloudWatch", name_space);
+    return error_hint(err, "use letters, digits and . - _ / # :, up to 255, and not AWS/ at the beginning");
 }
 
 static void on_early_stop(void *context, int signal_number, bool genuine, pid_t sender)
@@ -261,11 +270,24 @@ static void run_job(struct run *run, const struct cli_call *call)
 }
 
 /* A reader who does not read gets some time, but not more than the stop budget leaves. */
-static void drain(const struct run *run)
+static int64_t drain_limit(const struct run *run)
 {
     int64_t left = run->end_by_ms ? run->end_by_ms - clock_monotonic_ms() : DRAIN_MS;
 
-    console_drain(run->console, left < 0 ? 0 : left < DRAIN_MS ? left : DRAIN_MS);
+    return left < 0 ? 0 : left < DRAIN_MS ? left : DRAIN_MS;
+}
+
+/* The log, and behind it the line of metrics, which is none of its records. */
+static void drain(const struct run *run, const char *metrics)
+{
+    struct buf line;
+
+    if (!console_drain(run->console, drain_limit(run)) || !metrics)
+        return;
+    buf_init(&line, METRICS_LINE_MAX);
+    metrics_line(&run->result, metrics, &line);
+    console_line(run->console, view_of(buf_text(&line)), drain_limit(run));
+    buf_dispose(&line);
 }
 
 static void dispose(struct run *run)
@@ -302,7 +324,7 @@ static int run_command(const struct cli_call *call)
     unfit = setup_init(&run.setup, call, NULL, &setup_err) != 0;
     run.setup.stop = &run.stopped;
     if (choose_users(&run, cli_value(call, "build-uid"), &err) || parse_budget(&run, call, &err) ||
-        start(&run, call, &err)) {
+        check_metrics(cli_value(call, "metrics"), &err) || start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
         /* What surrounds the job is wrong: that has a result too. */
@@ -310,7 +332,7 @@ static int run_command(const struct cli_call *call)
             fail(&run, &setup_err, false);
         else
             run_job(&run, call);
-        drain(&run);
+        drain(&run, cli_value(call, "metrics"));
         status = result_exit_code(&run.result);
     }
     dispose(&run);
@@ -326,6 +348,8 @@ static const struct cli_option options[] = {
     {"log", "FORMAT", "How standard output looks (default auto: live on a terminal, else plain).",
      "auto plain emoji json"},
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
+    {"metrics", "NAMESPACE",
+     "Ends standard output with a line of metrics (CloudWatch embedded metric format) in this namespace.", NULL},
     {"workspace", "DIR",
      "Where the workspace is made (default $TMPDIR or /tmp; with the sandbox " SANDBOX_VOLUME
      "; in the kaniko image " KANIKO_FOLDER "/work).",

@@ -185,6 +185,12 @@ bool console_drain(struct console *console, int64_t limit_ms)
     }
 }
 
+bool console_line(struct console *console, struct view line, int64_t limit_ms)
+{
+    buf_add(&console->out, line.data, line.len);
+    return console_drain(console, limit_ms);
+}
+
 void console_free(struct console *console)
 {
     if (!console)

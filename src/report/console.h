@@ -35,6 +35,9 @@ struct console;
 struct console *console_new(struct loop *loop, struct spool *spool, int fd, enum log_format format, bool debug);
 /* Writes what is left, at most for so long; true when all of it went out. */
 bool console_drain(struct console *console, int64_t limit_ms);
+/* Writes a line that is no record (its newline included) behind all that was drained, at most for so long; true when it
+ * went out. */
+bool console_line(struct console *console, struct view line, int64_t limit_ms);
 void console_free(struct console *console);
 
 #endif
