@@ -41,6 +41,7 @@ int ecr_new(struct ecr **out, const struct ecr_options *options, struct error *e
     snprintf(ecr->account, sizeof ecr->account, "%s", options->account ? options->account : host.account);
     snprintf(ecr->region, sizeof ecr->region, "%s", region);
     ecr->endpoint = xstrdup(options->endpoint ? options->endpoint : endpoint);
+    ecr->role = options->role;
     ecr->stop = options->stop;
     ecr->service = (struct json_service){
         .client = options->client,

@@ -32,6 +32,7 @@ struct ecr_options {
     const char *host;                      /* of the registry; borrowed. Not ECR's form: account and region below */
     const char *account, *region;          /* NULL: from the host; account "": the role's own */
     const char *endpoint;                  /* of the API; NULL: AWS's own for the region */
+    const char *role;                      /* whose the credentials are, for hints; NULL: the task's role. Borrowed */
     const bool *stop;                      /* borrowed; NULL: never */
     int max_attempts;                      /* 0: 5 */
 };

@@ -5,6 +5,8 @@
 #include "aws/ecr_internal.h"
 #include "core/mem.h"
 
+#define POLICY_SIZE 256
+
 bool ecr_is_denied(const struct error *err)
 {
     return strcmp(err->reason, "access-denied") == 0;
@@ -49,37 +51,40 @@ static void find_permission(const struct ecr *ecr, const struct ecr_subject *sub
 }
 
 /* Which policy it is that has to change. */
-static const char *policy_of(const char *message)
+static void name_policy(const struct ecr *ecr, const char *message, char *text, size_t size)
 {
     static const struct {
         const char *phrase, *policy;
+        bool of_role;
     } policies[] = {
-        {"VPC endpoint policy", "in the VPC endpoint's policy"},
-        {"service control policy", "in the organization's service control policies"},
-        {"resource control policy", "in the organization's resource control policies"},
-        {"permissions boundary", "in the permissions boundary of the task's role"},
-        {"session policy", "in the session policy of the task's role"},
-        {"resource-based policy", "in the repository's policy"},
+        {"VPC endpoint policy", "in the VPC endpoint's policy", false},
+        {"service control policy", "in the organization's service control policies", false},
+        {"resource control policy", "in the organization's resource control policies", false},
+        {"permissions boundary", "in the permissions boundary of ", true},
+        {"session policy", "in the session policy of ", true},
+        {"resource-based policy", "in the repository's policy", false},
+        {"", "for ", true},
     };
-    size_t i;
+    const char *role = ecr->role ? ecr->role : "the task's role";
+    size_t i = 0;
 
-    for (i = 0; i < ARRAY_LEN(policies); i++)
-        if (strstr(message, policies[i].phrase))
-            return policies[i].policy;
-    return "for the task's role";
+    while (!strstr(message, policies[i].phrase))
+        i++;
+    snprintf(text, size, "%s%s", policies[i].policy, policies[i].of_role ? role : "");
 }
 
 static void describe_denial(const struct ecr *ecr, const struct ecr_subject *subject,
                             const struct json_failure *failure, struct error *err)
 {
-    char action[80], arn[ECR_ARN_SIZE];
+    char action[80], arn[ECR_ARN_SIZE], policy[POLICY_SIZE];
 
     find_permission(ecr, subject, failure, action, arn);
+    name_policy(ecr, failure->message, policy, sizeof policy);
     error_context(err, "%s on %s is not allowed", action, arn);
     if (strstr(failure->message, "explicit deny"))
-        error_hint(err, "an explicit deny of %s on %s must go %s", action, arn, policy_of(failure->message));
+        error_hint(err, "an explicit deny of %s on %s must go %s", action, arn, policy);
     else
-        error_hint(err, "allow %s on %s %s", action, arn, policy_of(failure->message));
+        error_hint(err, "allow %s on %s %s", action, arn, policy);
 }
 
 /* "AmazonEC2ContainerRegistry_V20150921.CreateRepository: 400 …": people know the action, and a denial says it itself. */

@@ -15,6 +15,7 @@ struct ecr {
     char account[13]; /* "": not known */
     char region[32];
     char *endpoint;
+    const char *role; /* NULL: the task's */
     const bool *stop;
 };
 

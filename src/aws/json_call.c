@@ -118,8 +118,12 @@ static void send_request(struct json_call *call, const struct credentials *crede
     };
 
     http_request_init(&request, "POST", call->url);
-    http_request_header(&request, "Content-Type", "application/x-amz-json-1.1");
-    http_request_header(&request, "X-Amz-Target", call->target);
+    if (call->service.query) {
+        http_request_header(&request, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+    } else {
+        http_request_header(&request, "Content-Type", "application/x-amz-json-1.1");
+        http_request_header(&request, "X-Amz-Target", call->target);
+    }
     sha256_hex(call->body, call->body_len, hash);
     sign.headers = &request.headers;
     sign_headers(&sign, credentials, &signature);
@@ -296,7 +300,10 @@ static void on_answer(void *context, const struct error *error)
     if (error) {
         call->error = *error;
     } else {
-        json_failure_parse(&call->response, &call->failure);
+        if (call->service.query)
+            query_failure_parse((struct view){buf_text(&call->response.body), call->response.body.len}, &call->failure);
+        else
+            json_failure_parse(&call->response, &call->failure);
         kind = kind_of(call);
         describe(call, kind);
         if (apply_remedy(call, kind))

@@ -1,10 +1,12 @@
 /*
  * One call of a service that speaks AWS JSON 1.1 (Systems Manager, Secrets Manager, …): a signed POST to "/" whose
- * X-Amz-Target names the operation, JSON in and out. Signing, retries (backoff with full jitter; throttling, 5xx, broken
+ * X-Amz-Target names the operation, JSON in and out; or of one that speaks the older AWS query (STS), where a form names
+ * it and XML comes. Signing, retries (backoff with full jitter; throttling, 5xx, broken
  * connections, time limits), one correction of clock skew, one renewal of expired credentials and the reading of error
  * documents happen here. Redirects are not followed, and answers are bounded. What comes may be a secret: no part of
  * an answer of 2xx stands in a message, and its memory is wiped.
  * https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
+ * https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
  */
 #ifndef CAISSON_AWS_JSON_CALL_H
 #define CAISSON_AWS_JSON_CALL_H
@@ -23,6 +25,7 @@ struct json_service {
     const char *region;   /* a valid one (json_service_region) */
     const char *endpoint; /* "https://host[:port]"; NULL: AWS's own of the region */
     int max_attempts;     /* 0: 4 */
+    bool query;           /* AWS query; the target is for messages alone then */
 };
 /* Letters, digits and dashes: what may stand in a host's name. */
 bool json_service_region(const char *region);
@@ -38,6 +41,8 @@ struct json_failure {
 };
 /* Of an answer outside 2xx: hostile JSON, headers too. */
 void json_failure_parse(const struct http_response *response, struct json_failure *failure);
+/* The same for hostile XML. */
+void query_failure_parse(struct view body, struct json_failure *failure);
 
 struct json_call;
 /* Strings of the service must stay until the end; target and body are copied. `done` is called from the loop, never

@@ -1,8 +1,9 @@
-/* The error documents of AWS JSON. */
+/* The error documents of AWS JSON and of AWS query. */
 #include <stdio.h>
 #include <string.h>
 
 #include "aws/json_call.h"
+#include "aws/xml.h"
 #include "core/json.h"
 
 /* What another side says is shown to people: printable characters only, cut at a character's beginning. */
@@ -47,4 +48,16 @@ void json_failure_parse(const struct http_response *response, struct json_failur
         take_code(failure, json_text(document, "__type", json_text(document, "code", NULL)));
     take(failure->message, sizeof failure->message,
          json_text(document, "message", json_text(document, "Message", NULL)));
+}
+
+/* <ErrorResponse><Error><Code>…</Code><Message>…</Message></Error><RequestId>…</RequestId></ErrorResponse> */
+void query_failure_parse(struct view body, struct json_failure *failure)
+{
+    char code[sizeof failure->code];
+
+    *failure = (struct json_failure){0};
+    xml_words(body, "Code", code, sizeof code);
+    take_code(failure, code);
+    xml_words(body, "Message", failure->message, sizeof failure->message);
+    xml_words(body, "RequestId", failure->request_id, sizeof failure->request_id);
 }

@@ -144,10 +144,10 @@ static const char *skip_places(const struct engine_run *run, const char *words)
         "creating build container: ",
         "Build error: ",
     };
-    static const char step[] = "building at STEP \"",
+    static const char step[] = "building at STEP \"", committing[] = "committing container for step {",
                       attempts[] = ", last error: ", files[] = "failed to get files used ", stat[] = ": lstat ",
                       copier[] = ": copier: stat: ";
-    const char *text = run->last == RUN_NONE ? "" : run->dockerfile->instructions[run->last].text, *at;
+    const char *text = run->last == RUN_NONE ? "" : run->dockerfile->instructions[run->last].text, *at, *next;
     size_t i = 0;
 
     while (i < ARRAY_LEN(places)) {
@@ -161,6 +161,12 @@ static const char *skip_places(const struct engine_run *run, const char *words)
         at = strstr(view_starts(view_of(at), text) ? at + strlen(text) : at, "\": ");
         if (at)
             return skip_places(run, at + strlen("\": "));
+    }
+    if (view_starts(view_of(words), committing) && (at = strstr(words, "}: "))) {
+        /* The step in all its parts, the instruction twice among them; what may have such signs too. */
+        while ((next = strstr(at + 1, "}: ")))
+            at = next;
+        return skip_places(run, at + strlen("}: "));
     }
     if ((at = strstr(words, attempts)))
         return at + strlen(attempts);
@@ -236,9 +242,9 @@ static void fail_memory(const char *where, const char *what, bool certain, struc
     error_hint(err, "give the task more memory, or let the instruction use less");
 }
 
-static void fail_disk(const char *where, struct error *err)
+static void fail_disk(const char *where, const char *by, struct error *err)
 {
-    error_set(err, CLASS_DISK_FULL, "disk-full", "%s%sthe disk is full", where, *where ? ": " : "");
+    error_set(err, CLASS_DISK_FULL, "disk-full", "%s%s%sthe disk is full", where, *where ? ": " : "", by);
     error_hint(err, "give the task more ephemeral storage, or let the build write less");
 }
 
@@ -252,7 +258,7 @@ static void fail_command(const struct engine_run *run, const struct outcome *out
     if (signal == SIGKILL || exit_code == 137 || outcome->out_of_memory)
         fail_memory(where, "a process of it", outcome->out_of_memory, err);
     else if (find_cause(buf_text(&run->tail)) == CAUSE_DISK)
-        fail_disk(where, err);
+        fail_disk(where, "by its output ", err);
     else if (signal)
         error_set(err, CLASS_BUILD_FAILED, "run-failed", "%s: was killed by signal %d", where, signal);
     else
@@ -272,13 +278,16 @@ static void fail_registry(enum cause cause, const char *where, const char *words
                   "requests for now: %s",
                   where, words);
         error_retryable(err, 0);
-        error_hint(err, "name in `image.mirrors` a registry that keeps what it fetches (an ECR pull-through cache), or "
-                        "give `image.pull_auth` an account of the registry");
+        error_hint(err,
+                   "name another registry in `image.mirrors` (for Docker's own images public.ecr.aws/docker, or an ECR "
+                   "pull-through cache with `image.pull_auth.role`), or give `image.pull_auth` an account of this "
+                   "one");
         break;
     case CAUSE_AUTH:
         error_set(err, CLASS_BASE_IMAGE, "base-image-not-authorized", "%s: the registry of the base image refuses: %s",
                   where, words);
-        error_hint(err, "check the image's name, and give `image.pull_auth` an account that may pull it");
+        error_hint(err,
+                   "check the image's name, and give `image.pull_auth` an account that may pull it (of ECR, a role)");
         break;
     case CAUSE_NOT_FOUND:
         error_set(err, CLASS_BASE_IMAGE, "base-image-not-found", "%s: the base image is not there: %s", where, words);
@@ -328,7 +337,7 @@ static void fail_otherwise(const struct engine_run *run, const struct outcome *o
     explain(run, words);
     if (cause == CAUSE_DISK) {
         quote(run, failed, where);
-        fail_disk(where, err);
+        fail_disk(where, "", err);
     } else if (cause < CAUSE_TARGET && !is_download(run, failed)) {
         quote(run, find_base(run), where);
         fail_registry(cause,
@@ -370,7 +379,7 @@ void engine_run_classify(const struct engine_run *run, const struct outcome *out
              (outcome->kind == OUTCOME_SIGNALED && outcome->signal == SIGKILL))
         fail_memory(where, engine_name(run->engine), outcome->kind != OUTCOME_SIGNALED || outcome->out_of_memory, err);
     else if (outcome->kind == OUTCOME_DISK)
-        fail_disk(where, err);
+        fail_disk(where, "", err);
     else
         fail_otherwise(run, outcome, err);
 }

@@ -140,6 +140,8 @@ int job_command(struct job *job, const char *step, const char *command_line, enu
 struct command_limits job_limits(const struct job *job);
 /* Values of secrets and of auth: fetched, given to the redactor. CLASS_SECRET_UNAVAILABLE names all that are missing. */
 int job_secrets(struct job *job, struct error *err);
+/* What image.pull_auth.role stands for: with the rest of job_secrets, before anything of the user's runs. */
+int job_pull_login(struct job *job, struct error *err);
 /* The value that a step gets of a secret, borrowed; NULL: none. */
 const char *job_secret_for(const struct job *job, const struct spec_secret *secret, const char *step);
 /* Wipes them: after the last step nobody needs them (the redactor has copies of its own). */

@@ -22,6 +22,7 @@ static void from_environment(struct platform *platform, const struct strings *en
     static const char *const ssm_endpoints[] = {"AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL", NULL};
     static const char *const secrets_endpoints[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL", NULL};
     static const char *const ecr_endpoints[] = {"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", NULL};
+    static const char *const sts_endpoints[] = {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", NULL};
     static const char *const bundles[] = {"CAISSON_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", NULL};
     /* An upper-case HTTP_PROXY is left out on purpose: under CGI it is a request header (httpoxy). */
     static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", NULL};
@@ -32,6 +33,7 @@ static void from_environment(struct platform *platform, const struct strings *en
     platform->ssm_endpoint = first_of(env, ssm_endpoints);
     platform->secrets_endpoint = first_of(env, secrets_endpoints);
     platform->ecr_endpoint = first_of(env, ecr_endpoints);
+    platform->sts_endpoint = first_of(env, sts_endpoints);
     platform->ca_bundle = first_of(env, bundles);
     platform->proxy = first_of(env, proxies);
     platform->http_proxy = first_of(env, http_proxies);
@@ -74,6 +76,7 @@ void platform_init(struct platform *platform, const struct strings *env, const s
         pin(&platform->ssm_endpoint, operator_file->pin_ssm_endpoint);
         pin(&platform->secrets_endpoint, operator_file->pin_secrets_endpoint);
         pin(&platform->ecr_endpoint, operator_file->pin_ecr_endpoint);
+        pin(&platform->sts_endpoint, operator_file->pin_sts_endpoint);
         pin(&platform->ca_bundle, operator_file->pin_ca_bundle);
         pin(&platform->proxy, operator_file->pin_proxy);
         pin(&platform->http_proxy, operator_file->pin_proxy);
@@ -105,6 +108,7 @@ void platform_dispose(struct platform *platform)
     free(platform->ssm_endpoint);
     free(platform->secrets_endpoint);
     free(platform->ecr_endpoint);
+    free(platform->sts_endpoint);
     free(platform->ca_bundle);
     wipe_free(platform->proxy); /* they may hold a password */
     wipe_free(platform->http_proxy);

@@ -15,6 +15,7 @@ struct platform {
     char *endpoint;                        /* S3 endpoint for everything that names none; NULL: AWS's own */
     char *ssm_endpoint, *secrets_endpoint; /* of the Parameter Store and the Secrets Manager; NULL: AWS's own */
     char *ecr_endpoint;                    /* of ECR's API; NULL: AWS's own */
+    char *sts_endpoint;                    /* of the Security Token Service; NULL: AWS's own */
     bool path_style;
     char *ca_bundle;                     /* each NULL: none */
     char *proxy, *http_proxy, *no_proxy; /* for https:// and for http:// */

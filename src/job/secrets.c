@@ -320,7 +320,7 @@ int job_secrets(struct job *job, struct error *err)
         status = tell(&gathering, err);
     buf_dispose(&gathering.missing);
     buf_dispose(&gathering.hints);
-    return status;
+    return status ? -1 : job_pull_login(job, err);
 }
 
 void job_secrets_forget(struct job *job)

@@ -75,6 +75,7 @@ void fill_image(struct spec *spec, const struct resolution *resolution)
     spec->image.pull_auth.registry = value_text(pull_auth, "registry");
     spec->image.pull_auth.username = source_at(resolution, pull_auth, "username", "image.pull_auth.username");
     spec->image.pull_auth.password = source_at(resolution, pull_auth, "password", "image.pull_auth.password");
+    spec->image.pull_auth.role = value_text(pull_auth, "role");
     spec->image.skip_existing = json_is_true(json_object_get(image, "skip_existing"));
     spec->image.insecure = json_is_true(json_object_get(image, "insecure"));
     value_pairs(&spec->image.mirrors, json_object_get(image, "mirrors"));

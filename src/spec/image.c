@@ -118,6 +118,35 @@ static void derive_create(struct resolution *resolution)
     origins_forget(resolution->origins, "image.create");
 }
 
+static void drop_pull_auth(struct resolution *resolution, const char *key)
+{
+    const struct operator_file *file = resolution->context->operator_file;
+    const json_t *written = json_object_get(json_object_get(resolution->layer->values, "image"), "pull_auth");
+    const json_t *pinned = json_object_get(json_object_get(file ? file->pins : NULL, "image"), "pull_auth");
+    CLEANUP_FREE char *path = path_join("image.pull_auth", key);
+
+    if (json_object_get(written, key) || json_object_get(pinned, key))
+        return;
+    json_object_del(resolved_at(resolution, "image", "pull_auth"), key);
+    origins_forget(resolution->origins, path);
+}
+
+/* An operator's default is of one kind, a role or a password: a spec that gives the other takes nothing of it. */
+static void derive_pull_auth(struct resolution *resolution)
+{
+    const json_t *written = json_object_get(json_object_get(resolution->layer->values, "image"), "pull_auth");
+    bool password = json_object_get(written, "username") || json_object_get(written, "password");
+
+    if (password && resolved_at(resolution, "image", "pull_auth") && !json_object_get(written, "role")) {
+        if (json_object_get(resolved_at(resolution, "image", "pull_auth"), "role"))
+            drop_pull_auth(resolution, "registry");
+        drop_pull_auth(resolution, "role");
+    } else if (json_object_get(written, "role")) {
+        drop_pull_auth(resolution, "username");
+        drop_pull_auth(resolution, "password");
+    }
+}
+
 void resolve_image(struct resolution *resolution, const struct template_values *values)
 {
     if (!image_of(resolution))
@@ -126,6 +155,7 @@ void resolve_image(struct resolution *resolution, const struct template_values *
     resolve_repository(resolution, values);
     resolve_tags(resolution, values);
     derive_create(resolution);
+    derive_pull_auth(resolution);
 }
 
 /* ---- rules between keys ---- */
@@ -183,6 +213,59 @@ static void check_credentials(struct resolution *resolution, const char *key)
 
         if (is_missing(resolution, path, auth, parts[i]))
             resolution_problem(resolution, missing, "a registry takes both, username and password", "is missing");
+    }
+}
+
+static const char pull_role[] = "role: arn:aws:iam::ACCOUNT:role/NAME, one that may pull";
+
+/* One that stands there, and had its problem. */
+static bool is_wrong(const struct resolution *resolution, const char *path, const json_t *value)
+{
+    return !value && layer_has(resolution->layer, path);
+}
+
+/* A private registry of ECR has no lasting passwords. */
+static void check_pull_auth(struct resolution *resolution)
+{
+    const json_t *auth = resolved_at(resolution, "image", "pull_auth");
+    const json_t *registry = json_object_get(auth, "registry"), *role = json_object_get(auth, "role");
+    bool of_ecr = registry && image_is_of_ecr(json_string_value(registry));
+
+    if (role && !of_ecr && !is_wrong(resolution, "image.pull_auth.registry", registry))
+        resolution_problem(resolution, "image.pull_auth.role", "another registry takes username and password",
+                           "only ECR knows roles: the registry has to be ACCOUNT.dkr.ecr.REGION.amazonaws.com");
+    if (role && (json_object_get(auth, "username") || json_object_get(auth, "password")))
+        resolution_problem(resolution, "image.pull_auth", "leave username and password out, or the role",
+                           "a role and a password exclude each other");
+    if (role || is_wrong(resolution, "image.pull_auth.role", role))
+        return;
+    if (of_ecr && is_missing(resolution, "image.pull_auth", auth, "password") &&
+        is_missing(resolution, "image.pull_auth", auth, "username"))
+        resolution_problem(resolution, "image.pull_auth.role", pull_role,
+                           "is missing: a login of ECR lasts 12 hours, and each job gets its own");
+    else
+        check_credentials(resolution, "pull_auth");
+}
+
+/* Nobody pulls from a private registry of ECR without a login. */
+static void check_mirrors(struct resolution *resolution)
+{
+    const json_t *registry = json_object_get(resolved_at(resolution, "image", "pull_auth"), "registry");
+    json_t *mirrors = resolved_at(resolution, "image", "mirrors"), *mirror;
+    const char *name;
+
+    if (was_refused(resolution, "image", "pull_auth") || is_wrong(resolution, "image.pull_auth.registry", registry))
+        return;
+    json_object_foreach(mirrors, name, mirror)
+    {
+        CLEANUP_FREE char *path = path_join("image.mirrors", name);
+        const char *place = json_string_value(mirror);
+        CLEANUP_FREE char *host = place ? xstrndup(place, strcspn(place, "/")) : NULL;
+
+        if (host && image_is_of_ecr(host) && (!registry || strcmp(json_string_value(registry), host) != 0))
+            resolution_problem(
+                resolution, path, "image.pull_auth: { registry: that host, role: one that may pull }",
+                "%s is a private registry of ECR, which takes a login, and image.pull_auth is not for it", host);
     }
 }
 
@@ -253,7 +336,8 @@ void crosscheck_image(struct resolution *resolution)
         return;
     check_repository_rules(resolution);
     check_credentials(resolution, "auth");
-    check_credentials(resolution, "pull_auth");
+    check_pull_auth(resolution);
+    check_mirrors(resolution);
     check_untagged(resolution);
     check_build_inputs(resolution);
     if (to)

@@ -49,6 +49,7 @@ text_check check_template_name; /* the engine knows which there are */
 text_check check_platform;
 text_check check_arg_name;
 text_check check_kms_key;
+text_check check_role; /* the ARN of a role of IAM */
 text_check check_resource_tag_name;
 text_check check_resource_tag;
 

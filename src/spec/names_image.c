@@ -180,7 +180,8 @@ bool image_is_folder(const char *repository)
 bool image_is_of_ecr(const char *repository)
 {
     static const char *const middles[] = {".dkr.ecr.", ".dkr.ecr-fips.", ".dkr-ecr.", ".dkr-ecr-fips."};
-    static const char *const ends[] = {".amazonaws.com", ".amazonaws.com.cn", ".on.aws"};
+    static const char *const ends[] = {".amazonaws.com", ".amazonaws.com.cn", ".on.aws",
+                                       ".on.amazonwebservices.com.cn"};
     CLEANUP_FREE char *host = xstrndup(repository, strcspn(repository, "/"));
     size_t account = strspn(host, "0123456789");
     const char *region = NULL;
@@ -289,6 +290,37 @@ int check_kms_key(const char *text, struct remark *remark)
     if (len <= 2048 && strspn(text, LETTERS ":/_-") == len)
         return 0;
     return remark_set(remark, "a key's id, alias/NAME, or the ARN of either", "not a name of a key");
+}
+
+/* arn:aws:iam::123456789012:role/path/name:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns */
+int check_role(const char *text, struct remark *remark)
+{
+    static const struct {
+        const char *start, *letters;
+        size_t least, most;
+    } parts[] = {
+        {"arn:aws", "abcdefghijklmnopqrstuvwxyz-", 0, 20},
+        {":iam::", "0123456789", 12, 12},
+        {":role/", LETTERS "_+=,.@/-", 1, 576},
+    };
+    const char *at = text;
+    size_t i;
+
+    for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t len = strlen(parts[i].start);
+
+        if (strncmp(at, parts[i].start, len) != 0)
+            break;
+        at += len;
+        len = strspn(at, parts[i].letters);
+        if (len < parts[i].least || len > parts[i].most)
+            break;
+        at += len;
+    }
+    if (i == sizeof parts / sizeof *parts && *at == '\0')
+        return 0;
+    return remark_set(remark, "arn:aws:iam::123456789012:role/pull", "not the ARN of a role");
 }
 
 /* https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-using-tags.html#tag-restrictions */

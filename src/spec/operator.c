@@ -6,13 +6,14 @@
 #include "spec/document.h"
 #include "spec/parse.h"
 #include "spec/problems.h"
+#include "spec/resolve.h"
 #include "spec/values.h"
 
 static void fill_pins(struct operator_file *file, const json_t *pins)
 {
-    static const char *const own[] = {"bucket",           "prefix",      "registry", "endpoint",  "region",
-                                      "ssm_endpoint",     "proxy",       "no_proxy", "ca_bundle", "topics",
-                                      "secrets_endpoint", "ecr_endpoint"};
+    static const char *const own[] = {"bucket",           "prefix",       "registry",    "endpoint",  "region",
+                                      "ssm_endpoint",     "proxy",        "no_proxy",    "ca_bundle", "topics",
+                                      "secrets_endpoint", "ecr_endpoint", "sts_endpoint"};
     size_t i;
 
     file->pin_bucket = value_text(pins, "bucket");
@@ -22,6 +23,7 @@ static void fill_pins(struct operator_file *file, const json_t *pins)
     file->pin_ssm_endpoint = value_text(pins, "ssm_endpoint");
     file->pin_secrets_endpoint = value_text(pins, "secrets_endpoint");
     file->pin_ecr_endpoint = value_text(pins, "ecr_endpoint");
+    file->pin_sts_endpoint = value_text(pins, "sts_endpoint");
     file->pin_region = value_text(pins, "region");
     file->pin_proxy = value_text(pins, "proxy");
     file->pin_no_proxy = value_text(pins, "no_proxy");
@@ -98,6 +100,7 @@ int operator_file_load(struct operator_file *file, struct view text, const char 
     *file = (struct operator_file){0};
     if (document_parse(&document, text, &problems) == 0)
         parse_layer(&layer, document.root, operator_rules, &options, &problems);
+    check_operator_auth(&layer, &problems);
     document_dispose(&document);
     if (problems.len == 0)
         fill(file, layer.values);
@@ -116,6 +119,7 @@ void operator_file_dispose(struct operator_file *file)
     cleanup_free(&file->pin_ssm_endpoint);
     cleanup_free(&file->pin_secrets_endpoint);
     cleanup_free(&file->pin_ecr_endpoint);
+    cleanup_free(&file->pin_sts_endpoint);
     cleanup_free(&file->pin_region);
     wipe_free(file->pin_proxy);
     cleanup_free(&file->pin_no_proxy);

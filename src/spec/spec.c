@@ -252,6 +252,7 @@ static void dispose_image(struct spec *spec)
     wipe_free(spec->image.auth.username.text);
     wipe_free(spec->image.auth.password.text);
     free(spec->image.pull_auth.registry);
+    free(spec->image.pull_auth.role);
     wipe_free(spec->image.pull_auth.username.text);
     wipe_free(spec->image.pull_auth.password.text);
     dispose_pairs(&spec->image.mirrors);

@@ -129,7 +129,8 @@ struct spec {
         struct {
             char *registry; /* NULL: docker.io */
             struct value_source username, password;
-        } pull_auth; /* of base images; the build can read it */
+            char *role; /* of IAM, in the place of those two, where the registry is one of ECR; NULL: none */
+        } pull_auth;    /* of base images; the build can read it */
         bool skip_existing, insecure;
         struct spec_pairs mirrors; /* registry → registry[/path] */
     } image;
@@ -162,7 +163,7 @@ struct operator_file {
     json_t *defaults; /* spec-shaped document below the spec; NULL: none */
     json_t *pins;     /* spec-shaped, above everything; plus the keys of `pin_*` below */
     char *pin_bucket, *pin_prefix, *pin_registry, *pin_endpoint, *pin_region, *pin_proxy, *pin_no_proxy, *pin_ca_bundle;
-    char *pin_ssm_endpoint, *pin_secrets_endpoint, *pin_ecr_endpoint;
+    char *pin_ssm_endpoint, *pin_secrets_endpoint, *pin_ecr_endpoint, *pin_sts_endpoint;
     struct strings pin_topics;
     struct {
         int64_t timeout_ms, checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;

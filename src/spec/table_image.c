@@ -53,6 +53,13 @@ static const struct rule pull_auth_rules[] = {
      .example = "ghcr.io"},
     USERNAME,
     PASSWORD,
+    {.name = "role",
+     .type = TYPE_TEXT,
+     .check = check_role,
+     .pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.",
+     .doc = "For a private registry of ECR, in the place of `username` and `password`: the role that may pull. The job "
+            "assumes it for a session that can pull and nothing else, whatever the role may do besides.",
+     .example = "arn:aws:iam::123456789012:role/pull"},
     {0},
 };
 
@@ -90,9 +97,9 @@ const struct rule image_rules[] = {
     {.name = "pull_auth",
      .type = TYPE_OBJECT,
      .children = pull_auth_rules,
-     .doc =
-         "Who pulls base images. Every RUN of the build can read it: use a token that can pull what the build needs, "
-         "and nothing else."},
+     .doc = "Who pulls base images: a user and a password, or for ECR a role. Every RUN of the build can read the "
+            "password, "
+            "or the token that the role gets: let it pull what the build needs, and nothing else."},
     {.name = "skip_existing",
      .type = TYPE_BOOL,
      .fallback = "false",
@@ -106,8 +113,9 @@ const struct rule image_rules[] = {
      .check = check_mirror,
      .check_name = check_registry,
      .max = 20,
-     .doc = "Registries of base images, and what is asked in their place.",
-     .example = "{ docker.io: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub }"},
+     .doc = "Registries of base images, and what is asked in their place. A private registry of ECR needs "
+            "`pull_auth.role`.",
+     .example = "{ docker.io: public.ecr.aws/docker }"},
     {0},
 };
 

@@ -45,6 +45,7 @@ static void test_profile_takes_nothing_that_steers(void **state)
     assert_null(platform.endpoint);
     assert_null(platform.ssm_endpoint);
     assert_null(platform.secrets_endpoint);
+    assert_null(platform.sts_endpoint);
     assert_null(platform.proxy);
     assert_null(platform.no_proxy);
     assert_null(platform.ca_bundle);
@@ -66,6 +67,7 @@ static void test_own_environment_is_honoured(void **state)
     assert_string_equal(platform.endpoint, "http://evil.test");
     assert_string_equal(platform.ssm_endpoint, "http://evil.test");
     assert_string_equal(platform.secrets_endpoint, "http://evil.test");
+    assert_string_equal(platform.sts_endpoint, "http://evil.test");
     assert_string_equal(platform.proxy, "http://evil.test");
     assert_string_equal(platform_proxy_for(&platform, "https://a.test/x"), "http://evil.test");
     assert_string_equal(platform_proxy_for(&platform, "http://a.test/x"), "http://evil.test");
@@ -103,12 +105,14 @@ static void test_operator_pins_win(void **state)
     fill(&env);
     file.pin_endpoint = xstrdup("https://pinned.test");
     file.pin_ssm_endpoint = xstrdup("https://ssm.pinned.test");
+    file.pin_sts_endpoint = xstrdup("https://sts.pinned.test");
     file.pin_region = xstrdup("us-west-2");
     file.pin_proxy = xstrdup("http://proxy.test:3128");
     platform_init(&platform, &env, &file, false);
     assert_string_equal(platform.endpoint, "https://pinned.test");
     assert_string_equal(platform.ssm_endpoint, "https://ssm.pinned.test");
     assert_string_equal(platform.secrets_endpoint, "http://evil.test");
+    assert_string_equal(platform.sts_endpoint, "https://sts.pinned.test");
     assert_string_equal(platform.region, "us-west-2");
     assert_string_equal(platform.proxy, "http://proxy.test:3128");
     platform_dispose(&platform);

@@ -110,10 +110,25 @@ static void least_image(void **state)
     assert_null(spec.image.create.kms_key);
     assert_int_equal(spec.image.auth.username.kind, VALUE_NONE);
     assert_null(spec.image.pull_auth.registry);
+    assert_null(spec.image.pull_auth.role);
     assert_false(spec.image.skip_existing);
     assert_null(spec.cache.to);
     assert_int_equal(spec.artifacts_len, 0);
     assert_int_equal(spec.timeouts.build_ms, 20 * MINUTE);
+    spec_dispose(&spec);
+}
+
+static void pull_role(void **state)
+{
+    struct spec spec;
+
+    (void)state;
+    load_good(&spec, "{version: 1, source: {repository: a/b}, image: {pull_auth: {registry: "
+                     "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn, role: "
+                     "'arn:aws-cn:iam::123456789012:role/ci/pull+1'}}}");
+    assert_string_equal(spec.image.pull_auth.role, "arn:aws-cn:iam::123456789012:role/ci/pull+1");
+    assert_string_equal(spec.image.pull_auth.registry, "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn");
+    assert_int_equal(spec.image.pull_auth.password.kind, VALUE_NONE);
     spec_dispose(&spec);
 }
 
@@ -320,6 +335,7 @@ int main(void)
         cmocka_unit_test(whole_image),
         cmocka_unit_test(least_image),
         cmocka_unit_test(test_job),
+        cmocka_unit_test(pull_role),
         cmocka_unit_test(created_where_it_can_be),
         cmocka_unit_test(tags_after_the_checkout),
         cmocka_unit_test(tags_that_become_none),

@@ -94,16 +94,21 @@ static void operator_image(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(operator_file_load(&file,
-                                        view_of("{pins: {registry: 'Registry.Example:5000/team', ecr_endpoint: "
-                                                "'https://ecr.internal/', image: {create: {keep: 3}}}, defaults: "
-                                                "{image: {mirrors: {Docker.io: m.example}}}}"),
-                                        "operator.yaml", &err),
-                     0);
+    assert_int_equal(
+        operator_file_load(
+            &file,
+            view_of(
+                "{pins: {registry: 'Registry.Example:5000/team', ecr_endpoint: "
+                "'https://ecr.internal/', sts_endpoint: 'https://sts.internal', image: {create: {keep: 3}}}, defaults: "
+                "{image: {mirrors: {Docker.io: m.example}}}}"),
+            "operator.yaml", &err),
+        0);
     assert_string_equal(file.pin_registry, "registry.example:5000/team");
     assert_string_equal(file.pin_ecr_endpoint, "https://ecr.internal");
+    assert_string_equal(file.pin_sts_endpoint, "https://sts.internal");
     assert_null(json_object_get(file.pins, "registry"));
     assert_null(json_object_get(file.pins, "ecr_endpoint"));
+    assert_null(json_object_get(file.pins, "sts_endpoint"));
     assert_int_equal(json_int(json_object_get(json_object_get(file.pins, "image"), "create"), "keep", 0), 3);
     assert_string_equal(json_text(json_object_get(json_object_get(file.defaults, "image"), "mirrors"), "docker.io", ""),
                         "m.example");
