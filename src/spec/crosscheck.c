@@ -214,4 +214,5 @@ void crosscheck(struct resolution *resolution)
     for (i = 0; i < json_array_size(artifacts); i++)
         check_artifact(resolution, artifacts, i);
     crosscheck_image(resolution);
+    crosscheck_image_auth(resolution);
 }

@@ -152,4 +152,5 @@ void resolve_places(struct resolution *resolution)
     resolve_listed(resolution, "artifacts", &values);
     resolve_listed(resolution, "cache", &values);
     resolve_image(resolution, &values);
+    resolve_image_auth(resolution);
 }

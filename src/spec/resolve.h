@@ -35,6 +35,12 @@ struct template_values;
 void resolve_image(struct resolution *resolution, const struct template_values *values);
 void crosscheck_image(struct resolution *resolution);
 
+/* The operator's logins hold for the operator's own registries only (image_auth.c): others are dropped, before what is
+ * missing is asked for; whether a spec may have plain http; a login of the operator's file that holds for nothing. */
+void resolve_image_auth(struct resolution *resolution);
+void crosscheck_image_auth(struct resolution *resolution);
+void check_operator_auth(const struct layer *layer, struct problems *problems);
+
 /* Looks up "source.ref" below the values; NULL when absent. */
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key);
 /* Whether a path stands in the spec itself, with a valid value. */

@@ -93,7 +93,8 @@ const struct rule image_rules[] = {
     {.name = "auth",
      .type = TYPE_OBJECT,
      .children = auth_rules,
-     .doc = "Who pushes. ECR's own login is used where nothing is given. The build never sees it."},
+     .doc = "Who pushes. ECR's own login is used where nothing is given. The build never sees it. One of the "
+            "operator's file holds beneath `pins.registry`, and for the repository that the file itself names."},
     {.name = "pull_auth",
      .type = TYPE_OBJECT,
      .children = pull_auth_rules,
@@ -107,7 +108,8 @@ const struct rule image_rules[] = {
     {.name = "insecure",
      .type = TYPE_BOOL,
      .fallback = "false",
-     .doc = "`true`: the repository's registry is spoken to in plain HTTP. A registry of this machine always is."},
+     .doc = "`true`: the repository's registry is spoken to in plain HTTP. A registry of this machine always is. Where "
+            "the registry or the login is the operator's, so is this."},
     {.name = "mirrors",
      .type = TYPE_TEXT_MAP,
      .check = check_mirror,
