@@ -15,6 +15,7 @@
 #define OCI_INDEX_MAX ((size_t)1 << 20)
 #define OCI_MANIFEST_MAX ((size_t)4 << 20)
 #define OCI_CONFIG_MAX ((size_t)8 << 20)
+#define OCI_VALUES_MAX 100000 /* of a document */
 #define OCI_IMAGES_MAX 1024
 #define OCI_LAYERS_MAX 500 /* each is an open file; container engines stop at 127 */
 #define OCI_BLOB_MAX ((int64_t)1 << 40)

@@ -109,12 +109,28 @@ static int check_keys(const json_t *object, const char *what, struct error *err)
     return 0;
 }
 
+/* At least as many as there are values. Each takes much more memory than it takes bytes. */
+static bool has_too_many_values(struct view text)
+{
+    size_t i, count = 0;
+
+    for (i = 0; i < text.len; i++)
+        count += text.data[i] == ',' || text.data[i] == '{' || text.data[i] == '[';
+    return count > OCI_VALUES_MAX;
+}
+
 /* A whole document that is an object of schema version 2 when `versioned`. */
 static json_t *parse_object(struct view text, const char *what, bool versioned, struct error *err)
 {
     struct error parse_error;
-    json_t *document = json_parse(text.data, text.len, CLASS_OUTPUT_REFUSED, what, &parse_error);
+    json_t *document;
 
+    if (has_too_many_values(text)) {
+        error_set(err, CLASS_OUTPUT_REFUSED, "layout-too-large", "%s of the image has more than %d values", what,
+                  OCI_VALUES_MAX);
+        return NULL;
+    }
+    document = json_parse(text.data, text.len, CLASS_OUTPUT_REFUSED, what, &parse_error);
     if (!document) {
         error_set(err, CLASS_OUTPUT_REFUSED, "layout-invalid", "of the image, %s", parse_error.message);
         return NULL;

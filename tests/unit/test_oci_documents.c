@@ -185,12 +185,29 @@ static void test_too_many_layers(void **state)
 static void test_depth(void **state)
 {
     struct oci_bed *bed = *state;
-    char *text = xcalloc(1, 1000001);
+    char *text = xcalloc(1, 100001);
 
-    memset(text, '[', 1000000);
+    memset(text, '[', 100000);
     oci_bed_index(bed, text);
     refused(bed, "layout-invalid", "not valid JSON");
     free(text);
+}
+
+/* Of three bytes each, which take two hundred in memory. */
+static void test_many_values(void **state)
+{
+    struct oci_bed *bed = *state;
+    struct buf text;
+    int i;
+
+    buf_init(&text, (size_t)1 << 20);
+    buf_adds(&text, "{\"schemaVersion\":2,\"manifests\":[],\"x\":[0");
+    for (i = 0; i < 100000; i++)
+        buf_adds(&text, ",{}");
+    buf_adds(&text, "]}");
+    oci_bed_index(bed, buf_text(&text));
+    refused(bed, "layout-too-large", "more than 100000 values");
+    buf_dispose(&text);
 }
 
 static void config_refused(struct oci_bed *bed, const char *config, const char *platform, const char *reason,
@@ -248,8 +265,13 @@ int main(void)
 #define ON_IMAGE(test) cmocka_unit_test_setup_teardown(test, setup_image, teardown)
 #define ON_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON_FOLDER(test_indexes), ON_IMAGE(test_manifests),      ON_FOLDER(test_too_many_layers),
-        ON_FOLDER(test_depth),   ON_IMAGE(test_configurations), cmocka_unit_test(test_platforms_that_fit),
+        ON_FOLDER(test_indexes),
+        ON_IMAGE(test_manifests),
+        ON_FOLDER(test_too_many_layers),
+        ON_FOLDER(test_depth),
+        ON_FOLDER(test_many_values),
+        ON_IMAGE(test_configurations),
+        cmocka_unit_test(test_platforms_that_fit),
     };
 
     return cmocka_run_group_tests_name("oci/documents", tests, NULL, NULL);
