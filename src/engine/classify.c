@@ -316,8 +316,14 @@ static void fail_registry(enum cause cause, const char *where, const char *words
 static bool is_internal(const struct engine_run *run)
 {
     static const char *const known_words[] = {
-        "error pushing image: ", "error resolving ", "error changing to ",       "Assertion violated",
-        "cache flags invalid",   "unknown flag: ",   "unknown shorthand flag: ",
+        "committing container for step {",
+        "error pushing image: ",
+        "error resolving ",
+        "error changing to ",
+        "Assertion violated",
+        "cache flags invalid",
+        "unknown flag: ",
+        "unknown shorthand flag: ",
     };
     size_t i;
 

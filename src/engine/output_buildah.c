@@ -18,6 +18,7 @@
 #define TRIES_MAX 4 /* steps that are looked up for one line */
 #define KILLED "subprocess exited on "
 #define FAILED_STEP "Error: building at STEP \""
+#define FAILED_COMMIT "Error: committing container for step {"
 
 struct step {
     int stage; /* from 0; -1: there is but one */
@@ -90,6 +91,11 @@ static bool is_obituary(struct view line)
     return view_starts(line, "subprocess exited with status ") || view_starts(line, KILLED);
 }
 
+static bool is_failure(struct view line)
+{
+    return view_starts(line, FAILED_STEP) || view_starts(line, FAILED_COMMIT);
+}
+
 /* Where in a line a word of buildah's begins that ends a command's output; line.len: nowhere. */
 static size_t find_end(const struct engine_run *run, struct view line)
 {
@@ -101,7 +107,7 @@ static size_t find_end(const struct engine_run *run, struct view line)
 
         if (!memchr("[SC-Es", line.data[at], 6))
             continue;
-        if (is_end(rest) || is_commit(rest) || view_starts(rest, FAILED_STEP) || is_obituary(rest))
+        if (is_end(rest) || is_commit(rest) || is_failure(rest) || is_obituary(rest))
             return at;
         /* Commands that build images say such things too: only a step that is to come ends this one. */
         if (read_step(rest, &step) && tries++ < TRIES_MAX && run_find(run, step.text) != RUN_NONE)
@@ -120,7 +126,7 @@ size_t buildah_own_words(const struct engine_run *run, struct view line)
 bool buildah_is_last(const struct engine_run *run, struct view words)
 {
     (void)run;
-    return view_starts(words, FAILED_STEP);
+    return is_failure(words);
 }
 
 static void read_step_begin(struct engine_run *run, const struct step *step)

@@ -346,6 +346,13 @@ static void test_ends(void **state)
     expect_end("kaniko", "panic: runtime error\n", panic, CLASS_INTERNAL, "engine-failed", "exited with code 2");
     expect_end("kaniko", "", one, CLASS_INTERNAL, "engine-failed", "exited with code 1");
     expect_end("buildah", "", one, CLASS_INTERNAL, "engine-failed", "exited with code 1");
+    /* The cause, not the step that stands before it twice. */
+    expect_end("buildah",
+               "[1/2] STEP 1/3: FROM a AS b\n[1/2] STEP 2/3: RUN one\nError: committing container for step {Env:[A=}: "
+               "b] Command:run Args:[one] Flags:[] "
+               "Attrs:map[] Message:RUN one Heredocs:[] Original:RUN one}: copying layers: permission denied\n",
+               (struct outcome){.exit_code = 125}, CLASS_INTERNAL, "engine-failed",
+               "code 125: copying layers: permission denied");
     expect_end("kaniko", "error building image: could not parse reference: A:b:c\n", one, CLASS_BUILD_FAILED,
                "dockerfile-failed", "A:b:c");
     expect_end("kaniko",
