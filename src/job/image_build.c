@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "job/command.h"
 #include "job/guard.h"
 #include "job/image.h"
@@ -14,6 +15,7 @@
 
 #define BUNDLE_MAX ((size_t)8 << 20)
 #define INSTRUCTIONS_MAX 1000 /* in the result; the log has them all */
+#define SHOWN_MAX ((size_t)160)
 
 struct building {
     struct job *job;
@@ -23,15 +25,25 @@ struct building {
 
 /* ---- what the engine tells ---- */
 
+/* For people, on a line; where it stands in the Dockerfile is said beside it. Caller frees. */
+static char *shown(const struct dockerfile_instruction *instruction)
+{
+    size_t len = strlen(instruction->text);
+    size_t cut = len <= SHOWN_MAX ? len : utf8_cut(view_of(instruction->text), SHOWN_MAX);
+
+    return xasprintf("%.*s%s", (int)cut, instruction->text, cut < len ? "…" : "");
+}
+
 static void on_instruction(void *context, const struct dockerfile_instruction *instruction, size_t index, size_t total)
 {
     struct building *building = context;
     struct log *log = building->job->options->log;
+    CLEANUP_FREE char *text = shown(instruction);
 
     building->index = index;
     building->total = total;
     log_output_flush(log);
-    log_info(log, "[%zu/%zu] %s", index, total, instruction->text);
+    log_info(log, "[%zu/%zu] %s", index, total, text);
 }
 
 static void keep_instruction(struct result_image *image, const struct dockerfile_instruction *instruction,
@@ -41,7 +53,7 @@ static void keep_instruction(struct result_image *image, const struct dockerfile
         return;
     image->instructions = xrealloc(image->instructions, image->instructions_len + 1, sizeof *image->instructions);
     image->instructions[image->instructions_len++] =
-        (struct result_instruction){xstrdup(instruction->text), instruction->line, duration_ms, cached};
+        (struct result_instruction){shown(instruction), instruction->line, duration_ms, cached};
 }
 
 static void on_instruction_end(void *context, const struct dockerfile_instruction *instruction, int64_t duration_ms,
@@ -126,23 +138,24 @@ static int judge(const struct building *building, const struct outcome *outcome,
 {
     struct job *job = building->job;
     struct buf words;
+    int child_exit, child_signal;
 
     if (job_command_ended(job, outcome, "build", job->spec.timeouts.build_ms, err))
         return -1;
     if (outcome_ok(outcome))
         return 0;
     engine_run_classify(building->run, outcome, err);
+    child_exit = err->child_exit; /* the user's command's; the engine's is nobody's who reads the result */
+    child_signal = err->child_signal;
     buf_init(&words, 2048);
     buf_adds(&words, err->message);
     if (outcome->out_of_memory || outcome->kind == OUTCOME_MEMORY)
         guard_memory_error(job, outcome, "build", buf_text(&words), err);
-    else if (err->class == CLASS_DISK_FULL || guard_disk_full(job))
+    else if (guard_disk_full(job))
         guard_disk_error(job, "disk-full", buf_text(&words), err);
     buf_dispose(&words);
-    if (outcome->kind == OUTCOME_EXITED)
-        err->child_exit = outcome->exit_code;
-    else
-        err->child_signal = outcome->signal;
+    err->child_exit = child_exit;
+    err->child_signal = child_signal;
     return -1;
 }
 

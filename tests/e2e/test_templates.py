@@ -67,7 +67,10 @@ def serves(bed, layout, major):
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("template, manager", MATRIX)
 def test_a_service_is_built_and_serves(bed, hub, tmp_path, template, manager):
-    layout, _ = build(bed, hub, tmp_path, service(manager), template)
+    layout, ended = build(bed, hub, tmp_path, service(manager), template)
+    shown = [line for line in ended.text.splitlines() if "] RUN mkdir -p /opt/package-manager/bin" in line]
+    assert shown and all(line.endswith("…") and len(line) < 240 for line in shown), shown
+    assert max(len(said["text"]) for said in ended.result["image"]["instructions"]) <= 161
     serves(bed, layout, template.removeprefix("node"))
     says = images.config(layout)["config"]
     assert says["User"] == "node" and says["WorkingDir"] == "/app" and "PORT=3000" in says["Env"]
@@ -95,6 +98,8 @@ PROJECTS = {
     "yarn 4": lambda: service("berry"),
     "yarn 3": lambda: service("berry3", packageManager="yarn@3.8.6"),
     "no lockfile": service,
+    "npm's version": lambda: service("npm", packageManager="npm@10.8.0", scripts={
+        "build": "node build.js && test $(npm --version) = 10.8.0", "start": "node dist/server.js"}),
     "workspaces": workspaces,
     "pnpm's version": lambda: service("pnpm", packageManager="pnpm@10.34.8"),
     "two commands": lambda: service("npm", scripts={"build": "node build.js", "prestart": "true",

@@ -40,7 +40,7 @@ RUN mkdir -p /opt/package-manager/bin /opt/start && printf '%s\n' \
     '' \
     'provide() {' \
     '    case $name in' \
-    '    npm) ;;' \
+    '    npm) [ -z "$version" ] || [ "$version" = "$(npm --version)" ] || get "npm@$version" ;;' \
     '    pnpm)' \
     '        if [ -n "$version" ]; then :' \
     '        elif has "^lockfileVersion: .\?5" pnpm-lock.yaml; then version=7' \
