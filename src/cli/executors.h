@@ -10,7 +10,7 @@
 #include "proc/executor.h"
 
 /* The volume that the containers of a task share, at the same path in both, and the socket on it. */
-#define SANDBOX_VOLUME "/workspace"
+#define SANDBOX_VOLUME "/var/lib/caisson"
 #define SANDBOX_SOCKET SANDBOX_VOLUME "/sandbox.sock"
 
 /* Options of `caisson run` that are read here, for its table. */

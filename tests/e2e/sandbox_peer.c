@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATH "/workspace/sandbox.sock"
+#define PATH "/var/lib/caisson/sandbox.sock"
 enum { HELLO = 1, COMMAND = 2, PING = 5, FINISH = 6, EXIT = 8, PONG = 10, REAPED = 11 };
 
 static char in[65536], out[65536];

@@ -69,7 +69,9 @@ COPY --from=two /made /made
 COPY --from=0 /made/one /first
 COPY --from=busybox /bin/busybox /busybox
 RUN rm /made/two && mkdir /var/run/kept && touch /var/run/kept/it
-CMD ["sh", "-c", "cat /made/link /first && ls /made /run/kept && stat -c %a /made/one && readlink /var/run"]
+WORKDIR /workspace
+RUN echo here >made
+CMD ["sh", "-c", "cat /made/link /first && ls /made /run/kept && stat -c %a /made/one && readlink /var/run && cat made"]
 """,
 }
 
@@ -95,7 +97,7 @@ def test_copies_between_stages(bed, hub, tmp_path, executor):
     _, layout = built(bed, hub, tmp_path, COPIES, executor)
     with images.started(bed, layout) as container:
         container.wait(20)
-        assert container.text() == "one\none\n/made:\nlink\none\n\n/run/kept:\nit\n600\n/run\n"
+        assert container.text() == "one\none\n/made:\nlink\none\n\n/run/kept:\nit\n600\n/run\nhere\n"
 
 
 def test_heredocs(bed, hub, tmp_path):

@@ -44,7 +44,7 @@ class Project:
 
     def start(self, ref=None, commit=None, **options):
         source = {"repository": self.repository.url(), "ref": ref, "commit": commit}
-        spec = images.spec(self.bed, FILES, to="oci:/workspace/out", cache=[self.cache], project=self.name,
+        spec = images.spec(self.bed, FILES, to="oci:/var/lib/caisson/out", cache=[self.cache], project=self.name,
                            source={key: value for key, value in source.items() if value})
         return images.start(self.bed, spec, self.executor, **options)
 
@@ -179,7 +179,7 @@ def test_no_cache_is_no_failure(bed):
 
 def test_a_build_that_fills_the_folder_harms_its_own_cache_only(bed):
     project = Project(bed)
-    dockerfile = ("FROM busybox\nRUN cd /workspace/*/cache 2>/dev/null || cd /var/lib/caisson/*/cache; "
+    dockerfile = ("FROM busybox\nRUN cd /var/lib/caisson/*/cache; "
                   "ln -s /proc/1/environ evil; mkdir l:link l:fifo ..x; ln -s /etc/passwd l:link/layer; "
                   "mkfifo l:fifo/fifo; ls\n")
     project.push({"Dockerfile": dockerfile}, "main")
@@ -192,7 +192,7 @@ def test_a_build_that_fills_the_folder_harms_its_own_cache_only(bed):
 @pytest.mark.parametrize("what", ["ln -s /etc cache", "ln -s ../secret cache", "echo no folder >cache"])
 def test_a_build_that_replaces_the_folder_is_saved_nothing_of(bed, what):
     project = Project(bed)
-    dockerfile = ("FROM busybox\nRUN cd /workspace/*/ && mkdir secret && echo canary-of-the-test >secret/file && "
+    dockerfile = ("FROM busybox\nRUN cd /var/lib/caisson/*/ && mkdir secret && echo canary-of-the-test >secret/file && "
                   f"rm -rf cache && {what}\n")
     project.push({"Dockerfile": dockerfile}, "main")
     ended = project.build()

@@ -46,7 +46,7 @@ def test_a_site_is_built_there_and_published_from_here(bed):
     task = ended.container
     assert task.endpoint.container("sandbox").exit_code == 0, task.evidence()
     assert "everything has ended" in task.container("sandbox").text(), task.evidence()
-    assert not os.path.exists(os.path.join(task.volume("shared"), "sandbox.sock"))
+    assert not os.path.exists(os.path.join(task.on_host("workspace"), "sandbox.sock"))
 
 
 def test_secrets_and_credentials_stay_on_this_side(bed):
@@ -109,7 +109,7 @@ def test_one_that_never_listens(bed):
     spec = bed.commands(SITE)
     ended = run(bed, spec, arguments=TIMEOUT, sandbox=in_a_shell("sleep 600"))
     message = lost(bed, spec, ended, "sandbox-absent")
-    assert "was not there within 4s" in message and "/workspace/sandbox.sock" in message, message
+    assert "was not there within 4s" in message and "/var/lib/caisson/sandbox.sock" in message, message
     assert ended.seconds < 20, ended
 
 
@@ -328,15 +328,15 @@ def test_a_stop_at_any_moment(bed, seconds):
 
 def test_the_socket_can_be_elsewhere(bed):
     spec = bed.commands(SITE)
-    ended = run(bed, spec, arguments=["--sandbox-socket", "/workspace/in/another/place"],
-                sandbox={"command": ["sandbox", "--socket", "/workspace/in/another/place"]})
+    ended = run(bed, spec, arguments=["--sandbox-socket", "/var/lib/caisson/in/another/place"],
+                sandbox={"command": ["sandbox", "--socket", "/var/lib/caisson/in/another/place"]})
     assert ended.code == 0, ended
 
 
 def test_the_environment_may_name_the_socket_but_not_a_tenants(caisson, tmp_path):
     spec = tmp_path / "job.yaml"
     spec.write_text("version: 1\nsource: {repository: file:///none}\nartifacts: [{to: 'file:out/'}]\n")
-    named = {"CAISSON_SANDBOX_SOCKET": "/workspace/sandbox.sock"}
+    named = {"CAISSON_SANDBOX_SOCKET": "/var/lib/caisson/sandbox.sock"}
     for arguments, environment in ((["--executor", "sandbox"], {}), (["--sandbox-socket", "/s"], {}), ([], named)):
         ended = caisson("run", "--workspace", str(tmp_path / "w"), *arguments, str(spec), environment=environment)
         assert ended.returncode == 2 and "must be confirmed by the task's metadata" in ended.stdout, ended
@@ -387,7 +387,7 @@ def test_a_workspace_that_root_replaced_leads_us_nowhere(bed):
 
 def test_a_build_that_is_root_over_there(bed):
     """The operator's word on both sides. Its daemons end, too, and nobody can come to the socket again."""
-    again = "for i in 1 2 3; do ls -l /workspace; done; test ! -e /workspace/sandbox.sock"
+    again = "for i in 1 2 3; do ls -l /var/lib/caisson; done; test ! -e /var/lib/caisson/sandbox.sock"
     spec = bed.commands("id -u", again, SITE, "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' >/dev/null 2>&1 &")
     ended = run(bed, spec, arguments=["--build-uid", "0"], sandbox={"command": ["sandbox", "--build-uid", "0"]})
     assert ended.code == 0, ended

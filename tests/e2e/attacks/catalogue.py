@@ -144,9 +144,9 @@ FORGED = r"""printf 'x\r00:00:00 build FORGED\n\033[1A\033[2K\r00:00:00 FORGED\n
 CALLS = ("/attack/calls ptrace process_vm_readv unshare clone packet alg keyctl io_uring userfaultfd perf kcmp "
          "pidfd_getfd other_architecture x32")
 DISK_BOMB = "head -c 100000000 /dev/zero >bulk; sleep 3; rm bulk"
-SOCKETS = "/workspace/sandbox.sock /workspace/sandbox.sock.new"
+SOCKETS = "/var/lib/caisson/sandbox.sock /var/lib/caisson/sandbox.sock.new"
 INHERITING = "exec 7</etc/passwd 8</proc/self/environ; exec caisson sandbox"
-EARLY = "/attack/knock as 1000 wait 20 /workspace/sandbox.sock & exec caisson sandbox"
+EARLY = "/attack/knock as 1000 wait 20 /var/lib/caisson/sandbox.sock & exec caisson sandbox"
 
 # The others are fought there with --all.
 QUICK_IN_SANDBOX = {

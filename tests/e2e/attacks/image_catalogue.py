@@ -150,7 +150,7 @@ IMAGE_ATTACKS = [
     # -- the disk: of the task, one for all of its containers; here each has a file system of its own
     Attack("disk-bomb-in-a-run", catalogue.DISK_BOMB, (KANIKO_LOCAL,), won=class_is_not("disk-full"),
            change=catalogue.little_disk),
-    Attack("disk-bomb-in-the-volume", "cd /workspace; " + catalogue.DISK_BOMB, (KANIKO_SANDBOX,),
+    Attack("disk-bomb-in-the-volume", "cd /var/lib/caisson; " + catalogue.DISK_BOMB, (KANIKO_SANDBOX,),
            won=class_is_not("disk-full"), change=catalogue.little_disk),
     # -- what every RUN can read
     Attack("pull-token", "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | sed -n 's/^DOCKER_CONFIG=//p' | "

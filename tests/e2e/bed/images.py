@@ -10,11 +10,11 @@
 
 `images.spec` takes what spec's `build` and `image` shall have more (build={"target": …}, image={"create": …}); base images
 come from bed.world.mirror by image.mirrors, the registry's user and password by its secrets. Without a registry:
-images.spec(bed, files, to="oci:/workspace/…"). `images.start` is bed.start with the image, the services and the
+images.spec(bed, files, to="oci:/var/lib/caisson/…"). `images.start` is bed.start with the image, the services and the
 environment that such a spec needs; its options are bed.start's.
 
 What Kaniko finds in its container is what it finds on Fargate: a writable root file system that it may wipe (an overlay
-of each container's own), /etc/hosts and /etc/resolv.conf mounted, no other mount but the shared volume at /workspace, and
+of each container's own), /etc/hosts and /etc/resolv.conf mounted, no other mount but the shared volume at /var/lib/caisson, and
 no route but to the servers of the tests. The bed's authority is in /kaniko/ssl/ca-certificates.crt.
 
 With an image: images.config(layout) is what it says of itself, images.unpack(layout, folder) its root file system,

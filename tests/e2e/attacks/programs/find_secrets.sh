@@ -1,5 +1,5 @@
 # Reads every file that it can, for what looks like a secret of the job or the way to the credentials.
-for folder in /etc /run /tmp /var /home /root /opt /srv /mnt /dev/shm /workspace "$HOME" "$TMPDIR" "$PWD/.." /; do
+for folder in /etc /run /tmp /var /home /root /opt /srv /mnt /dev/shm /workspace /var/lib/caisson "$HOME" "$TMPDIR" "$PWD/.." /; do
     deep=-r
     [ "$folder" != / ] || deep=-s
     grep $deep -a -s -o -h -I --exclude-dir=witness -e 'canary-[a-z0-9-]*' -e '/v2/credentials/[a-z0-9-]*' \
