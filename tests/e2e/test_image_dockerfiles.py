@@ -76,7 +76,12 @@ CMD ["sh", "-c", "cat /made/link /first && ls /made /run/kept && stat -c %a /mad
 }
 
 
-def built(bed, hub, tmp_path, files, executor="sandbox", **build):
+@pytest.fixture(params=["sandbox", pytest.param("local", marks=pytest.mark.rare)])
+def executor(request):
+    return request.param
+
+
+def built(bed, hub, tmp_path, files, executor, **build):
     ended = images.run(bed, images.spec(bed, files, hub, build=build), executor, hub)
     assert ended.code == 0, ended
     layout = hub.pull("shop/app", "latest", str(tmp_path / "layout"))
@@ -84,15 +89,15 @@ def built(bed, hub, tmp_path, files, executor="sandbox", **build):
     return ended, layout
 
 
-def test_node_backend(bed, hub, tmp_path):
-    _, layout = built(bed, hub, tmp_path, NODE, args={"NODE": "22"})
+def test_node_backend(bed, hub, tmp_path, executor):
+    _, layout = built(bed, hub, tmp_path, NODE, executor, args={"NODE": "22"})
     said = images.config(layout)["config"]
     assert said["User"] == "node" and "8080/tcp" in said["ExposedPorts"] and "NODE_ENV=production" in said["Env"]
     with images.started(bed, layout) as container:
         container.wait_for("listening on 8080")
 
 
-@pytest.mark.parametrize("executor", ["sandbox", "local"])
+@pytest.mark.parametrize("executor", ["sandbox", "local"])  # not rare: what is a mount differs
 def test_copies_between_stages(bed, hub, tmp_path, executor):
     _, layout = built(bed, hub, tmp_path, COPIES, executor)
     with images.started(bed, layout) as container:
@@ -100,31 +105,31 @@ def test_copies_between_stages(bed, hub, tmp_path, executor):
         assert container.text() == "one\none\n/made:\nlink\none\n\n/run/kept:\nit\n600\n/run\nhere\n"
 
 
-def test_heredocs(bed, hub, tmp_path):
-    _, layout = built(bed, hub, tmp_path, HEREDOCS)
+def test_heredocs(bed, hub, tmp_path, executor):
+    _, layout = built(bed, hub, tmp_path, HEREDOCS, executor)
     with images.started(bed, layout) as container:
         container.wait_for("hello from a heredoc\nand a script\n")
 
 
-def test_python_with_packages_of_apt(bed, hub, tmp_path):
-    _, layout = built(bed, hub, tmp_path, PYTHON)
+def test_python_with_packages_of_apt(bed, hub, tmp_path, executor):
+    _, layout = built(bed, hub, tmp_path, PYTHON, executor)
     with images.started(bed, layout) as container:
         container.wait_for("six times seven is 42")
 
 
-def test_from_scratch(bed, hub, tmp_path):
+def test_from_scratch(bed, hub, tmp_path, executor):
     source = tmp_path / "program.c"
     source.write_text('#include <stdio.h>\nint main(int n, char **v) { printf("hello %s\\n", v[n - 1]); return 0; }\n')
     subprocess.run(["gcc", "-static", "-Os", str(source), "-o", str(tmp_path / "program")], check=True)
     files = {**SCRATCH, "program": ((tmp_path / "program").read_bytes(), 0o755)}
-    _, layout = built(bed, hub, tmp_path, files)
+    _, layout = built(bed, hub, tmp_path, files, executor)
     assert set(images.files(layout)) == {"/program"}
     with images.started(bed, layout) as container:
         container.wait_for("hello from scratch")
 
 
 @pytest.mark.rare
-def test_go_service(bed, hub, tmp_path):
+def test_go_service(bed, hub, tmp_path, executor):
     files = {
         "Dockerfile": """\
 FROM golang:1-bookworm AS build
@@ -141,36 +146,36 @@ ENTRYPOINT ["/service"]
     hub.add_base("golang:1-bookworm")
     spec = images.spec(bed, files, hub, image={"mirrors": {"docker.io": hub.name}, "pull_auth": {
         "registry": hub.name, "username": registry.USER, "password": {"env": images.PUSH_VARIABLE}}})
-    ended = images.run(bed, spec, "sandbox", hub, timeout=400)
+    ended = images.run(bed, spec, executor, hub, timeout=400)
     assert ended.code == 0, ended
     layout = hub.pull("shop/app", "latest", str(tmp_path / "layout"))
     with images.started(bed, layout) as container:
         container.wait_for("hello from go")
 
 
-def test_onbuild(bed, hub, tmp_path):
+def test_onbuild(bed, hub, tmp_path, executor):
     base = {"Dockerfile": "FROM busybox\nONBUILD COPY greeting /greeting\nONBUILD RUN echo ran >/ran\n"}
-    ended = images.run(bed, images.spec(bed, base, hub, "library/base", "1"), "sandbox", hub)
+    ended = images.run(bed, images.spec(bed, base, hub, "library/base", "1"), executor, hub)
     assert ended.code == 0, ended
     files = {"Dockerfile": f"FROM {hub.name}/library/base:1\nCMD cat /greeting /ran\n", "greeting": "hello\n"}
     spec = images.spec(bed, files, hub, image={"pull_auth": {
         "registry": hub.name, "username": registry.USER, "password": {"env": images.PUSH_VARIABLE}}})
-    ended = images.run(bed, spec, "sandbox", hub)
+    ended = images.run(bed, spec, executor, hub)
     assert ended.code == 0, ended
     with images.started(bed, hub.pull("shop/app", "latest", str(tmp_path / "layout"))) as container:
         container.wait_for("hello\nran\n")
 
 
-def test_sixty_layers(bed, hub, tmp_path):
+def test_sixty_layers(bed, hub, tmp_path, executor):
     steps = "".join(f"RUN echo {number} >/f{number}\n" for number in range(60))
-    ended, layout = built(bed, hub, tmp_path, {"Dockerfile": f"FROM busybox\n{steps}"})
+    ended, layout = built(bed, hub, tmp_path, {"Dockerfile": f"FROM busybox\n{steps}"}, executor)
     assert ended.result["image"]["layers"] == 61 and "[61/61] RUN echo 59" in ended.text
     assert {f"/f{number}" for number in range(60)} <= set(images.files(layout))
 
 
-def test_a_template_when_there_is_no_dockerfile(bed, hub, tmp_path):
+def test_a_template_when_there_is_no_dockerfile(bed, hub, tmp_path, executor):
     files = {"package.json": '{"name": "x", "version": "1.0.0", "scripts": {"start": "node server.js"}}',
              "server.js": SERVER}
-    _, layout = built(bed, hub, tmp_path, files, template={"name": "node20", "when": "missing"})
+    _, layout = built(bed, hub, tmp_path, files, executor, template={"name": "node20", "when": "missing"})
     with images.started(bed, layout) as container:
         container.wait_for("listening on")
