@@ -27,7 +27,7 @@ locals {
       Sid      = "BuilderImages"
       Effect   = "Allow"
       Action   = local.pull_actions
-      Resource = concat(["${local.ecr_arn}/${var.name}/builders/*"], local.pull_arns)
+      Resource = concat(["${local.ecr_arn}/${var.name}/builders/*"], [for r in var.repositories : "${local.ecr_arn}/${r}"], local.pull_arns)
     },
     {
       Sid      = "Logs"

@@ -23,7 +23,7 @@ variable "buckets" {
 
 variable "repositories" {
   type        = list(string)
-  description = "Names of ECR repositories of an existing system that tasks may push to, beside NAME/apps/*; they may end with /*."
+  description = "Names of ECR repositories of an existing system that tasks may push to, beside NAME/apps/*, and that images of builders may come from, beside NAME/builders/*; they may end with /*."
   default     = []
   nullable    = false
 
