@@ -283,7 +283,7 @@ def test_disk_of_a_run_is_limited(bed, hub):
 
 
 def test_a_container_is_given_to_a_dockerfile_in_so_many_words_only(bed, hub):
-    task = bed.start(images.spec(bed, BACKEND, hub), image="kaniko", executor="local",
+    task = bed.start(images.spec(bed, BACKEND, hub), image="kaniko", executor="local", command=["run"],
                      environment={images.PUSH_VARIABLE: registry.PASSWORD})
     ended = bed.finish(task)
     assert ended.code == 2 and "executor-unnamed" in ended.text and "taskdefs/kaniko.json" in ended.text, ended

@@ -1,31 +1,18 @@
 """taskdefs/: what RegisterTaskDefinition takes, by the service's published model and by Fargate's own rules."""
 
-import json
 import pathlib
 import re
-import string
 
 import botocore.session
 import botocore.validate
 import pytest
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "taskdefs"
-HOLES = {
-    "family": "caisson", "container_name": "builder", "architecture": "X86_64", "region": "eu-west-1",
-    "log_group": "/caisson/builds", "runner_image": "registry.example/runner:1", "builder_image": "registry.example/b:1",
-    "execution_role_arn": "arn:aws:iam::123456789012:role/execution",
-    "task_role_arn": "arn:aws:iam::123456789012:role/project",
-}
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+from bed.taskdefs import FOLDER, HOLES, NAMES, filled, text
+
 # MiB for each number of CPU units: Amazon ECS Developer Guide, "Task size" for Fargate
 SIZES = {256: [512, 1024, 2048], 512: range(1024, 4097, 1024), 1024: range(2048, 8193, 1024),
          2048: range(4096, 16385, 1024), 4096: range(8192, 30721, 1024), 8192: range(16384, 61441, 4096),
          16384: range(32768, 122881, 8192)}
-
-
-def filled(name):
-    text = (FOLDER / f"{name}.json").read_text()
-    return json.loads(string.Template(text).substitute(HOLES))
 
 
 def test_the_three_are_there():
@@ -33,9 +20,9 @@ def test_the_three_are_there():
 
 
 def test_holes_are_those_that_the_readme_lists():
-    used = set(re.findall(r"\$\{(\w+)\}", "".join((FOLDER / f"{name}.json").read_text() for name in NAMES)))
+    used = set(re.findall(r"\$\{(\w+)\}", "".join(map(text, NAMES))))
     assert used == set(HOLES)
-    readme = (FOLDER / "README.md").read_text()
+    readme = pathlib.Path(FOLDER, "README.md").read_text()
     assert [hole for hole in used if f"`{hole}`" not in readme] == []
 
 

@@ -51,11 +51,12 @@ class Container:
     memory: limit in bytes. refuse_calls: system calls that answer ENOSYS, as an older kernel would. filtered: by a
     profile like Docker's.
     read_only: the root file system, after `files` were laid. drop: capabilities of Docker's that it lacks.
-    beside: pid of a process in whose mount namespace `volumes` are found. user: (uid, gid) of PID 1."""
+    beside: pid of a process in whose mount namespace `volumes` are found. user: (uid, gid) of PID 1. nofile: (soft,
+    hard), as far as this machine allows."""
 
     def __init__(self, folder, layers, args, environment=None, files=None, volumes=None, network=None,
                  size="2g", terminal=False, read_output=True, refuse_calls=(), memory=None, read_only=False, drop=(),
-                 beside=None, filtered=True, user=(0, 0), cwd="/"):
+                 beside=None, filtered=True, user=(0, 0), cwd="/", nofile=(1024, 65536)):
         self.id = "caisson-e2e-" + uuid.uuid4().hex[:12]
         self.folder = os.path.join(folder, self.id)
         self.layers, self.size, self.terminal = list(layers), size, terminal
@@ -64,7 +65,7 @@ class Container:
         self.process = self.started = self.ended = self.reader = None
         self.read_output, self.read_only, self.beside = read_output, read_only, beside
         self.capabilities = [name for name in CAPABILITIES if name not in drop]
-        self.filtered = filtered
+        self.filtered, self.nofile = filtered, nofile
         self.group = memory_group.MemoryGroup(self.id, memory)
         for part in ("layer", "seed", "bundle", "crun"):
             os.makedirs(os.path.join(self.folder, part), mode=0o755)
@@ -90,7 +91,7 @@ class Container:
         variables = {"PATH": PATH, "HOSTNAME": "ip-10-0-0-1", **environment}
         if self.terminal:
             variables.setdefault("TERM", "xterm")
-        files_limit = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        soft, hard = (min(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) for limit in self.nofile)
         namespaces = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
         namespaces.append({"type": "network", **({"path": network} if network else {})})
         return {
@@ -99,7 +100,7 @@ class Container:
                 "terminal": self.terminal, "args": args,
                 "env": [f"{name}={value}" for name, value in variables.items()],
                 "capabilities": {kind: self.capabilities for kind in ("bounding", "effective", "permitted")},
-                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": min(1024, files_limit), "hard": files_limit}],
+                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}],
             },
             "root": {"path": "rootfs", "readonly": self.read_only},
             "hostname": "ip-10-0-0-1",

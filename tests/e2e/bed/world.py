@@ -10,7 +10,8 @@ import subprocess
 import uuid
 from dataclasses import dataclass
 
-from . import container, ecr, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task, tls
+from . import container, ecr, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task
+from . import taskdefs, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
@@ -19,7 +20,7 @@ PROGRAM = "/usr/local/bin/caisson"  # in builder images
 RUNNER_PROGRAM = "/caisson"  # in the runner's
 KANIKO_PROGRAM = "/kaniko/caisson"  # where Kaniko's clean-up spares it
 KANIKO_CA_BUNDLE = "/kaniko/ssl/ca-certificates.crt"
-SHARED = "/workspace"  # the volume that runner and sandbox share
+SHARED = taskdefs.shared_volume()  # the volume that runner and sandbox share
 OPERATOR_FILE = "/etc/caisson/operator.yaml"
 BUCKET, JOBS_BUCKET, VEREN_BUCKET = "site-bucket", "jobs-bucket", "veren-v2"
 ENDPOINT = "http://s3.test:9000"
@@ -246,11 +247,13 @@ class Bed:
 
     def start(self, spec=None, arguments=(), environment=None, operator="allow: [file-targets, private-http]\n",
               issue=None, files=None, endpoint_url=ENDPOINT, services=(), executor=None, image=None, binary=None,
-              sandbox=None, **options):
+              sandbox=None, command=None, **options):
         """Starts a task. `spec` goes by CAISSON_JOB. `issue()` gives its role's keys; False: the task has no role.
         executor: local (one container) or sandbox (two: `runner` and `sandbox`); without it the bed's.
         image: a builder image by name. binary: another program than the one under test, on this machine.
-        sandbox: fields of the sandbox's task.Definition to replace. files and volumes are laid in all containers."""
+        sandbox: fields of the sandbox's task.Definition to replace. files and volumes are laid in all containers.
+        Two containers, and builder images alone, run as taskdefs/ says, `arguments` coming after its command. command:
+        another command than that."""
         if isinstance(spec, dict):
             self.forget_result(spec)
         endpoint = ecs.TaskEndpoint(s3.REGION, None if issue is False else issue or self.gate.issue)
@@ -265,17 +268,9 @@ class Bed:
         options.setdefault("refuse_calls", self.refuse_calls)
         if (executor or self.executor) == "sandbox":
             made = self._two_containers(endpoint, network, arguments, variables, files, image or "node", binary,
-                                        sandbox or {}, options)
+                                        sandbox or {}, command, options)
         else:
-            program_path = program_of(image)
-            if binary:
-                files[program_path] = _program_file(binary)
-            layers = self.world.image(image)[0] if image else self.world.layers
-            if image == "kaniko":
-                options["volumes"] = {**self.world.network_files(self.folder, layers), **options.get("volumes", {})}
-            made = container.Container(self.folder, layers, [program_path, "run", *arguments], files=files,
-                                       environment={**endpoint.environment(), **variables}, network=network.path,
-                                       **options)
+            made = self._one_container(endpoint, network, arguments, variables, files, image, binary, command, options)
         made.endpoint, made.spec = endpoint, spec
         self.started.append(made)
         made.start()
@@ -283,8 +278,32 @@ class Bed:
             made.await_start()
         return made
 
-    def _two_containers(self, endpoint, network, arguments, variables, files, image, binary, sandbox, options):
-        """The task definition of a runner beside a sandbox. Memory is the sandbox's, a terminal the runner's."""
+    def _one_container(self, endpoint, network, arguments, variables, files, image, binary, command, options):
+        """The bed's own image, or a builder image by its task definition."""
+        program_path = program_of(image)
+        layers, documented, volumes = self.world.layers, {"command": ["run"]}, {}
+        if image:
+            layers = self.world.image(image)[0]
+            documented = _definition("kaniko-single" if image == "kaniko" else "node", "builder")
+            volumes = {path: self._volume(name) for path, name in documented["mounts"].items()}
+            options = {"drop": documented["drop"], **documented["options"], **options}
+        if image == "kaniko":
+            volumes.update(self.world.network_files(self.folder, layers))
+        if binary:
+            files[program_path] = _program_file(binary)
+        options["volumes"] = {**volumes, **options.get("volumes", {})}
+        return container.Container(
+            self.folder, layers, [program_path, *(command or documented["command"]), *arguments], files=files,
+            environment={**endpoint.environment(), **variables}, network=network.path, **options)
+
+    def _volume(self, name):
+        folder = os.path.join(self.folder, f"{name}-{uuid.uuid4().hex[:8]}")
+        os.mkdir(folder)
+        os.chmod(folder, 0o755)
+        return folder
+
+    def _two_containers(self, endpoint, network, arguments, variables, files, image, binary, sandbox, command, options):
+        """taskdefs/kaniko.json, a runner beside a sandbox. Memory is the sandbox's, a terminal the runner's."""
         parts = {}
         for name in ("runner", image):
             layers, config = self.world.image(name)
@@ -297,12 +316,15 @@ class Bed:
                                                      **parts[name]["options"].get("volumes", {})}
         parts["runner"]["options"].update({key: value for key, value in options.items()
                                            if key in ("terminal", "read_output")})
-        runner = ecs_task.Definition(
-            "runner", command=["run", "--executor", "sandbox", *arguments], read_only=True, stop_timeout=120,
-            depends_on=("sandbox",), mounts={SHARED: "shared", "/tmp": "scratch"}, **parts["runner"])
-        beside = {"command": ["sandbox"], "essential": False, "memory": options.get("memory"), "stop_timeout": 30,
-                  "drop": ("CAP_NET_RAW",), "mounts": {SHARED: "shared"}, **parts[image], **sandbox}
-        return ecs_task.Task(self.folder, endpoint, network.path, [runner, ecs_task.Definition("sandbox", **beside)],
+        runner, beside = _definition("kaniko", "runner"), _definition("kaniko", "sandbox")
+        runner["command"] = [*(command or runner["command"]), *arguments]
+        if "memory" in options:
+            beside["memory"] = options["memory"]
+        for fields, part in ((runner, parts["runner"]), (beside, parts[image])):
+            fields.update(part, options={**fields["options"], **part["options"]})
+        beside.update(sandbox)
+        definitions = [ecs_task.Definition("runner", **runner), ecs_task.Definition("sandbox", **beside)]
+        return ecs_task.Task(self.folder, endpoint, network.path, definitions,
                              overrides={"runner": {"environment": variables}}, size=options.get("size", "2g"))
 
     def finish(self, task, timeout=120):
@@ -360,6 +382,12 @@ class Bed:
             task.close()
         for network in self.networks:
             network.close()
+
+
+def _definition(document, name):
+    """Of the container `name` of a task definition; the first one's name is a hole."""
+    entries = taskdefs.filled(document, container_name="runner" if name == "sandbox" else name)["containerDefinitions"]
+    return taskdefs.definition(next(entry for entry in entries if entry["name"] == name))
 
 
 def _program_file(path):
