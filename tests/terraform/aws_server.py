@@ -100,7 +100,24 @@ def repository_creation_templates():
     Response.delete_repository_creation_template = delete
 
 
+def fargate_containers_without_memory():
+    """RunTask fails for a container that names no memory of its own."""
+    from moto.ecs.models import EC2ContainerServiceBackend as Backend
+
+    calculate = Backend._calculate_task_resource_requirements
+
+    def with_memory(task_definition):
+        kept = task_definition.container_definitions
+        task_definition.container_definitions = [{"memory": 0, **one} for one in kept]
+        try:
+            return calculate(task_definition)
+        finally:
+            task_definition.container_definitions = kept
+
+    Backend._calculate_task_resource_requirements = staticmethod(with_memory)
+
+
 if __name__ == "__main__":
-    for correct in (repository_creation_templates, sqs_attributes, security_group_rules, bucket_policies):
+    for correct in (fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules, bucket_policies):
         correct()
     server.main()
