@@ -3,19 +3,25 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak release images pin dev fuzz bench coverage fmt fmt-check tidy deps-refresh clean
+.PHONY: help demo test test-all soak release images pin test-images images-all release-name registry-login publish-image \
+	tag-images release-assets dist checksums dev fuzz bench coverage fmt fmt-check tidy lint \
+	terraform-check terraform-plan terraform-apply deps-refresh clean
 
 HOST := $(shell uname -m)
 ARCH ?= $(HOST)
 release_dir := build/release$(if $(filter $(HOST),$(ARCH)),,-$(ARCH))
 FUZZ_SECONDS ?= 60
+LAYOUTS ?= build/images
+NODE_MAJORS ?= 18 20 22 24
+# for what unpacks images
+as_root := $(if $(filter 0,$(shell id -u)),,sudo -n env "HOME=$$HOME" "PATH=$$PATH")
 STRICT ?= 0
 
 export STRICT
 export CAISSON := $(CURDIR)/build/release/caisson
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' '$(firstword $(MAKEFILE_LIST))'
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' '$(firstword $(MAKEFILE_LIST))'
 
 demo: release ## the main job on an example that ships with the project
 	@tests/demo/run
@@ -49,6 +55,25 @@ images: release ## the builder images (NAMES='runner node kaniko'), with the bui
 pin: ## digests of the images that the builder images start from, for a build with PINNED=1
 	@builder-images/pin
 
+images-all: release ## every builder image as a layout in LAYOUTS (build/images), pinned: what a release publishes
+	@export LAYOUTS='$(abspath $(LAYOUTS))' PINNED=1; \
+		builder-images/build runner kaniko node-full; \
+		for major in $(NODE_MAJORS); do NODE_MAJOR=$$major builder-images/build node; done
+
+test-images: release ## the end-to-end tests of the images in LAYOUTS (build/images), with those very images
+	@export CAISSON_IMAGES='$(abspath $(LAYOUTS))'; \
+		export CAISSON_KANIKO="$$($(as_root) tests/tools/ensure-released-images '$(abspath $(LAYOUTS))' kaniko)/root/kaniko/executor"; \
+		tests/e2e/run test_builder_images.py test_container.py test_image.py
+
+release-name registry-login publish-image tag-images release-assets: ## the steps of a release: see builder-images/release
+	@builder-images/release $(subst release-,,$(subst publish-,,$(subst registry-,,$(subst tag-images,tags,$@))))
+
+dist: release ## build/dist: the binary with its licences, as a release offers it, and its SBOM
+	@cmake/dist.sh $(release_dir)/caisson $(ARCH) build/dist
+
+checksums: ## build/dist/SHA256SUMS of all that lies there
+	@cd build/dist && rm -f SHA256SUMS && sha256sum * >SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS && cat SHA256SUMS
+
 fuzz: ## each fuzz target for FUZZ_SECONDS (60) with libFuzzer
 	@cmake/bootstrap.sh build lint
 	@cmake --preset fuzz
@@ -79,6 +104,20 @@ tidy: ## clang-tidy over every source
 	@cmake/bootstrap.sh build lint
 	@cmake --preset tidy
 	@cmake --build --preset tidy -- -k 0
+
+lint: ## shellcheck, hadolint, actionlint and zizmor over scripts, Dockerfiles and workflows
+	@tests/build/check_lint.sh .
+
+terraform-check: ## terraform fmt, validate and test of every module, and what its policies mean
+	@tests/terraform/run
+
+terraform-plan: ## the plan of the deployment in the folder DEPLOYMENT, into its file plan
+	@terraform -chdir='$(DEPLOYMENT)' init -input=false -lockfile=readonly
+	@terraform -chdir='$(DEPLOYMENT)' plan -input=false -lock-timeout=5m -out=plan
+
+terraform-apply: ## applies the file plan of DEPLOYMENT
+	@terraform -chdir='$(DEPLOYMENT)' init -input=false -lockfile=readonly
+	@terraform -chdir='$(DEPLOYMENT)' apply -input=false -lock-timeout=5m plan
 
 deps-refresh: ## moves cmake/deps/*.lock to the newest versions and says what changed
 	@cmake/bootstrap.sh build

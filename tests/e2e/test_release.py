@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import subprocess
+import tarfile
 
 import pytest
 
@@ -164,3 +166,81 @@ def test_every_base_is_an_argument_and_pin_finds_it(tmp_path):
     assert {name for name in asked if "kaniko" not in name} == {"docker://docker.io/library/debian:bookworm-slim", *(
         f"docker://docker.io/library/node:{major}-bookworm-slim" for major in (18, 20, 22, 24))}
     assert [name for name in asked if name.startswith("docker://ghcr.io/osscontainertools/kaniko:v")]
+
+
+def test_the_steps_of_a_release(tmp_path, hub):
+    """What the workflow does with what two machines built, to two registries."""
+    for architecture in ("amd64", "arm64"):
+        layouts.write(str(tmp_path / "build" / f"images-{architecture}" / "node-22"), {
+            "var/lib/dpkg/status": b"Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2+b1\n\n"
+                                   b"Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n",
+            "usr/local/lib/node_modules/npm/package.json": b'{"name": "npm", "version": "10.9.9", "license": "Artistic-2.0"}',
+        }, architecture=architecture, labels=VERSION)
+    repositories = [f"{hub.host}/Owner/caisson-node", f"{hub.host}/caisson/builders/node"]
+    settings = {"BUILD": str(tmp_path / "build"), "NAME": "node-22", "VERSION": "1.2.3", "TAG": "1.2.3-node22",
+                "REPOSITORIES": " ".join(repositories)}
+    done = call("release", "image", **settings)
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split("=") for line in done.stdout.splitlines())
+    assert set(said) == {"digest", "digest_amd64", "digest_arm64"}
+    joined_folder = tmp_path / "build" / "joined"
+    for architecture in ("amd64", "arm64"):
+        document = json.loads((joined_folder / f"node-22.{architecture}.spdx.json").read_text())
+        held = {part["name"]: part["versionInfo"] for part in document["packages"]}
+        assert held["bash"] == "5.2+b1" and held["npm"] == "10.9.9" and held["caisson"] == "1.2.3"
+        assert {"openssl", "libgit2", "musl"} <= set(held) and not {"gone", "cmocka"} & set(held)
+        image = next(part for part in document["packages"] if part["name"] == "node-22")
+        assert image["checksums"] == [{"algorithm": "SHA256", "checksumValue": said[f"digest_{architecture}"][7:]}]
+        names = [part["SPDXID"] for part in document["packages"]]
+        assert len(names) == len(set(names)) and all(
+            relation[end] in [*names, "SPDXRef-DOCUMENT"] for relation in document["relationships"]
+            for end in ("spdxElementId", "relatedSpdxElement"))
+    assert hub.repositories() == ["caisson/builders/node", "owner/caisson-node"]
+    assert hub.tags("owner/caisson-node") == hub.tags("caisson/builders/node") == {}
+    (tmp_path / "build" / "published").mkdir()
+    (joined_folder / "node-22.references").rename(tmp_path / "build" / "published" / "node-22.references")
+    assert call("release", "tags", **settings).returncode == 0
+    assert hub.tags("owner/caisson-node") == hub.tags("caisson/builders/node") == {"1.2.3-node22": said["digest"]}
+
+
+def test_a_release_is_of_a_tag_that_agrees_with_its_sources(tmp_path):
+    """`name` in a repository of its own: a release, a rebuild of the newest, and tags that are none."""
+    tree = tmp_path / "tree"
+    (tree / "builder-images").mkdir(parents=True)
+    shutil.copy(os.path.join(FOLDER, "release"), tree / "builder-images")
+
+    def git(*words):
+        subprocess.run(["git", "-C", str(tree), "-c", "user.name=t", "-c", "user.email=t@test", *words], check=True,
+                       capture_output=True)
+
+    def name(**environment):
+        done = subprocess.run([str(tree / "builder-images" / "release"), "name"], capture_output=True, text=True,
+                              check=False, env={"PATH": os.environ["PATH"], **environment})
+        return dict(line.split("=") for line in done.stdout.splitlines()) if done.returncode == 0 else done.stderr
+
+    git("init", "--quiet")
+    assert "no tag vX.Y.Z" in name()
+    for version in ("0.9.0", "0.10.0"):
+        (tree / "CMakeLists.txt").write_text(f"project(caisson VERSION {version} LANGUAGES C)\n")
+        git("add", "."), git("commit", "--quiet", "-m", version), git("tag", f"v{version}")
+    git("tag", "v0.11.0"), git("tag", "vnext")
+    assert name(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v0.9.0") == {"ref": "v0.9.0", "version": "0.9.0", "tag": "0.9.0"}
+    assert "CMakeLists.txt of v0.11.0 says version 0.10.0" in name(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v0.11.0")
+    assert "'vnext' is not vX.Y.Z" in name(GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="vnext")
+    git("tag", "--delete", "v0.11.0")
+    rebuilt = name(GITHUB_REF_TYPE="branch", GITHUB_REF_NAME="main")
+    assert re.fullmatch(r"0\.10\.0-20\d{6}", rebuilt.pop("tag")) and rebuilt == {"ref": "v0.10.0", "version": "0.10.0"}
+
+
+def test_a_download_is_the_same_each_time_and_brings_its_licences(tmp_path, program):
+    sums = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        done = subprocess.run([os.path.join(ROOT, "cmake", "dist.sh"), program, "x86_64", str(folder)],
+                              capture_output=True, text=True, check=True, env={**os.environ, "VERSION": "1.2.3",
+                                                                        "SOURCE_DATE_EPOCH": "1700000000"})
+        sums.append(done.stdout)
+    assert sums[0] == sums[1] and len(sums[0].splitlines()) == 2
+    with tarfile.open(tmp_path / "one" / "caisson-1.2.3-linux-x86_64.tar.gz") as archive:
+        assert {os.path.basename(entry.name) for entry in archive if entry.isfile()} == {
+            "caisson", "caisson.1", "LICENSE", "NOTICE", "third-party.txt"}
+        assert archive.getmember("caisson-1.2.3-linux-x86_64/caisson").mode == 0o755

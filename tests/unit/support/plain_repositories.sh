@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 start() {
-    rm -rf "$work/$1"
+    rm -rf "${work:?}/$1"
     git init --quiet --initial-branch=main "$work/$1"
     cd "$work/$1"
 }
