@@ -109,6 +109,20 @@ static int make_folders(const struct job *job, struct error *err)
     return job_build_folder(job, &scratch, IMAGE_FOLDER "/" IMAGE_SCRATCH, err);
 }
 
+/* Ours, unless an earlier attempt's root has put something else there. The descriptor, or -1. */
+static int open_prepared(const struct job *job, struct error *err)
+{
+    int folder = openat(job->workspace_fd, PREPARED_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
+        return error_set(err, CLASS_OUTPUT_REFUSED, "workspace-replaced",
+                         "the build has put something else in the place of %s/" PREPARED_FOLDER, job->workspace);
+    if (folder < 0)
+        return error_set_errno(err, CLASS_INTERNAL, "workspace-failed", errno, "opening %s/" PREPARED_FOLDER,
+                               job->workspace);
+    return folder;
+}
+
 /* CAs for pulling base images. */
 static int copy_bundle(const struct job *job, struct error *err)
 {
@@ -119,13 +133,13 @@ static int copy_bundle(const struct job *job, struct error *err)
 
     if (!bundle)
         return 0;
+    folder = open_prepared(job, err);
+    if (folder < 0)
+        return -1;
     buf_init(&text, BUNDLE_MAX);
     code = fs_read_file(bundle, BUNDLE_MAX, &text);
-    if (code == 0) {
-        folder = openat(job->workspace_fd, PREPARED_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        code = folder < 0 ? -errno
-                          : fs_write_at(folder, PREPARED_BUNDLE, buf_text(&text), text.len, 0644, (uid_t)-1, (gid_t)-1);
-    }
+    if (code == 0)
+        code = fs_write_at(folder, PREPARED_BUNDLE, buf_text(&text), text.len, 0644, (uid_t)-1, (gid_t)-1);
     buf_dispose(&text);
     return code ? error_set_errno(err, code == -ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "ca-bundle-unreadable",
                                   -code, "giving the CA bundle %s to the engine", bundle)

@@ -63,6 +63,21 @@ static void add_insecure(struct image_request *request, const char *text)
         strings_add(&request->insecure, registry);
 }
 
+/* COPY --from=localhost:5000/image, RUN --mount=…,from=…; what merely looks so does no harm: it is this machine's. */
+static void add_sources(struct image_request *request, const char *instruction)
+{
+    const char *at = instruction;
+
+    while ((at = strstr(at, "from="))) {
+        size_t len = strcspn(at + 5, ", \t\"");
+        CLEANUP_FREE char *image = xstrndup(at + 5, len);
+
+        if (strchr(image, '/'))
+            add_insecure(request, image);
+        at += 5;
+    }
+}
+
 /* Plain http: loopback, and the registry of the image itself when the spec says that it is such a one. */
 static void add_registries(struct image_request *request, const struct job *job)
 {
@@ -74,6 +89,8 @@ static void add_registries(struct image_request *request, const struct job *job)
     for (i = 0; i < parsed->stages_len; i++)
         if (parsed->stages[i].base && strchr(parsed->stages[i].base, '/'))
             add_insecure(request, parsed->stages[i].base);
+    for (i = 0; i < parsed->instructions_len; i++)
+        add_sources(request, parsed->instructions[i].text);
     for (i = 0; i < spec->image.mirrors.len; i++)
         add_insecure(request, spec->image.mirrors.items[i].value);
     if (spec->image.insecure && spec->image.repository && !image_local_folder(job) &&

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from bed import images, registry
+from bed import images, registry, relay
 
 pytestmark = pytest.mark.usefixtures("kaniko")
 
@@ -171,6 +171,29 @@ def test_sixty_layers(bed, hub, tmp_path, executor):
     ended, layout = built(bed, hub, tmp_path, {"Dockerfile": f"FROM busybox\n{steps}"}, executor)
     assert ended.result["image"]["layers"] == 61 and "[61/61] RUN echo 59" in ended.text
     assert {f"/f{number}" for number in range(60)} <= set(images.files(layout))
+
+
+def test_a_copy_from_an_image_on_loopback(bed, hub, tmp_path):
+    """In plain http, as a FROM of such a registry; Kaniko does so by itself for 127.0.0.1 only."""
+    with registry.Registry(bed.folder, name="other-registry.test") as near:
+        near.add_base("busybox:latest", "tools/busy", "1")
+        files = {"Dockerfile": f"FROM scratch\nCOPY --from=127.0.0.2:{near.port}/tools/busy:1 /bin/busybox /busybox\n"}
+        services = [("127.0.0.2", near.port, relay.Forward(("127.0.0.1", near.port)).on_connection)]
+        ended = images.run(bed, images.spec(bed, files, hub), "sandbox", hub, services=services)
+    assert ended.code == 0, ended
+    assert "/busybox" in images.files(hub.pull("shop/app", "latest", str(tmp_path / "layout")))
+
+
+@pytest.mark.rare
+@pytest.mark.timeout(600)
+def test_a_layer_of_a_gibibyte(bed, hub, tmp_path):
+    files = {"Dockerfile": "FROM busybox\nRUN head -c 1073741824 /dev/urandom >/large && sha256sum /large\n"}
+    ended = images.run(bed, images.spec(bed, files, hub), "sandbox", hub, timeout=500)
+    image = ended.result["image"]
+    assert ended.code == 0 and image["bytes"] > 1 << 30, ended
+    layout = hub.pull("shop/app", "latest", str(tmp_path / "layout"))
+    assert image["digest"] == hub.digest("shop/app", "latest")
+    assert images.files(layout)["/large"].size == 1 << 30
 
 
 def test_a_template_when_there_is_no_dockerfile(bed, hub, tmp_path, executor):

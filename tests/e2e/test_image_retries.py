@@ -79,6 +79,29 @@ def test_a_base_registry_that_stays_busy(bed, hub):
     assert [step["attempts"] for step in ended.result["steps"] if step["name"] == "build"] == [2]
 
 
+REPLACES = """\
+FROM busybox AS one
+RUN echo one >/one; for folder in /var/lib/caisson/caisson-* /kaniko/work/caisson-*; do cd $folder 2>/dev/null || continue; \\
+    rm -rf prepared && ln -s /tmp prepared && echo replaced it; done; true
+FROM {base}
+COPY --from=one /one /one
+"""
+
+
+@pytest.mark.parametrize("where", ["sandbox", "local"])
+def test_a_run_that_replaces_what_the_next_attempt_is_given(bed, hub, where):
+    """It ends the build that did it, and nobody is woken for it: class 59 is for what is ours."""
+    with registry.Registry(bed.folder, name="other-registry.test") as bases:
+        bases.add_base("debian:bookworm-slim", "bases/busy", "1")
+        layer = bases.manifest("bases/busy", "1")["layers"][0]["digest"]
+        busy = Throttled(bases, f"GET /v2/bases/busy/blobs/{layer}".encode(), FOR_EVER)
+        files = {"Dockerfile": REPLACES.format(base=f"127.0.0.1:{bases.port}/bases/busy:1")}
+        spec = images.spec(bed, files, hub, retry={"max_attempts": 2, "backoff": "100ms"})
+        ended = images.run(bed, spec, where, hub, services=busy.services())
+    assert "replaced it" in ended.text and busy.hits, ended
+    assert ended.code == 42 and ended.result["reason"] == "workspace-replaced", ended
+
+
 @pytest.mark.parametrize("where", ["sandbox", "local"])
 def test_ecr(bed, where, tmp_path):
     """The repository is made, the role's own credentials push, and an image that is there is found by DescribeImages."""
