@@ -60,7 +60,7 @@ static bool is_pull_of_operator(const struct resolution *resolution, const struc
 
 static void drop_login(struct resolution *resolution, const char *key)
 {
-    static const char *const parts[] = {"username", "password"};
+    static const char *const parts[] = {"username", "password", "role"};
     json_t *auth = resolved_at(resolution, "image", key);
     size_t i;
 

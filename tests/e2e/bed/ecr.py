@@ -67,18 +67,20 @@ class Refused(Exception):
 
 
 class Ecr:
-    """`find_keys(access key)` gives the sigv4.Keys in force; without it nobody has any.
+    """`find_keys(access key)` gives the sigv4.Keys in force; without it nobody has any. `find_session(access key)` the
+    sts.Session that they are of, None: the task's role; what a token may do is what its session may.
 
     allowed: the actions that the role may use, None: all; denied: those that it may not. faults, registry_faults: what
     happens first at the API and at the registry, a callable a request, which may raise http1.Drop, give an
     http1.Response, or None to go on. asked: what the API was asked, (action, parameters); requests: what the registry
     was, registry.Entry. mistakes: what no client should have sent."""
 
-    def __init__(self, folder, find_keys=lambda access: None, generation=2):
-        self.find_keys, self.now = find_keys, time.time
+    def __init__(self, folder, find_keys=lambda access: None, generation=2, find_session=lambda access: None):
+        self.find_keys, self.find_session, self.now = find_keys, find_session, time.time
         self.back = registry.Registry(folder, generation=generation)
         self.repositories, self.pushed = {}, {}  # by name; {repository: {digest: when}}
         self.tokens, self.token_seconds = {}, TOKEN_SECONDS
+        self.sessions = {}  # {password: its session}
         self.allowed, self.denied, self.why_denied = None, set(), {}
         self.faults, self.registry_faults = [], []
         self.asked, self.requests, self.mistakes = [], [], []
@@ -136,8 +138,12 @@ class Ecr:
 
     # -- permissions
 
-    def _authorize(self, action, name=None):
-        if action in self.denied or (self.allowed is not None and action not in self.allowed):
+    def _authorize(self, action, name=None, session=None):
+        if session is not None:
+            why = session.why_not(action, arn_of(name) if name else "*")
+            if why:
+                raise Failed("AccessDeniedException", why)
+        elif action in self.denied or (self.allowed is not None and action not in self.allowed):
             arn = arn_of(name) if name else "*"
             why = self.why_denied.get(action, f"because no identity-based policy allows the {action} action")
             raise Failed("AccessDeniedException",
@@ -166,15 +172,16 @@ class Ecr:
 
     def _perform(self, request, action, parameters):
         operation = model()["operations"].get(action)
-        calls = {"GetAuthorizationToken": self._get_token, "DescribeRepositories": self._describe_repositories,
-                 "CreateRepository": self._create, "PutLifecyclePolicy": self._put_lifecycle,
+        calls = {"GetAuthorizationToken": lambda _: self._get_token(session),
+                 "DescribeRepositories": self._describe_repositories, "CreateRepository": self._create,
+                 "PutLifecyclePolicy": self._put_lifecycle,
                  "GetLifecyclePolicy": self._get_lifecycle, "DescribeImages": self._describe_images,
                  "BatchDeleteImage": self._delete_images}
         if (request.method, request.target, request.header("host")) != ("POST", "/", API_HOST):
             raise self._mistake(f"{request.method} {request.target} of {request.header('host')}")
         if request.header("content-type") != CONTENT_TYPE or operation is None or action not in calls:
             raise self._mistake(f"{request.header('content-type')}, {request.header('x-amz-target')!r}")
-        sigv4.verify(request, self.find_keys, REGION, self.now(), "ecr")
+        session = self.find_session(sigv4.verify(request, self.find_keys, REGION, self.now(), "ecr").access)
         try:
             validate(operation["input"]["shape"], parameters)
         except Invalid as error:
@@ -184,7 +191,7 @@ class Ecr:
         # The actions of a repository are allowed on it, and only then is it looked for.
         names = parameters.get("repositoryNames") or [parameters.get("repositoryName")]
         for name in names:
-            self._authorize(f"ecr:{action}", name)
+            self._authorize(f"ecr:{action}", name, session)
         if "repositoryName" in parameters and action != "CreateRepository":
             self._find(parameters["repositoryName"])
         answer = calls[action](parameters)
@@ -203,9 +210,10 @@ class Ecr:
                                                             f"registry with id '{ACCOUNT}'")
             return self.repositories[name]
 
-    def _get_token(self, _):
+    def _get_token(self, session):
         password = "ey" + secrets.token_hex(200)
         with self.lock:
+            self.sessions[password] = session
             self.tokens[password] = self.now() + self.token_seconds
             return {"authorizationData": [{"authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
                                            "expiresAt": round(self.tokens[password], 3),
@@ -378,14 +386,14 @@ class Ecr:
         return answer
 
     def _serve(self, request):
-        self._check_password(request)
+        session = self._check_password(request)
         found = PATHS.fullmatch(request.path)
         if found is None:
             return self._ask(request)
         name, kind = found["name"], "uploads" if found["uploads"] else found["kind"]
         try:
             if (request.method, kind) in NEEDED:
-                self._authorize(NEEDED[request.method, kind], name)
+                self._authorize(NEEDED[request.method, kind], name, session)
             self._find(name)
         except Failed as error:
             if error.code == "AccessDeniedException":
@@ -400,6 +408,7 @@ class Ecr:
         return self._ask(request)
 
     def _check_password(self, request):
+        """Gives the session that the token is of."""
         kind, _, value = request.header("authorization").partition(" ")
         user, _, password = base64.b64decode(value).decode(errors="replace").partition(":") if value else ("", "", "")
         if kind.lower() != "basic" or user != "AWS" or password not in self.tokens:
@@ -408,6 +417,7 @@ class Ecr:
         if self.tokens[password] <= self.now():
             raise Refused(403, "" if self.expired_is_text else "DENIED",
                           "Your authorization token has expired. Reauthenticate and try again.")
+        return self.sessions[password]
 
     def expire_tokens(self):
         """All that were given have run out."""

@@ -1,4 +1,4 @@
-"""What ECR's published model says of requests and answers, and ECR's guide of lifecycle policies."""
+"""What the published models of ECR and STS say of requests and answers, and ECR's guide of lifecycle policies."""
 
 import functools
 import gzip
@@ -9,9 +9,10 @@ import re
 
 
 @functools.cache
-def model():
+def model(service="ecr"):
     found = importlib.util.find_spec("botocore")
-    path = os.path.join(os.path.dirname(found.origin), "data", "ecr", "2015-09-21", "service-2.json.gz")
+    version = {"ecr": "2015-09-21", "sts": "2011-06-15"}[service]
+    path = os.path.join(os.path.dirname(found.origin), "data", service, version, "service-2.json.gz")
     with gzip.open(path) as file:
         return json.load(file)
 
@@ -20,9 +21,9 @@ class Invalid(Exception):
     pass
 
 
-def validate(name, value, where="", answer=False):
+def validate(name, value, where="", answer=False, service="ecr"):
     """Raises Invalid unless the value is what the model's shape says. Lists of answers may be empty all the same."""
-    shape = model()["shapes"][name]
+    shape = model(service)["shapes"][name]
     check = CHECKS[shape["type"]]
     if not isinstance(value, check) or (isinstance(value, bool) and check is not bool):
         raise Invalid(f"at '{where}' must be of type {shape['type']}")
@@ -41,10 +42,10 @@ def validate(name, value, where="", answer=False):
         for member, part in value.items():
             if member not in shape["members"]:
                 raise Invalid(f"at '{where}' has no member {member}")
-            validate(shape["members"][member]["shape"], part, f"{where}.{member}".lstrip("."), answer)
+            validate(shape["members"][member]["shape"], part, f"{where}.{member}".lstrip("."), answer, service)
     if shape["type"] == "list":
         for number, part in enumerate(value):
-            validate(shape["member"]["shape"], part, f"{where}[{number}]", answer)
+            validate(shape["member"]["shape"], part, f"{where}[{number}]", answer, service)
 
 
 CHECKS = {"structure": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int,
