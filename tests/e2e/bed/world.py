@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 
 from . import container, ecr, ecs, git_server, http1, netns, registry, relay, repositories, s3, task as ecs_task
-from . import taskdefs, tls
+from . import sts, taskdefs, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
@@ -37,6 +37,7 @@ ADDRESSES = {
     "auth.test": "10.98.0.62",
     "other-registry.test": "10.98.0.63",
     **ecr.ADDRESSES,
+    **sts.ADDRESSES,
 }
 SERVED_BUCKETS = [BUCKET, JOBS_BUCKET, VEREN_BUCKET]
 TRAP_PORTS = [80, 443, 3128, 8080, 9000]
