@@ -32,3 +32,8 @@ output "lost_queue_url" {
   description = "Where to learn of jobs that ended without a result."
   value       = module.events.lost_queue_url
 }
+
+output "network_configuration" {
+  description = "RunTask's `networkConfiguration`."
+  value       = module.network.network_configuration
+}

@@ -1,0 +1,120 @@
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-central-1a", "eu-central-1b", "eu-central-1c"] }
+  }
+  mock_data "aws_vpc" {
+    defaults = { id = "vpc-0123456789abcdef0", cidr_block = "10.0.0.0/16" }
+  }
+  mock_data "aws_subnet" {
+    defaults = { vpc_id = "vpc-0123456789abcdef0", cidr_block = "10.0.1.0/24" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/caisson/boundary" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/caisson/role" }
+  }
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:123456789012:cluster/caisson" }
+  }
+  mock_resource "aws_ecr_repository" {
+    defaults = { repository_url = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/caisson/builders/image" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:123456789012:queue.fifo", url = "https://sqs.eu-central-1.amazonaws.com/123456789012/queue.fifo" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:caisson-alarms" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:123456789012:log-group:x" }
+  }
+}
+
+mock_provider "aws" {
+  alias           = "second"
+  override_during = plan
+
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  }
+  mock_data "aws_vpc" {
+    defaults = { id = "vpc-0123456789abcdef0", cidr_block = "10.0.0.0/16" }
+  }
+  mock_data "aws_subnet" {
+    defaults = { vpc_id = "vpc-0123456789abcdef0", cidr_block = "10.0.1.0/24" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::123456789012:policy/caisson/boundary" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/caisson/role" }
+  }
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/caisson" }
+  }
+  mock_resource "aws_ecr_repository" {
+    defaults = { repository_url = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/caisson/builders/image" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-west-1:123456789012:queue.fifo", url = "https://sqs.eu-west-1.amazonaws.com/123456789012/queue.fifo" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:caisson-alarms" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:x" }
+  }
+}
+
+variables {
+  regions   = ["eu-central-1", "eu-west-1"]
+  image_tag = "1.0"
+}
+
+run "two_regions" {
+  command = plan
+
+  assert {
+    condition     = output.regions["eu-central-1"].artifacts_bucket == "caisson-artifacts-123456789012-eu-central-1" && output.regions["eu-west-1"].artifacts_bucket == "caisson-artifacts-123456789012-eu-west-1"
+    error_message = "buckets, whose names are the world's, do not collide"
+  }
+  assert {
+    condition     = output.regions["eu-central-1"].dashboard == "caisson-eu-central-1" && output.regions["eu-west-1"].dashboard == "caisson-eu-west-1"
+    error_message = "dashboards are the account's, so the region is in their names"
+  }
+  assert {
+    condition     = keys(output.regions["eu-west-1"].container_names) == ["kaniko", "kaniko-single", "node", "node-arm64", "node-full", "veren"] && output.regions["eu-west-1"].container_names["veren"] == "frontend-builder"
+    error_message = "each region has all builders"
+  }
+}
+
+run "one_region_twice" {
+  command = plan
+
+  variables {
+    regions = ["eu-west-1", "eu-west-1"]
+  }
+
+  expect_failures = [var.regions]
+}
