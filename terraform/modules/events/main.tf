@@ -43,6 +43,14 @@ locals {
     })
   }
 
+  stopped_pattern = jsonencode(merge(local.stopped, {
+    detail = {
+      clusterArn        = [var.cluster_arn]
+      lastStatus        = ["STOPPED"]
+      taskDefinitionArn = [for f in sort(distinct(values(var.builders)[*].family)) : { prefix = "${local.families}/${f}:" }]
+    }
+  }))
+
   # Without `overrides`: they hold the variables of the call, in existing systems the tenant's tokens among them.
   # Unquoted where the value is no text, or one that may hold quotes: EventBridge writes those as JSON.
   paths = {
@@ -68,17 +76,17 @@ locals {
 # ---- every task that stopped, as ECS tells it, for control planes
 
 resource "aws_cloudwatch_event_rule" "stopped" {
-  name        = "${var.name}-task-stopped"
-  description = "Tasks of ${var.name} that stopped"
-  tags        = var.tags
+  name          = "${var.name}-task-stopped"
+  description   = "Tasks of ${var.name} that stopped"
+  event_pattern = local.stopped_pattern
+  tags          = var.tags
 
-  event_pattern = jsonencode(merge(local.stopped, {
-    detail = {
-      clusterArn        = [var.cluster_arn]
-      lastStatus        = ["STOPPED"]
-      taskDefinitionArn = [for f in sort(distinct(values(var.builders)[*].family)) : { prefix = "${local.families}/${f}:" }]
+  lifecycle {
+    precondition {
+      condition     = length(local.stopped_pattern) <= 2048
+      error_message = "EventBridge takes patterns of up to 2,048 characters: these builders are too many for one call of this module."
     }
-  }))
+  }
 }
 
 resource "aws_cloudwatch_event_target" "stopped" {
