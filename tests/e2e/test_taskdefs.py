@@ -3,10 +3,9 @@
 import pathlib
 import re
 
-import botocore.session
-import botocore.validate
 import pytest
 
+from bed import run_task
 from bed.taskdefs import FOLDER, HOLES, NAMES, filled, text
 
 # MiB for each number of CPU units: Amazon ECS Developer Guide, "Task size" for Fargate
@@ -26,12 +25,14 @@ def test_holes_are_those_that_the_readme_lists():
     assert [hole for hole in used if f"`{hole}`" not in readme] == []
 
 
+@pytest.mark.parametrize("architecture", ["X86_64", "ARM64"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_services_model_takes_it(name):
-    model = botocore.session.get_session().get_service_model("ecs")
-    shape = model.operation_model("RegisterTaskDefinition").input_shape
-    report = botocore.validate.ParamValidator().validate(filled(name), shape)
-    assert not report.has_errors(), report.generate_report()
+def test_the_services_model_takes_it(name, architecture):
+    shape = run_task.model().operation_model("RegisterTaskDefinition").input_shape
+    run_task.validate(shape, filled(name, architecture=architecture))
+    for key, value in (("networkMode", "vpc"), ("requiresCompatibilities", ["LAMBDA"]), ("pid", "task")):
+        with pytest.raises(run_task.Failed):
+            run_task.validate(shape, {**filled(name), key: value})
 
 
 @pytest.mark.parametrize("name", NAMES)

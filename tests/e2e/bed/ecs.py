@@ -35,6 +35,8 @@ class ContainerRecord:
         self.created = time.time()
         self.desired = "RUNNING"
         self.reason = None  # told by DescribeTasks, not by the metadata
+        self.log_options = {"awslogs-group": "/ecs/builds",
+                            "awslogs-stream": f"builds/{name}/{task_arn.rpartition('/')[2]}"}
         self.states = [(self.created, "PENDING", None)]  # (since, KnownStatus, exit code)
 
     def to(self, status, code=None):
@@ -57,11 +59,10 @@ class ContainerRecord:
             "Labels": {"com.amazonaws.ecs.cluster": task.cluster_arn,
                        "com.amazonaws.ecs.container-name": self.name, "com.amazonaws.ecs.task-arn": task.arn,
                        "com.amazonaws.ecs.task-definition-family": task.family,
-                       "com.amazonaws.ecs.task-definition-version": "1"},
+                       "com.amazonaws.ecs.task-definition-version": task.revision},
             "DesiredStatus": self.desired, "KnownStatus": states[-1][1], "Limits": {"CPU": 2},
             "CreatedAt": iso_precise(self.created), "Type": "NORMAL", "LogDriver": "awslogs",
-            "LogOptions": {"awslogs-group": "/ecs/builds", "awslogs-region": task.region,
-                           "awslogs-stream": f"builds/{self.name}/{task.id}"},
+            "LogOptions": {"awslogs-region": task.region, **self.log_options},
             "Networks": [{"NetworkMode": "awsvpc", "IPv4Addresses": ["10.0.0.1"], "AttachmentIndex": 0}],
             "ContainerARN": self.arn, "Snapshotter": "overlayfs",
         }
@@ -84,7 +85,8 @@ class TaskEndpoint:
     fault: None, or called as fault(request, truth) for each metadata request; returns the http1.Response, see below."""
 
     def __init__(self, region, issue=None, cluster="builds"):
-        self.region, self.issue, self.cluster, self.family = region, issue, cluster, "builder"
+        self.region, self.issue, self.cluster, self.family, self.revision = region, issue, cluster, "builder", "1"
+        self.role_arn = f"arn:aws:iam::{ACCOUNT}:role/build"
         self.id = uuid.uuid4().hex
         self.credentials_path = f"/v2/credentials/{uuid.uuid4()}"
         self.arn = f"arn:aws:ecs:{region}:{ACCOUNT}:task/{cluster}/{self.id}"
@@ -139,7 +141,7 @@ class TaskEndpoint:
             return self.failures.pop(0)
         keys = self.issue()
         self.given.append(keys)
-        return answer({"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/build", "AccessKeyId": keys.access,
+        return answer({"RoleArn": self.role_arn, "AccessKeyId": keys.access,
                        "SecretAccessKey": keys.secret, "Token": keys.token, "Expiration": iso(keys.expires)})
 
     def _truth(self, path):
@@ -157,7 +159,7 @@ class TaskEndpoint:
         return document
 
     def task_metadata(self):
-        return {"Cluster": self.cluster_arn, "TaskARN": self.arn, "Family": self.family, "Revision": "1",
+        return {"Cluster": self.cluster_arn, "TaskARN": self.arn, "Family": self.family, "Revision": self.revision,
                 "DesiredStatus": self.desired, "KnownStatus": self.status,
                 "Limits": {"CPU": 1, "Memory": self.memory >> 20}, "PullStartedAt": iso_precise(time.time() - 20),
                 "PullStoppedAt": iso_precise(time.time() - 8), "AvailabilityZone": self.region + "a",
