@@ -38,8 +38,11 @@ static const char *machine_platform(void)
 static int check_platform(const struct job *job, struct error *err)
 {
     const char *wanted = job->spec.build.platform, *here = machine_platform();
+    size_t len = here ? strlen(here) : 0;
 
-    if (!wanted || !here || strcmp(wanted, here) == 0 || strcmp(engine_name(job->engine), "kaniko") != 0)
+    /* A variant, linux/arm64/v8, is for the choice of base images. */
+    if (!wanted || !here || (strncmp(wanted, here, len) == 0 && (wanted[len] == '\0' || wanted[len] == '/')) ||
+        strcmp(engine_name(job->engine), "kaniko") != 0)
         return 0;
     error_set(err, CLASS_SPEC_INVALID, "platform-foreign", "build.platform is %s, and kaniko here builds for %s only",
               wanted, here);

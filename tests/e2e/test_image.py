@@ -299,6 +299,11 @@ def test_another_machines_image_is_refused(bed, hub):
     failed(ended, 10, "platform-foreign")
 
 
+def test_a_variant_of_this_machine_is_this_machine(bed, hub):
+    ended = images.run(bed, images.spec(bed, BACKEND, hub, build={"platform": "linux/amd64/v1"}), "sandbox", hub)
+    assert succeeded(ended)["platform"] == "linux/amd64"
+
+
 def test_a_run_that_replaces_what_our_connections_go_by_gains_nothing(bed, hub):
     """Kaniko in our own container: RUN is root beside us."""
     address = world.ADDRESSES["trap.test"]
