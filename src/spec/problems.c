@@ -49,7 +49,9 @@ static int by_position(const void *a, const void *b)
         return left->at.line < right->at.line ? -1 : 1;
     if (left->at.column != right->at.column)
         return left->at.column < right->at.column ? -1 : 1;
-    return strcmp(left->message, right->message);
+    if (strcmp(left->message, right->message) != 0)
+        return strcmp(left->message, right->message);
+    return strcmp(left->path, right->path); /* libraries sort equals as they like */
 }
 
 void problems_sort(struct problems *problems)

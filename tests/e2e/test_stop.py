@@ -53,7 +53,7 @@ def test_during_checkout(bed, number):
 
 def test_while_storage_says_slow_down(bed):
     """What waits for its turn is not sent any more."""
-    spec = bed.commands("mkdir dist; for i in $(seq 150); do echo $i >dist/$i.txt; done; echo x >dist/index.html")
+    spec = bed.commands("mkdir dist; for i in $(seq 600); do echo $i >dist/$i.txt; done; echo x >dist/index.html")
     of_files = lambda seen: seen.bucket == BUCKET and seen.method == "PUT" and not seen.key.startswith(".caisson/")
     limit = bed.gate.add(s3.Throttle(of_files, 2, 5))
     task = bed.start(spec)
@@ -65,7 +65,8 @@ def test_while_storage_says_slow_down(bed):
     ended = bed.finish(task)
     stopped(ended)
     assert time.monotonic() - at < BUDGET_S
-    assert len([seen for seen in bed.gate.requests if of_files(seen)]) < sent + 60
+    # up to 256 may have been on their way when the first answer came
+    assert len([seen for seen in bed.gate.requests if of_files(seen)]) < sent + 300
     assert "index.html" not in bed.published(spec), ended
 
 
