@@ -53,9 +53,11 @@ images: release ## the builder images (NAMES='runner node kaniko'), with the bui
 	@builder-images/build $(NAMES)
 
 pin: ## digests of the images that the builder images start from, for a build with PINNED=1
+	@tests/tools/ensure-packages skopeo
 	@builder-images/pin
 
 images-all: release ## every builder image as a layout in LAYOUTS (build/images), pinned: what a release publishes
+	@tests/tools/ensure-packages buildah
 	@export LAYOUTS='$(abspath $(LAYOUTS))' PINNED=1; \
 		builder-images/build runner kaniko node-full; \
 		for major in $(NODE_MAJORS); do NODE_MAJOR=$$major builder-images/build node; done
@@ -66,6 +68,7 @@ test-images: release ## the end-to-end tests of the images in LAYOUTS (build/ima
 		tests/e2e/run test_builder_images.py test_container.py test_image.py
 
 release-name registry-login publish-image tag-images release-assets: ## the steps of a release: see builder-images/release
+	@tests/tools/ensure-packages skopeo >&2
 	@builder-images/release $(subst release-,,$(subst publish-,,$(subst registry-,,$(subst tag-images,tags,$@))))
 
 dist: release ## build/dist: the binary with its licences, as a release offers it, and its SBOM

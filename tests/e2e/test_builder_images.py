@@ -129,6 +129,19 @@ def test_the_node_image_has_node_and_nothing_that_helps_an_attack(world):
 
 
 @pytest.mark.rare
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(os.getuid() != 0, reason="making images needs root")
+def test_the_node_image_is_little_more_than_half_of_what_it_replaces(world):
+    """In a registry, which is what a task waits for."""
+    sizes = []
+    for folder in (os.path.dirname(world.image("node")[0][-1]), tool("ensure-old-image")):
+        with open(os.path.join(folder, "compressed")) as file:
+            sizes.append(int(file.read()))
+    print(f"compressed: {sizes[0] / 1e6:.0f} MB, the old kind {sizes[1] / 1e6:.0f} MB: {sizes[0] / sizes[1]:.2f}")
+    assert 0 < sizes[0] <= 0.55 * sizes[1]
+
+
+@pytest.mark.rare
 def test_the_full_image_has_what_native_modules_need(world):
     files = files_of(world.image("node-full")[0][-1])
     assert {f"/usr/bin/{name}" for name in ("git", "make", "g++", "python3")} <= set(files)

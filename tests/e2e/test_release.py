@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from bed import layouts, registry
-from bed.world import ROOT
+from bed.world import ROOT, tool
 
 FOLDER = os.path.join(ROOT, "builder-images")
 PLAIN = {"SKOPEO_FLAGS": "--tls-verify=false", "SKOPEO_COPY_FLAGS": "--src-tls-verify=false --dest-tls-verify=false"}
@@ -25,7 +25,7 @@ def hub(tmp_path):
 
 def call(name, *words, **environment):
     return subprocess.run([os.path.join(FOLDER, name), *words], env={**os.environ, **PLAIN, **environment},
-                          capture_output=True, text=True, check=False, timeout=120)
+                          capture_output=True, text=True, check=False, timeout=600)
 
 
 def joined(tmp_path, name="joined", content=b"x\n"):
@@ -144,6 +144,36 @@ def test_a_release_builds_from_the_digests_of_the_pins(tmp_path):
     pins.write_text("debian:bookworm-slim latest\n")
     done, _ = build(tmp_path, "runner", PINS=str(pins))
     assert done.returncode == 1 and "'latest' is no digest" in done.stderr
+
+
+@pytest.mark.rare
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(os.getuid() != 0, reason="making images needs root")
+def test_from_a_pin_to_an_image_that_the_tests_can_run(tmp_path, hub, program):
+    """A registry's base, pinned, built from, written as a layout, and unpacked as test-images does."""
+    layouts.write(str(tmp_path / "other"), {"file": b"x\n"}, architecture="arm64")
+    done = call("join", str(tmp_path / "base"), registry.base_layout("debian:bookworm-slim"), str(tmp_path / "other"))
+    assert done.returncode == 0, done.stderr
+    name, pins, made = f"{hub.host}/library/debian:bookworm-slim", str(tmp_path / "pins.txt"), str(tmp_path / "made")
+    published(hub, str(tmp_path / "base"), "library/debian", "bookworm-slim")
+    assert call("pin", name, PINS=pins).returncode == 0
+    hub.forget()
+    engine = f"buildah --root {tmp_path}/store --runroot {tmp_path}/run --storage-driver vfs"
+    done = call("build", "runner", ENGINE=engine, CERTIFICATES_IMAGE=name, PINS=pins, PINNED="1", LAYOUTS=made,
+                CAISSON=program, VERSION="1.2.3", BUILD_FLAGS="--isolation chroot --network host --tls-verify=false")
+    assert done.returncode == 0, done.stderr
+    asked = {entry.path for entry in hub.requests() if "/manifests/" in entry.path}
+    assert asked and all("/manifests/sha256:" in path for path in asked)
+    size = re.search(r"^caisson-runner:latest: (\d+) bytes compressed", done.stdout, re.M)
+    assert 1_000_000 < int(size[1]) < 3_000_000
+    folder = tool("ensure-released-images", made, "runner")
+    assert {"caisson", "etc", "usr"} == set(os.listdir(os.path.join(folder, "root")))
+    with open(os.path.join(folder, "image.json")) as file:
+        config = json.load(file)["OCIv1"]["config"]
+    assert config["Entrypoint"] == ["/caisson"] and config["Labels"]["org.opencontainers.image.version"] == "1.2.3"
+    with open(os.path.join(folder, "compressed")) as file:
+        assert int(file.read()) == int(size[1])
+    shutil.rmtree(folder)
 
 
 def test_every_base_is_an_argument_and_pin_finds_it(tmp_path):
