@@ -96,7 +96,8 @@ class World:
     def image(self, name):
         """(layers, what it says of itself) of a builder image: runner, node, node-full, kaniko."""
         if name not in self.images:
-            folder = tool("ensure-builder-images", name)
+            released = os.environ.get("CAISSON_IMAGES")
+            folder = tool(*(["ensure-released-images", released] if released else ["ensure-builder-images"]), name)
             with open(os.path.join(folder, "image.json")) as file:
                 config = json.load(file)["OCIv1"]["config"]
             root = os.path.join(folder, "root")
