@@ -35,6 +35,10 @@ resource "aws_iam_role" "task" {
       condition     = local.repository == "" || can(regex("^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$", local.repository))
       error_message = "ECR has no repository called ${local.repository} (lower case only): set `repository`, to \"\" when the project has no images."
     }
+    precondition {
+      condition     = length(local.statements) > 0
+      error_message = "The role of ${var.project} could do nothing, and IAM takes no empty policy: name a bucket, a repository or another place."
+    }
   }
 }
 

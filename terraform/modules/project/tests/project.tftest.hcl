@@ -191,6 +191,15 @@ run "refused_project_that_is_no_repository" {
   expect_failures = [aws_iam_role.task]
 }
 
+run "refused_role_that_can_do_nothing" {
+  command = plan
+  variables {
+    repository   = ""
+    secrets_path = ""
+  }
+  expect_failures = [aws_iam_role.task]
+}
+
 run "refused_prefix_that_matches_others" {
   command = plan
   variables {
