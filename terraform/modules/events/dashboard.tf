@@ -1,7 +1,7 @@
 # ---- a dashboard from the line of metrics that each job ends with
 
 locals {
-  by_class = "{${var.name},Class}"
+  by_class = "{\"${var.name}\",Class}" # quoted, since a name may have a -
 
   graphs = [
     {
