@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import threading
 
 from bed import container, images, processes, registry, world as bed_world
 
@@ -128,33 +127,6 @@ class Anything:
         pass
 
 
-class OurMemory:
-    """The largest of our processes in a container: those that run the program of its PID 1."""
-
-    def __init__(self, task):
-        self.pid, self.peak_kib, self.done = task.pid(), 0, threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
-
-    def _watch(self):
-        while not self.done.wait(0.05):
-            try:
-                program = os.stat(f"/proc/{self.pid}/exe")
-            except OSError:
-                continue  # before it is the program, and after its end
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                try:
-                    if os.path.samestat(os.stat(f"/proc/{pid}/exe"), program):
-                        self.peak_kib = max(self.peak_kib, processes.peak_kib(pid))
-                except OSError:
-                    continue  # it has ended
-
-    def stop(self):
-        self.done.set()
-        self.thread.join()
-        return self.peak_kib / 1024
-
-
 class Jobs:
     def __init__(self, bench):
         self.world = bed_world.World(bench.folder("image-world"))
@@ -172,7 +144,7 @@ class Jobs:
         self.count += 1
         spec = images.spec(self.bed, FILES, self.hub, f"caisson/{self.count}")
         task = images.start(self.bed, spec, "local", self.hub)
-        memory = OurMemory(task)
+        memory = processes.OurMemory(task)
         ended = self.bed.finish(task, 600)
         self.peaks.append(memory.stop())
         if ended.code != 0:
