@@ -117,7 +117,25 @@ def fargate_containers_without_memory():
     Backend._calculate_task_resource_requirements = staticmethod(with_memory)
 
 
+def internet_gateways():
+    """A client that asks again, because the answer was late, is told of a conflict with itself."""
+    from moto.ec2.models import EC2Backend as Backend
+
+    attach = Backend.attach_internet_gateway
+
+    def attach_once(self, internet_gateway_id, vpc_id):
+        known = self.internet_gateways.get(internet_gateway_id)
+        if known is not None and known.vpc is not None and known.vpc.id == vpc_id:
+            return None
+        return attach(self, internet_gateway_id, vpc_id)
+
+    Backend.attach_internet_gateway = attach_once
+
+
+CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
+               bucket_policies, internet_gateways]
+
 if __name__ == "__main__":
-    for correct in (fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules, bucket_policies):
+    for correct in CORRECTIONS:
         correct()
     server.main()

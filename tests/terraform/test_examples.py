@@ -23,8 +23,9 @@ OVERRIDE = "\n".join(f'provider "aws" {{\n{alias}  max_retries       = 2\n  s3_u
                      for alias in ("", '  alias             = "second"\n'))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server(tmp_path_factory):
+    """Each test has its own, so that nothing is there before it."""
     made = subprocess.run([HERE.parent / "tools/ensure-venv", HERE / "requirements.txt"], stdout=subprocess.PIPE, text=True,
                           check=False)
     if made.returncode != 0:
