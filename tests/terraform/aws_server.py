@@ -7,6 +7,7 @@ Each correction says what AWS answers and moto does not: without it a second pla
 """
 
 import json
+import re
 
 from moto import server
 
@@ -132,8 +133,30 @@ def internet_gateways():
     Backend.attach_internet_gateway = attach_once
 
 
+def input_transformers():
+    """Within quotes a value stands as text, elsewhere as JSON; what the event lacks is empty text. moto quotes nothing.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html"""
+    from jsonpath_ng.ext import parse
+    from moto.events.utils import EventTemplateParser as Parser
+
+    def transform(input_template, input_paths_map, event):
+        values = {}
+        for name, path in (input_paths_map or {}).items():
+            found = parse(path).find(event)
+            values[name] = found[0].value if found else ""
+
+        def put(match):
+            quotes = re.findall(r'(?<!\\)"', input_template[:match.start()])
+            value = values[match[1]]
+            return str(value) if len(quotes) % 2 else json.dumps(value)
+
+        return json.loads(re.sub(r"<(\w+)>", put, input_template))
+
+    Parser.parse = staticmethod(transform)
+
+
 CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
-               bucket_policies, internet_gateways]
+               bucket_policies, internet_gateways, input_transformers]
 
 if __name__ == "__main__":
     for correct in CORRECTIONS:
