@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from bed import images, registry, relay
+from bed import ecs, images, registry, relay
 
 pytestmark = pytest.mark.usefixtures("kaniko")
 
@@ -186,7 +186,15 @@ def test_a_copy_from_an_image_on_loopback(bed, hub, tmp_path):
 
 @pytest.mark.rare
 @pytest.mark.timeout(600)
-def test_a_layer_of_a_gibibyte(bed, hub, tmp_path):
+def test_a_layer_of_a_gibibyte(bed, hub, tmp_path, monkeypatch):
+    class Roomy(ecs.TaskEndpoint):
+        """The containers' root file systems are in memory here: file and layer count."""
+
+        def __init__(self, *arguments, **more):
+            super().__init__(*arguments, **more)
+            self.memory = 8 << 30
+
+    monkeypatch.setattr(ecs, "TaskEndpoint", Roomy)
     files = {"Dockerfile": "FROM busybox\nRUN head -c 1073741824 /dev/urandom >/large && sha256sum /large\n"}
     ended = images.run(bed, images.spec(bed, files, hub), "sandbox", hub, timeout=500)
     image = ended.result["image"]
