@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from bed import ecs, images, registry, relay
+from bed import images, registry, relay
 
 pytestmark = pytest.mark.usefixtures("kaniko")
 
@@ -182,26 +182,6 @@ def test_a_copy_from_an_image_on_loopback(bed, hub, tmp_path):
         ended = images.run(bed, images.spec(bed, files, hub), "sandbox", hub, services=services)
     assert ended.code == 0, ended
     assert "/busybox" in images.files(hub.pull("shop/app", "latest", str(tmp_path / "layout")))
-
-
-@pytest.mark.rare
-@pytest.mark.timeout(600)
-def test_a_layer_of_a_gibibyte(bed, hub, tmp_path, monkeypatch):
-    class Roomy(ecs.TaskEndpoint):
-        """The containers' root file systems are in memory here: file and layer count."""
-
-        def __init__(self, *arguments, **more):
-            super().__init__(*arguments, **more)
-            self.memory = 8 << 30
-
-    monkeypatch.setattr(ecs, "TaskEndpoint", Roomy)
-    files = {"Dockerfile": "FROM busybox\nRUN head -c 1073741824 /dev/urandom >/large && sha256sum /large\n"}
-    ended = images.run(bed, images.spec(bed, files, hub), "sandbox", hub, timeout=500)
-    image = ended.result["image"]
-    assert ended.code == 0 and image["bytes"] > 1 << 30, ended
-    layout = hub.pull("shop/app", "latest", str(tmp_path / "layout"))
-    assert image["digest"] == hub.digest("shop/app", "latest")
-    assert images.files(layout)["/large"].size == 1 << 30
 
 
 def test_a_template_when_there_is_no_dockerfile(bed, hub, tmp_path, executor):
