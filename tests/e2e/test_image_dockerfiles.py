@@ -184,6 +184,7 @@ def test_a_copy_from_an_image_on_loopback(bed, hub, tmp_path):
     assert "/busybox" in images.files(hub.pull("shop/app", "latest", str(tmp_path / "layout")))
 
 
+@pytest.mark.rare  # test_templates.py has quick ones
 def test_a_template_when_there_is_no_dockerfile(bed, hub, tmp_path, executor):
     files = {"package.json": '{"name": "x", "version": "1.0.0", "scripts": {"start": "node server.js"}}',
              "server.js": SERVER}

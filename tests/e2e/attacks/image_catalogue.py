@@ -124,7 +124,7 @@ IMAGE_ATTACKS = [
            won=sent_or_not_refused, hurries=True, files=_private_image(), guards=(
                Guard("layout-confined", ground=KANIKO_SANDBOX, won=in_registry(SECRET), quick=True),)),
     Attack("layout-that-is-a-link", layout("folder", "/etc/private"), IN_A_RUN, won=sent_or_not_refused, hurries=True,
-           files=_private_image()),
+           files=_private_image(), rare=(KANIKO_SANDBOX,)),
     Attack("layout-with-linked-blobs", layout("blobs", "/etc/private"), IN_A_RUN, won=sent_or_not_refused, hurries=True,
            files=_private_image()),
     Attack("swapped-folder-of-the-image", OF_THE_JOB + "mv $J/image $J/image.old && "
@@ -137,7 +137,7 @@ IMAGE_ATTACKS = [
         Guard("layout-files", ground=KANIKO_SANDBOX),)),
     Attack("layout-with-a-fifo", layout("fifo"), IN_A_RUN, won=sent_or_not_refused, hurries=True),
     Attack("layout-with-another-content", layout("content"), IN_A_RUN, won=sent_or_not_refused, hurries=True, guards=(
-        Guard("layout-hashed", ground=KANIKO_SANDBOX),)),
+        Guard("layout-hashed", ground=KANIKO_SANDBOX),), rare=(KANIKO_SANDBOX,)),
     Attack("layout-that-is-larger", layout("larger"), IN_A_RUN, won=sent_or_not_refused, hurries=True),
     Attack("layout-with-a-giant-index", layout("index"), IN_A_RUN, won=sent_or_not_refused, hurries=True,
            change=lambda spec: spec.update(limits={"disk": "100%"})),
