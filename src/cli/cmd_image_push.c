@@ -122,16 +122,6 @@ static int push(struct setup *setup, struct pushing *pushing, struct error *err)
     return status;
 }
 
-static json_t *list_to_json(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 static void put_number(json_t *document, const char *key, int64_t number)
 {
     json_object_set_new(document, key, json_integer(number));
@@ -145,8 +135,8 @@ static void print_json(const struct pushing *pushing)
     json_put_text(document, "repository", pushing->repository);
     json_put_text(document, "digest", pushing->image.digest);
     json_put_text(document, "media_type", pushing->image.media_type);
-    json_object_set_new(document, "tags_written", list_to_json(&result->tags_written));
-    json_object_set_new(document, "tags_there", list_to_json(&result->tags_there));
+    json_object_set_new(document, "tags_written", json_of_strings(&result->tags_written));
+    json_object_set_new(document, "tags_there", json_of_strings(&result->tags_there));
     json_object_set_new(document, "repository_created", json_boolean(pushing->created));
     put_number(document, "layers", (int64_t)pushing->image.layers);
     put_number(document, "bytes", pushing->image.bytes);

@@ -70,16 +70,6 @@ static void print_list(const char *what, const struct strings *list)
         printf("%s %s\n", what, list->items[i]);
 }
 
-static json_t *list_to_json(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 /* One document, whatever came of it: some may be gone where others could not be removed. */
 static int print_json(const struct cli_call *call, const struct removing *removing, const struct error *error)
 {
@@ -87,9 +77,9 @@ static int print_json(const struct cli_call *call, const struct removing *removi
 
     if (call->operands_len)
         json_put_text(document, "repository", call->operands[0]);
-    json_object_set_new(document, "removed", list_to_json(&removing->removal.removed));
-    json_object_set_new(document, "missing", list_to_json(&removing->removal.missing));
-    json_object_set_new(document, "failed", list_to_json(&removing->removal.failed));
+    json_object_set_new(document, "removed", json_of_strings(&removing->removal.removed));
+    json_object_set_new(document, "missing", json_of_strings(&removing->removal.missing));
+    json_object_set_new(document, "failed", json_of_strings(&removing->removal.failed));
     if (error)
         cli_put_error(document, error);
     json_dumpf(document, stdout, JSON_INDENT(2));

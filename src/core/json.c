@@ -48,6 +48,16 @@ bool json_flag(const json_t *object, const char *key, bool missing)
     return json_is_boolean(value) ? json_is_true(value) : missing;
 }
 
+json_t *json_of_strings(const struct strings *list)
+{
+    json_t *array = json_array();
+    size_t i;
+
+    for (i = 0; i < list->len; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
 void json_put_text(json_t *object, const char *key, const char *text)
 {
     struct buf repaired;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/strings.h"
 
 /* Parses one whole document; duplicate keys are refused. Caller frees with json_decref. NULL and *err (class, reason
  * "bad-json", message with line and column, prefixed by `what`). */
@@ -26,6 +27,9 @@ void json_put_text(json_t *object, const char *key, const char *text);
 /* From now on all memory of documents is wiped when it is freed: they may hold secrets, and nobody but the library sees
  * its buffers. Once, at the program's start. */
 void json_wipe_memory(void);
+
+/* A new array of them. */
+json_t *json_of_strings(const struct strings *list);
 
 /* Scope-bound owner. */
 void cleanup_json(json_t **json);

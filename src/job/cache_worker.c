@@ -87,16 +87,11 @@ static void dispose(struct session *session)
 
 static json_t *answer_of(const struct cache_result *result)
 {
-    json_t *broken = json_array();
-    size_t i;
-
-    for (i = 0; i < result->broken.len; i++)
-        json_array_append_new(broken, json_string(result->broken.items[i]));
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "entries", (json_int_t)result->entries, "bytes",
                      (json_int_t)result->bytes, "from_fallback", (json_int_t)result->from_fallback, "used",
                      (json_int_t)result->used, "added", (json_int_t)result->added, "files",
                      (json_int_t)result->transferred_files, "transferred_bytes", (json_int_t)result->transferred_bytes,
-                     "dropped", (json_int_t)result->dropped, "broken", broken);
+                     "dropped", (json_int_t)result->dropped, "broken", json_of_strings(&result->broken));
 }
 
 static int open_folder(const struct session *session, struct error *err)

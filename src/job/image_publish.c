@@ -25,16 +25,6 @@ static char *local_folder(const struct job *job)
     return xasprintf("%s/%s", here, folder);
 }
 
-static json_t *list_to_json(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 /* Repositories of our registry that hold the base images: it has their layers already. */
 static json_t *mount_from(const struct job *job)
 {
@@ -109,7 +99,7 @@ static json_t *request_of(const struct job *job, const char *action)
     json_t *request = json_object();
 
     json_put_text(request, "action", action);
-    json_object_set_new(request, "tags", list_to_json(&job->spec.image.tags));
+    json_object_set_new(request, "tags", json_of_strings(&job->spec.image.tags));
     if (strcmp(action, IMAGE_SAVE) != 0)
         put_registry(request, job);
     if (strcmp(action, IMAGE_LOOK) != 0)

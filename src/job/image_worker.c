@@ -45,16 +45,6 @@ static void list_of(const json_t *array, struct strings *list)
             strings_add(list, json_string_value(json_array_get(array, i)));
 }
 
-static json_t *json_of(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 /* ---- who we are for the registry ---- */
 
 static int give_credentials(void *context, bool renew, struct registry_credentials *credentials, struct error *err)
@@ -261,7 +251,7 @@ static json_t *push(struct session *session, struct error *err)
                             json_integer((json_int_t)result.blobs_there + (json_int_t)result.blobs_mounted));
         json_object_set_new(answer, "sent_bytes", json_integer(result.bytes_sent));
         json_object_set_new(answer, "duration_ms", json_integer(result.duration_ms));
-        json_object_set_new(answer, "tags_there", json_of(&result.tags_there));
+        json_object_set_new(answer, "tags_there", json_of_strings(&result.tags_there));
     }
     push_result_dispose(&result);
     return answer;

@@ -39,16 +39,6 @@ void publish_request_dispose(struct publish_request *request)
     publish_request_init(request);
 }
 
-static json_t *list_to_json(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 static json_t *rules_to_json(const struct publish_request *request)
 {
     json_t *array = json_array(), *rule;
@@ -101,8 +91,8 @@ json_t *publish_request_to_json(const struct publish_request *request)
     json_put_text(json, "to", request->to);
     json_put_text(json, "mode", request->mode == PUBLISH_MIRROR ? "mirror" : "add");
     json_object_set_new(json, "adopt", json_boolean(request->adopt));
-    json_object_set_new(json, "include", list_to_json(&request->include));
-    json_object_set_new(json, "exclude", list_to_json(&request->exclude));
+    json_object_set_new(json, "include", json_of_strings(&request->include));
+    json_object_set_new(json, "exclude", json_of_strings(&request->exclude));
     json_object_set_new(json, "headers", rules_to_json(request));
     json_put_text(json, "job_id", request->job_id);
     json_object_set_new(json, "created_at_ms", json_integer(request->created_at_ms));

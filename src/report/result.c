@@ -153,16 +153,6 @@ static json_t *artifacts_to_json(const struct result *result)
     return list;
 }
 
-static json_t *list_to_json(const struct strings *list)
-{
-    json_t *array = json_array();
-    size_t i;
-
-    for (i = 0; i < list->len; i++)
-        json_array_append_new(array, json_string(list->items[i]));
-    return array;
-}
-
 static json_t *instructions_to_json(const struct result_image *image)
 {
     json_t *list = json_array();
@@ -191,7 +181,7 @@ static void put_image(json_t *document, const struct result_image *image)
     json = json_object();
     json_put_text(json, "repository", image->repository);
     if (image->repository)
-        json_object_set_new(json, "tags", list_to_json(&image->tags));
+        json_object_set_new(json, "tags", json_of_strings(&image->tags));
     json_put_text(json, "digest", image->digest);
     json_put_text(json, "platform", image->platform);
     json_put_text(json, "engine", image->engine);
@@ -206,7 +196,7 @@ static void put_image(json_t *document, const struct result_image *image)
         json_object_set_new(json, "created_repository", json_boolean(image->created_repository));
     }
     if (image->bases.len)
-        json_object_set_new(json, "bases", list_to_json(&image->bases));
+        json_object_set_new(json, "bases", json_of_strings(&image->bases));
     json_object_set_new(json, "instructions", instructions_to_json(image));
     json_object_set_new(document, "image", json);
 }
@@ -295,7 +285,6 @@ static void put_usage(json_t *document, const struct result *result)
 json_t *result_to_json(const struct result *result)
 {
     json_t *document = json_object();
-    size_t i;
 
     json_put_text(document, "schema", "caisson.result/1");
     json_put_text(document, "id", result->id);
@@ -317,13 +306,8 @@ json_t *result_to_json(const struct result *result)
     put_cache(document, &result->cache);
     json_put_text(document, "log_url", result->log_url);
     put_usage(document, result);
-    if (result->warnings.len) {
-        json_t *warnings = json_array();
-
-        for (i = 0; i < result->warnings.len; i++)
-            json_array_append_new(warnings, json_string(result->warnings.items[i]));
-        json_object_set_new(document, "warnings", warnings);
-    }
+    if (result->warnings.len)
+        json_object_set_new(document, "warnings", json_of_strings(&result->warnings));
     json_put_text(document, "runner_version", CAISSON_VERSION);
     return document;
 }
