@@ -82,6 +82,19 @@ struct spec_command {
     char *text;
 };
 
+/* Someone who is told about the job. The key that names the target is its type. */
+struct spec_notify {
+    char *type; /* "http", "sns", "sqs", "eventbridge", "redis", "amqp", "kafka", "github", "file", "cloudwatch_logs" */
+    char *target; /* what stands behind that key */
+    struct value_source secret, token, api_key, username, password;
+    struct spec_pairs headers;
+    char *channel, *stream, *exchange, *routing_key, *topic, *key, *sasl, *context, *link, *ca_bundle; /* or NULL */
+    bool binary; /* mode: binary */
+    char *format;
+    struct strings events; /* words: "status", "log", … */
+    struct position at;
+};
+
 struct spec {
     enum job_type type;
     char *id, *project;
@@ -153,6 +166,9 @@ struct spec {
         int64_t backoff_ms;
     } retry;
     char *result, *log; /* s3://… or file:… or NULL */
+    char *control;      /* s3://… or https://… or NULL: where a request to cancel is looked for */
+    struct spec_notify *notify;
+    size_t notify_len;
 
     json_t *resolved; /* the whole document with defaults, values only (secrets as their source): for plan */
     json_t *origins;  /* "source.ref" → "line 4" | "default" | "operator" | "profile variable BRANCH" */
