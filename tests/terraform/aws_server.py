@@ -7,9 +7,15 @@ Each correction says what AWS answers and moto does not: without it a second pla
 """
 
 import json
+import os
+import pathlib
 import re
+import subprocess
+import threading
 
 from moto import server
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 
 def sqs_attributes():
@@ -155,8 +161,31 @@ def input_transformers():
     Parser.parse = staticmethod(transform)
 
 
+def event_patterns():
+    """moto does not look into lists of objects: AWS's own matcher does, where EVENT_RULER names the folder of its jars."""
+    from moto.events.models import EventPattern
+
+    jars, lock, running = os.environ.get("EVENT_RULER"), threading.Lock(), []
+    if not jars:
+        return
+
+    def matches(self, event):
+        if not self.get_pattern():
+            return True
+        asked = json.dumps({"patterns": {"rule": self.get_pattern()}, "events": {"event": event}})
+        with lock:
+            if not running:
+                running.append(subprocess.Popen(["java", "-cp", f"{jars}/*", HERE / "Match.java"], text=True,
+                                                stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            running[0].stdin.write(asked + "\n")
+            running[0].stdin.flush()
+            return json.loads(running[0].stdout.readline())["event"] == ["rule"]
+
+    EventPattern.matches_event = matches
+
+
 CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
-               bucket_policies, internet_gateways, input_transformers]
+               bucket_policies, internet_gateways, input_transformers, event_patterns]
 
 if __name__ == "__main__":
     for correct in CORRECTIONS:

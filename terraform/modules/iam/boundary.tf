@@ -67,6 +67,15 @@ locals {
     },
   ]
 
+  # image.pull_auth.role (docs/images.md): caisson gets a session of it that may pull and nothing else. A build that came
+  # by the task's credentials could take the role as it is.
+  pulling = [for s in [{
+    Sid      = "PullRoles"
+    Effect   = "Allow"
+    Action   = ["sts:AssumeRole"]
+    Resource = sort(var.pull_role_arns)
+  }] : s if length(var.pull_role_arns) > 0]
+
   # kms:ViaService: ciphertext that a build comes by cannot be decrypted with the role
   keys = [for s in [{
     Sid      = "Key"
@@ -78,12 +87,26 @@ locals {
     }
   }] : s if var.kms_key_arn != null]
 
+  # A denial of actions cannot name an exception, so it goes by letters: of "A" what is not AssumeRole itself, where
+  # that is allowed at all.
+  assume_none = ["A"]
+  assume_but  = ["AssumeRole?", "AssumeRoo"]
+
+  no_other_role = [for s in [{
+    Sid         = "NoOtherRole"
+    Effect      = "Deny"
+    Action      = ["sts:AssumeRole"]
+    NotResource = sort(var.pull_role_arns)
+  }] : s if length(var.pull_role_arns) > 0]
+
   never = [
     {
-      # Everything of sts but GetCallerIdentity: a denial cannot name an exception, so it goes by first letters.
-      Sid      = "NoOtherIdentity"
-      Effect   = "Deny"
-      Action   = concat(["account:*", "iam:*", "organizations:*"], [for a in ["A", "D", "GetA", "GetD", "GetF", "GetS", "GetW", "S", "T"] : "sts:${a}*"])
+      # of sts all but GetCallerIdentity
+      Sid    = "NoOtherIdentity"
+      Effect = "Deny"
+      Action = concat(["account:*", "iam:*", "organizations:*"], [
+        for a in concat(length(var.pull_role_arns) > 0 ? local.assume_but : local.assume_none, ["D", "GetA", "GetD", "GetF", "GetS", "GetW", "S", "T"]) : "sts:${a}*"
+      ])
       Resource = ["*"]
     },
     {
@@ -126,5 +149,5 @@ locals {
     },
   ]
 
-  boundary = concat(local.at_most, local.keys, local.never)
+  boundary = concat(local.at_most, local.pulling, local.keys, local.no_other_role, local.never)
 }

@@ -16,6 +16,13 @@ resource "aws_iam_policy" "boundary" {
   description = "Permissions boundary of every role of ${var.name}"
   policy      = jsonencode({ Version = "2012-10-17", Statement = local.boundary })
   tags        = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for a in var.pull_role_arns : split(":", a)[4] == local.account])
+      error_message = "A role of pull_role_arns is of another account: nothing of those is within reach of a task. Let a role of this account pull there."
+    }
+  }
 }
 
 # What ECS itself needs before a container runs: the image and the log. No container gets these credentials.
@@ -53,6 +60,7 @@ module "builder" {
   topic_arns               = each.value.topic_arns
   queue_arns               = each.value.queue_arns
   event_bus_arns           = each.value.event_bus_arns
+  pull_role_arns           = each.value.pull_role_arns
   kms_key_arn              = var.kms_key_arn
   tags                     = var.tags
 }

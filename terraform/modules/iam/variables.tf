@@ -57,6 +57,22 @@ variable "pull_accounts" {
   }
 }
 
+variable "pull_role_arns" {
+  type        = set(string)
+  description = "Roles of this account that tasks may assume to pull private base images (`image.pull_auth.role`): give them the right to pull and no other. No task can assume any other role."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.pull_role_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", a))])
+    error_message = "pull_role_arns are ARNs of roles, without wildcards."
+  }
+  validation {
+    condition     = alltrue([for a in var.pull_role_arns : !can(regex(":role/${var.name}/", a))])
+    error_message = "A role below /NAME/ is a task's, and none of those is another's to assume: make one for pulling at another path."
+  }
+}
+
 variable "builder_roles" {
   type = map(object({
     artifacts_bucket   = optional(string)
@@ -67,6 +83,7 @@ variable "builder_roles" {
     topic_arns         = optional(list(string), [])
     queue_arns         = optional(list(string), [])
     event_bus_arns     = optional(list(string), [])
+    pull_role_arns     = optional(list(string), [])
   }))
   description = "A role for each kind of builder, for deployments that are steered by a profile and name no role of their own. Such a role reaches all projects and separates none (docs/security.md): prefer module project."
   default     = {}

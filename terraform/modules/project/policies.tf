@@ -124,11 +124,19 @@ locals {
     }
   }] : s if var.kms_key_arn != null]
 
+  # the session that caisson takes of such a role may pull and nothing else (docs/images.md)
+  pulling = [for s in [{
+    Sid      = "PullRoles"
+    Effect   = "Allow"
+    Action   = ["sts:AssumeRole"]
+    Resource = var.pull_role_arns
+  }] : s if length(var.pull_role_arns) > 0]
+
   reporting = [for s in [
     { Sid = "Topics", Effect = "Allow", Action = ["sns:Publish"], Resource = var.topic_arns },
     { Sid = "Queues", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = var.queue_arns },
     { Sid = "Buses", Effect = "Allow", Action = ["events:PutEvents"], Resource = var.event_bus_arns },
   ] : s if length(s.Resource) > 0]
 
-  statements = concat(local.publishing, local.keeping, local.pushing, local.secrets, local.decrypting, local.reporting)
+  statements = concat(local.publishing, local.keeping, local.pushing, local.pulling, local.secrets, local.decrypting, local.reporting)
 }

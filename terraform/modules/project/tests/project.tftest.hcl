@@ -130,6 +130,18 @@ run "reports" {
   }
 }
 
+run "roles_for_pulling" {
+  command = plan
+  variables {
+    pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"]
+  }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.task.policy).Statement : [s.Action, s.Resource] if s.Sid == "PullRoles"] == [[["sts:AssumeRole"], ["arn:aws:iam::111122223333:role/ci/pull"]]]
+    error_message = "the named role may be assumed"
+  }
+}
+
 run "repository_by_terraform" {
   command = plan
   variables {
@@ -227,6 +239,9 @@ run "refused_wildcards" {
     topic_arns       = ["*"]
     queue_arns       = ["arn:aws:sqs:eu-central-1:111122223333:*"]
     event_bus_arns   = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
+    pull_role_arns   = ["arn:aws:iam::111122223333:role/ci/*"]
   }
-  expect_failures = [var.artifacts_bucket, var.repository, var.secrets_path, var.topic_arns, var.queue_arns, var.event_bus_arns]
+  expect_failures = [
+    var.artifacts_bucket, var.repository, var.secrets_path, var.topic_arns, var.queue_arns, var.event_bus_arns, var.pull_role_arns,
+  ]
 }
