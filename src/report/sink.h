@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "aws/credentials.h"
+#include "core/address.h" /* address_is_private, for peers */
 #include "net/http.h"
 #include "report/format.h"
 
@@ -70,9 +71,5 @@ struct sink_type {
 const struct sink_type *sink_type_at(size_t index);
 /* NULL: no such type in this program. */
 const struct sink_type *sink_type_find(const char *name);
-
-/* Whether an address of a peer lies in a private, loopback, link-local or otherwise local range (RFC 6890, RFC 4193). */
-struct sockaddr;
-bool address_is_private(const struct sockaddr *address);
 
 #endif
