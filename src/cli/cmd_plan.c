@@ -165,7 +165,8 @@ static int run(const struct cli_call *call)
 static const struct cli_option options[] = {
     SETUP_OPTIONS,
     {"dir", "DIR", "A checked-out tree: adds what would be detected there.", NULL},
-    {"env-file", "FILE", "A captured environment (NAME=value lines) instead of ours.", NULL},
+    {"env-file", "FILE", "A captured environment instead of ours: a JSON list of name and value, or NAME=value lines.",
+     NULL},
     {"json", NULL, "Print spec and origins as JSON.", NULL},
     {0},
 };
@@ -173,7 +174,7 @@ static const struct cli_option options[] = {
 static const char *const examples[] = {
     "caisson plan job.yaml --dir .",
     "print every value and where it comes from, detection included",
-    "caisson plan --profile vercel-clone --env-file task.env",
+    "caisson plan --profile vercel-clone --env-file captured.json",
     "what a captured RunTask environment means",
     NULL,
 };

@@ -6,12 +6,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cli/env_file.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "job/load.h"
-
-#define ENVIRONMENT_MAX (1024 * 1024)
 
 static int load_operator_file(struct setup *setup, struct error *err)
 {
@@ -37,27 +36,11 @@ static int load_operator_file(struct setup *setup, struct error *err)
     return status;
 }
 
-/* A captured environment: NAME=value, a line each. */
 static int load_environment(struct setup *setup, const char *path, struct error *err)
 {
-    struct buf text;
-    char *line, *rest;
-    int code;
-
-    if (!path) {
-        strings_copy(&setup->env, setup->call->env);
-        return 0;
-    }
-    buf_init(&text, ENVIRONMENT_MAX);
-    code = fs_read_file(path, ENVIRONMENT_MAX, &text);
-    if (code) {
-        buf_dispose(&text);
-        return error_set_errno(err, CLASS_USAGE, "env-file-unreadable", -code, "reading the environment from %s", path);
-    }
-    for (line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        if (strchr(line, '=') && *line != '#')
-            strings_add(&setup->env, line);
-    buf_wipe(&text);
+    if (path)
+        return env_file_load(path, &setup->env, err);
+    strings_copy(&setup->env, setup->call->env);
     return 0;
 }
 
