@@ -243,6 +243,11 @@ void log_result(struct log *log, const char *summary)
     say(log, RECORD_RESULT, summary);
 }
 
+void log_heartbeat(struct log *log)
+{
+    append(log, (struct record){.kind = RECORD_HEARTBEAT, .text = ""}, false);
+}
+
 void log_step_begin(struct log *log, const char *step)
 {
     log_output_flush(log);
@@ -250,13 +255,14 @@ void log_step_begin(struct log *log, const char *step)
     append(log, (struct record){.kind = RECORD_STEP_BEGIN, .text = log->step, .text_len = strlen(log->step)}, true);
 }
 
-void log_step_end(struct log *log, bool ok, int64_t duration_ms)
+void log_step_end(struct log *log, bool ok, int attempts, int64_t duration_ms)
 {
     log_output_flush(log);
     append(log,
            (struct record){
                .kind = RECORD_STEP_END,
                .ok = ok,
+               .attempts = attempts,
                .duration_ms = duration_ms,
                .text = log->step,
                .text_len = strlen(log->step),

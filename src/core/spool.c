@@ -38,8 +38,10 @@ struct spool {
     int64_t dropped_bytes;
     char (*steps)[sizeof((struct record *)0)->step];
     uint16_t step_count;
-    void (*on_append)(void *context);
-    void *on_append_context;
+    struct listener {
+        void (*call)(void *context);
+        void *context;
+    } listeners[SPOOL_LISTENERS];
 };
 
 static int make_unlinked_file(const char *directory)
@@ -88,8 +90,28 @@ void spool_free(struct spool *spool)
 
 void spool_on_append(struct spool *spool, void (*call)(void *context), void *context)
 {
-    spool->on_append = call;
-    spool->on_append_context = context;
+    size_t i;
+
+    for (i = 0; i < SPOOL_LISTENERS; i++)
+        if (!spool->listeners[i].call) {
+            spool->listeners[i] = (struct listener){call, context};
+            return;
+        }
+    abort(); /* a mistake of ours */
+}
+
+void spool_forget(struct spool *spool, void (*call)(void *context), void *context)
+{
+    size_t i;
+
+    for (i = 0; i < SPOOL_LISTENERS; i++)
+        if (spool->listeners[i].call == call && spool->listeners[i].context == context)
+            spool->listeners[i] = (struct listener){0};
+}
+
+uint64_t spool_last(const struct spool *spool)
+{
+    return spool->sequence;
 }
 
 /* ---- from memory to the file, or past it ---- */
@@ -255,6 +277,7 @@ void spool_append(struct spool *spool, const struct record *record)
 {
     struct record part = *record;
     struct view rest = {record->text ? record->text : "", record->text ? record->text_len : 0};
+    size_t i;
 
     part.step[sizeof part.step - 1] = '\0';
     if (part.wall_ms == 0)
@@ -268,8 +291,9 @@ void spool_append(struct spool *spool, const struct record *record)
         rest.data += part.text_len;
         rest.len -= part.text_len;
     } while (rest.len);
-    if (spool->on_append)
-        spool->on_append(spool->on_append_context);
+    for (i = 0; i < SPOOL_LISTENERS; i++)
+        if (spool->listeners[i].call)
+            spool->listeners[i].call(spool->listeners[i].context);
 }
 
 /* ---- reading ---- */
@@ -293,6 +317,16 @@ void spool_cursor_dispose(struct spool_cursor *cursor)
 bool spool_at_end(const struct spool_cursor *cursor)
 {
     return cursor->offset >= spool_end(cursor->spool);
+}
+
+uint64_t spool_skip(struct spool_cursor *cursor)
+{
+    uint64_t next = cursor->spool->sequence + 1;
+    uint64_t skipped = next > cursor->sequence ? next - cursor->sequence : 0;
+
+    cursor->offset = spool_end(cursor->spool);
+    cursor->sequence = next;
+    return skipped;
 }
 
 static size_t read_from_file(struct spool_cursor *cursor, size_t want)

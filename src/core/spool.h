@@ -22,6 +22,7 @@
 #define SPOOL_LINE_MAX 16000 /* bytes of text in one record: awslogs splits at 16 KiB */
 #define SPOOL_RING (1 << 20)
 #define SPOOL_RESERVE (1 << 20)
+#define SPOOL_LISTENERS 4
 
 enum record_kind {
     RECORD_OUTPUT, /* a line of a command */
@@ -35,6 +36,8 @@ enum record_kind {
     RECORD_PROGRESS,   /* transient: text like "receiving objects 40 %"; shown live only */
     RECORD_GAP,        /* text says how much is missing */
     RECORD_RESULT,     /* the summary, at the end */
+    RECORD_HEARTBEAT,  /* the job lives: for consumers far away, shown nowhere */
+    RECORD_KINDS,      /* how many */
 };
 
 struct record {
@@ -42,6 +45,7 @@ struct record {
     int64_t wall_ms;
     uint64_t sequence;
     int64_t duration_ms; /* RECORD_STEP_END */
+    int attempts;        /* RECORD_STEP_END */
     bool ok;             /* RECORD_STEP_END */
     bool is_stderr;      /* RECORD_OUTPUT */
     char step[24];       /* current step; "" before the first */
@@ -68,8 +72,12 @@ void spool_free(struct spool *spool);
 void spool_limit(struct spool *spool, int64_t limit_bytes);
 /* Assigns the sequence (from 1 on) and, when 0, the time; text over SPOOL_LINE_MAX is cut into several records. */
 void spool_append(struct spool *spool, const struct record *record);
-/* Called after each append, to wake consumers. It must not append. */
+/* Called after each append, to wake a consumer, of which there are at most SPOOL_LISTENERS. It must not append. */
 void spool_on_append(struct spool *spool, void (*call)(void *context), void *context);
+/* Takes that away again. One that is not there is fine. */
+void spool_forget(struct spool *spool, void (*call)(void *context), void *context);
+/* Sequence of the last record; 0: there is none. */
+uint64_t spool_last(const struct spool *spool);
 
 void spool_cursor_init(struct spool_cursor *cursor, struct spool *spool);
 void spool_cursor_dispose(struct spool_cursor *cursor);
@@ -77,5 +85,7 @@ void spool_cursor_dispose(struct spool_cursor *cursor);
  * RECORD_GAP record whose sequence is that of the first record lost. */
 int spool_read(struct spool_cursor *cursor, struct record *record);
 bool spool_at_end(const struct spool_cursor *cursor);
+/* Goes to the end. Returns how many records it has left out. */
+uint64_t spool_skip(struct spool_cursor *cursor);
 
 #endif

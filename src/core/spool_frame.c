@@ -4,7 +4,7 @@
 
 size_t frame_size(const struct frame_head *head)
 {
-    return sizeof *head + (head->kind == RECORD_STEP_END ? sizeof(int64_t) : 0) + head->text_len + 1;
+    return sizeof *head + (head->kind == RECORD_STEP_END ? sizeof(struct frame_end) : 0) + head->text_len + 1;
 }
 
 size_t frame_write(char *to, const struct record *record, uint16_t step)
@@ -22,8 +22,10 @@ size_t frame_write(char *to, const struct record *record, uint16_t step)
     memcpy(at, &head, sizeof head);
     at += sizeof head;
     if (record->kind == RECORD_STEP_END) {
-        memcpy(at, &record->duration_ms, sizeof record->duration_ms);
-        at += sizeof record->duration_ms;
+        const struct frame_end end = {record->duration_ms, record->attempts};
+
+        memcpy(at, &end, sizeof end);
+        at += sizeof end;
     }
     if (record->text_len)
         memcpy(at, record->text, record->text_len);
@@ -39,7 +41,7 @@ size_t frame_read(const char *from, size_t len, struct record *record, uint16_t 
     if (len < sizeof head)
         return 0;
     memcpy(&head, from, sizeof head);
-    if (head.text_len > SPOOL_LINE_MAX || head.kind > RECORD_RESULT)
+    if (head.text_len > SPOOL_LINE_MAX || head.kind >= RECORD_KINDS)
         return 0;
     size = frame_size(&head);
     if (size > len)
@@ -53,8 +55,13 @@ size_t frame_read(const char *from, size_t len, struct record *record, uint16_t 
         .text = from + size - head.text_len - 1,
         .text_len = head.text_len,
     };
-    if (head.kind == RECORD_STEP_END)
-        memcpy(&record->duration_ms, from + sizeof head, sizeof record->duration_ms);
+    if (head.kind == RECORD_STEP_END) {
+        struct frame_end end;
+
+        memcpy(&end, from + sizeof head, sizeof end);
+        record->duration_ms = end.duration_ms;
+        record->attempts = (int)end.attempts;
+    }
     *step = head.step;
     return size;
 }

@@ -4,7 +4,7 @@
 
 #include "core/spool.h"
 
-/* The head, then for RECORD_STEP_END the duration, then the text and a NUL. Native byte order: nobody else reads it. */
+/* The head, then for RECORD_STEP_END a frame_end, then the text and a NUL. Native byte order: nobody else reads it. */
 struct frame_head {
     uint32_t text_len;
     uint8_t kind;
@@ -14,9 +14,14 @@ struct frame_head {
     uint64_t sequence;
 };
 
+struct frame_end {
+    int64_t duration_ms;
+    int64_t attempts;
+};
+
 #define FRAME_OK 1
 #define FRAME_STDERR 2
-#define FRAME_MAX (sizeof(struct frame_head) + sizeof(int64_t) + SPOOL_LINE_MAX + 1)
+#define FRAME_MAX (sizeof(struct frame_head) + sizeof(struct frame_end) + SPOOL_LINE_MAX + 1)
 
 size_t frame_size(const struct frame_head *head);
 /* Writes a whole frame to `to`, which has room for FRAME_MAX bytes. Its size. */

@@ -229,12 +229,20 @@ int64_t http_body_sent(const struct http_transfer *transfer)
     return transfer->sent;
 }
 
+/* curl knows only that it got no socket, or that we did not want to go on. */
+static enum http_fault fault_of(const struct http_transfer *transfer, CURLcode code)
+{
+    bool ours = code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK;
+
+    return ours && transfer->private_refused ? HTTP_FAULT_PRIVATE_ADDRESS : transfer->fault;
+}
+
 static void explain(const struct http_transfer *transfer, CURLcode code, struct error *err)
 {
     CLEANUP_FREE char *target = http_target(transfer->url);
     struct http_failure failure = {
         .code = code,
-        .fault = transfer->fault,
+        .fault = fault_of(transfer, code),
         .easy = transfer->easy,
         .method = transfer->method,
         .target = target,
@@ -249,6 +257,14 @@ static void explain(const struct http_transfer *transfer, CURLcode code, struct 
     http_failure_explain(&failure, err);
 }
 
+static void note_peer(struct http_transfer *transfer)
+{
+    const char *address = NULL;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRIMARY_IP, &address);
+    snprintf(transfer->response->peer, sizeof transfer->response->peer, "%s", address ? address : "");
+}
+
 static void on_done(void *context, CURLcode code)
 {
     struct http_transfer *transfer = context;
@@ -260,6 +276,7 @@ static void on_done(void *context, CURLcode code)
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &transfer->response->status);
     transfer->response->duration_ms = clock_monotonic_ms() - transfer->started_ms;
+    note_peer(transfer);
     if (failed)
         explain(transfer, code, &error);
     end(transfer);

@@ -48,6 +48,8 @@ struct http_request {
     int stall_ms;           /* no byte either way for so long; 0: 30 s */
     int max_redirects;      /* GET and HEAD only; 0: follow none, the 3xx answer is given as it came */
     size_t max_response;    /* bytes of body; 0: 64 KiB. More is an error (reason "response-too-large") */
+    bool refuse_private;    /* never to a private address (core/address.h), whatever the name says: an error (reason
+                             * "private-address"). Through a proxy the proxy decides */
     bool error_body_only;   /* keep the body only of answers outside 2xx (saves memory for PUTs) */
 };
 void http_request_init(struct http_request *request, const char *method, const char *url);
@@ -61,6 +63,7 @@ struct http_response {
     struct buf body;
     int64_t date_ms; /* the Date header, wall time; 0: none */
     int64_t duration_ms;
+    char peer[48]; /* the address that the connection went to, a proxy's where there is one; "": there was none */
 };
 void http_response_init(struct http_response *response);
 void http_response_dispose(struct http_response *response);
@@ -83,7 +86,7 @@ int64_t http_body_sent(const struct http_transfer *transfer);
 
 /* Starts one and pumps the loop until it is done. 0 when an answer came. Transport failures have class
  * CLASS_PLATFORM, reasons "connect-failed", "name-lookup-failed", "timed-out", "tls-failed", "connection-lost",
- * "redirect-refused", "response-too-large", "body-unreadable" (the file shrank or broke), "bad-response", "bad-url",
+ * "redirect-refused", "private-address", "response-too-large", "body-unreadable" (the file shrank or broke), "bad-response", "bad-url",
  * "request-failed"; the first three and connection-lost are retryable. Messages name method, host and port only: paths
  * and queries may hold bearer secrets; callers add what they were doing. The caller re-classes. */
 int http_perform(struct http_client *client, const struct http_request *request, struct http_response *response,

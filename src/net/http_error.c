@@ -32,6 +32,9 @@ static void explain_fault(const struct http_failure *failure, struct error *err)
         error_set(err, CLASS_INTERNAL, "bad-header", "%s %s: a request header holds a line break", failure->method,
                   failure->target);
         break;
+    case HTTP_FAULT_PRIVATE_ADDRESS:
+        set(failure, err, "private-address", "it has a private address, and requests of this kind go to public ones");
+        break;
     case HTTP_FAULT_NONE: break;
     }
 }

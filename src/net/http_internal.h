@@ -19,6 +19,7 @@ enum http_fault {
     HTTP_FAULT_BODY_UNREADABLE,
     HTTP_FAULT_STALLED,
     HTTP_FAULT_BAD_HEADER,
+    HTTP_FAULT_PRIVATE_ADDRESS,
 };
 
 struct http_client {
@@ -48,6 +49,7 @@ struct http_transfer {
     size_t received;
     int64_t started_ms, moved_ms;
     curl_off_t moved; /* bytes both ways at moved_ms */
+    bool private_refused; /* one of the addresses was */
     enum http_fault fault;
     char detail[CURL_ERROR_SIZE];
 };

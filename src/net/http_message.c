@@ -44,6 +44,7 @@ void http_response_reset(struct http_response *response, size_t max_body)
     response->status = 0;
     response->date_ms = 0;
     response->duration_ms = 0;
+    response->peer[0] = '\0';
 }
 
 static bool is_blank(char c)

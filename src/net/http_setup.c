@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/address.h"
 #include "core/mem.h"
 #include "net/http_internal.h"
 
@@ -97,6 +98,33 @@ static size_t on_write(char *data, size_t size, size_t count, void *context)
             return len;
     }
     return buf_add(&transfer->response->body, data, len) ? 0 : len;
+}
+
+/* Before a connection is made. */
+static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_transfer *transfer = context;
+
+    (void)purpose;
+    if (address_is_private(&address->addr)) {
+        transfer->private_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* Before a request is sent, also over a connection that another one has opened. */
+static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+    struct http_transfer *transfer = context;
+
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    if (!host_is_private(peer))
+        return CURL_PREREQFUNC_OK;
+    transfer->private_refused = true;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 /* ---- headers ---- */
@@ -207,6 +235,20 @@ static void set_policy(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, -1L);
 }
 
+static void set_peer(struct http_transfer *transfer)
+{
+    const struct http_client *client = transfer->client;
+    bool proxied = strncasecmp(transfer->url, "https:", 6) == 0 ? client->proxy != NULL : client->http_proxy != NULL;
+    CURL *easy = transfer->easy;
+
+    if (!transfer->request.refuse_private || proxied)
+        return;
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+}
+
 void http_transfer_set_options(struct http_transfer *transfer)
 {
     const struct http_request *request = &transfer->request;
@@ -231,5 +273,6 @@ void http_transfer_set_options(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     set_policy(transfer);
+    set_peer(transfer);
     set_body(transfer);
 }

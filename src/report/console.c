@@ -82,7 +82,7 @@ static void fill(struct console *console)
 
     while (console->out.len < PIPE_BUF && spool_read(&console->cursor, &record) == 1) {
         note_progress(console, &record);
-        if (record.kind == RECORD_PROGRESS)
+        if (record.kind == RECORD_PROGRESS || record.kind == RECORD_HEARTBEAT)
             continue;
         erase_status(console);
         render_record(&console->render, &record, &console->out);
@@ -197,7 +197,7 @@ void console_free(struct console *console)
         return;
     loop_timer_stop(console->live);
     loop_unwatch(console->watch);
-    spool_on_append(console->cursor.spool, NULL, NULL);
+    spool_forget(console->cursor.spool, on_append, console);
     spool_cursor_dispose(&console->cursor);
     buf_dispose(&console->out);
     free(console);

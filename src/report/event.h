@@ -26,6 +26,7 @@ enum event_kind {
     EVENT_KINDS, /* how many */
 };
 #define EVENT_BIT(kind) (1U << (kind))
+#define EVENT_SEQUENCE_SIZE 24
 #define EVENTS_STATUS (EVENT_BIT(EVENT_STARTED) | EVENT_BIT(EVENT_STEP) | EVENT_BIT(EVENT_FINISHED))
 
 /* "started", …; static. */
@@ -83,8 +84,8 @@ struct event {
 
 /* Fills event->id from run, first and last. */
 void event_identify(struct event *event, const struct event_job *job);
-/* The CloudEvents `sequence` of an event: twelve digits, so that it sorts as text. `out` holds 24 bytes. */
-void event_sequence(const struct event *event, char *out);
+/* The CloudEvents `sequence` of an event: twelve digits, so that it sorts as text. */
+void event_sequence(const struct event *event, char out[EVENT_SEQUENCE_SIZE]);
 /* The `data` of an event, as docs/events.md shows it. New reference. */
 json_t *event_data(const struct event *event, const struct event_job *job);
 /* JSON Schema 2020-12 of all events in structured mode. New reference. */

@@ -11,7 +11,7 @@
 
 /* One message for a sink. All strings are owned by the outbox; NULL: the sink's own choice. */
 struct message {
-    char *id;     /* the event's; with "-2", "-3" … where an event needs several messages */
+    char *id;     /* the event's; with ".2", ".3" … where an event needs several messages */
     char *group;  /* what is kept in order: the job's id, or what the system calls so */
     char *to;     /* Redis channel, Kafka topic, AMQP exchange, path behind an HTTP URL */
     char *key;    /* Kafka key, AMQP routing key */
@@ -35,6 +35,11 @@ struct outbox {
 struct message *outbox_add(struct outbox *outbox, const struct event_job *job, const struct event *event);
 /* The body as compact JSON, content type application/json. Takes the reference. */
 void message_json(struct message *message, json_t *body);
+/* The body as it is. Takes the text; NULL is an empty one. */
+void message_text(struct message *message, char *text);
+/* Without the first `len`; without the one at `index`. */
+void outbox_drop(struct outbox *outbox, size_t len);
+void outbox_remove(struct outbox *outbox, size_t index);
 void outbox_dispose(struct outbox *outbox);
 
 struct format_options {

@@ -40,6 +40,7 @@ static const struct {
     [RECORD_PROGRESS] = {"progress", "", "", ""},
     [RECORD_GAP] = {"gap", "warning: ", "\xe2\x9a\xa0\xef\xb8\x8f ", "33"},
     [RECORD_RESULT] = {"result", "result ", "result ", ""},
+    [RECORD_HEARTBEAT] = {"heartbeat", "", "", ""},
 };
 /* What CI systems take for commands wherever it stands in a line: ##[group], ##vso[task…], ##teamcity[…]. */
 static bool is_ci_command(const char *text)
@@ -251,7 +252,7 @@ static void render_terminal(const struct render *render, const struct record *re
 
 void render_record(const struct render *render, const struct record *record, struct buf *out)
 {
-    if (record->kind == RECORD_DEBUG && !render->debug)
+    if ((record->kind == RECORD_DEBUG && !render->debug) || record->kind == RECORD_HEARTBEAT)
         return;
     if (render->format == LOG_JSON) {
         if (record->kind != RECORD_PROGRESS)

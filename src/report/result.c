@@ -312,12 +312,11 @@ json_t *result_to_json(const struct result *result)
     return document;
 }
 
-void result_summary_json(const struct result *result, size_t max, struct buf *out)
+char *result_shorten(json_t *document, size_t max)
 {
     /* What grows without bound goes first; what says how it ended stays. */
     static const char *const dispensable[] = {"instructions", "warnings", "labels", "artifacts", "image",
                                               "steps",        "hint",     "source", "message"};
-    CLEANUP_JSON json_t *document = result_to_json(result);
     char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     size_t i;
 
@@ -330,9 +329,16 @@ void result_summary_json(const struct result *result, size_t max, struct buf *ou
         free(text);
         text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     }
+    return text;
+}
+
+void result_summary_json(const struct result *result, size_t max, struct buf *out)
+{
+    CLEANUP_JSON json_t *document = result_to_json(result);
+    CLEANUP_FREE char *text = result_shorten(document, max);
+
     if (text)
         buf_adds(out, text);
-    free(text);
 }
 
 static void text_artifact(const struct result_artifact *artifact, struct buf *out)

@@ -100,7 +100,9 @@ const char *result_status(const struct result *result);
 int result_exit_code(const struct result *result);
 /* New reference. */
 json_t *result_to_json(const struct result *result);
-/* The document cut down until it fits in `max` bytes of compact JSON: for the last line of the log. Appends. */
+/* The document as compact JSON, cut down (in place) until it fits in `max` bytes. Caller frees with free. */
+char *result_shorten(json_t *document, size_t max);
+/* The same of a result: for the last line of the log. Appends. */
 void result_summary_json(const struct result *result, size_t max, struct buf *out);
 /* A few lines for people. Appends. */
 void result_text(const struct result *result, struct buf *out);

@@ -12,7 +12,6 @@
 #include <stddef.h>
 
 #include "aws/credentials.h"
-#include "core/address.h" /* address_is_private, for peers */
 #include "net/http.h"
 #include "report/format.h"
 

@@ -335,7 +335,7 @@ static void test_steps(void **state)
     log_info(f->log, "before");
     log_step_begin(f->log, "install");
     out(f, "unfinished");
-    log_step_end(f->log, true, 1234);
+    log_step_end(f->log, true, 2, 1234);
     log_info(f->log, "after");
     assert_int_equal(spool_read(&f->cursor, &record), 1);
     assert_string_equal(record.step, "");

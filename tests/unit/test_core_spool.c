@@ -72,6 +72,7 @@ static void check_records_come_back(const char *directory)
         .kind = RECORD_STEP_END,
         .wall_ms = 123,
         .duration_ms = -5,
+        .attempts = 3,
         .ok = true,
         .step = "install",
         .text = "install",
@@ -97,6 +98,7 @@ static void check_records_come_back(const char *directory)
     assert_int_equal(record.kind, RECORD_STEP_END);
     assert_int_equal(record.wall_ms, 123);
     assert_int_equal(record.duration_ms, -5);
+    assert_int_equal(record.attempts, 3);
     assert_true(record.ok);
     assert_string_equal(record.step, "install");
     assert_int_equal(spool_read(&cursor, &record), 1);

@@ -1,0 +1,84 @@
+#include "report/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+#define LINE_COST 160 /* what stands around a line's text */
+
+void batch_init(struct batch *batch, size_t max)
+{
+    *batch = (struct batch){.max = max};
+    buf_init(&batch->text, max + SPOOL_LINE_MAX + 1);
+}
+
+void batch_dispose(struct batch *batch)
+{
+    free(batch->lines);
+    buf_dispose(&batch->text);
+}
+
+static size_t cost_of(const struct record *record)
+{
+    size_t cost = LINE_COST, i;
+
+    for (i = 0; i < record->text_len; i++) {
+        unsigned char c = (unsigned char)record->text[i];
+
+        cost += c == '"' || c == '\\' ? 2 : c < 0x20 ? 6 : 1;
+    }
+    return cost;
+}
+
+bool batch_add(struct batch *batch, const struct record *record)
+{
+    size_t cost = cost_of(record);
+    struct event_line *line;
+
+    if (batch->len && batch->cost + cost > batch->max)
+        return false;
+    if (batch->len == batch->cap) {
+        batch->cap = batch->cap ? batch->cap * 2 : 64;
+        batch->lines = xrealloc(batch->lines, batch->cap, sizeof *batch->lines);
+    }
+    if (!batch->len)
+        batch->since_ms = clock_monotonic_ms();
+    line = &batch->lines[batch->len++];
+    *line = (struct event_line){.kind = record->kind,
+                                .is_stderr = record->is_stderr,
+                                .sequence = record->sequence,
+                                .wall_ms = record->wall_ms,
+                                .text_len = record->text_len};
+    memcpy(line->step, record->step, sizeof line->step);
+    buf_add(&batch->text, record->text, record->text_len);
+    buf_addc(&batch->text, '\0');
+    batch->cost += cost;
+    return true;
+}
+
+void batch_event(struct batch *batch, struct event *event)
+{
+    const char *text = batch->text.data;
+    size_t i;
+
+    for (i = 0; i < batch->len; i++) {
+        batch->lines[i].text = text;
+        text += batch->lines[i].text_len + 1;
+    }
+    *event = (struct event){.kind = EVENT_LOG,
+                            .first = batch->lines[0].sequence,
+                            .last = batch->lines[batch->len - 1].sequence,
+                            .wall_ms = batch->lines[batch->len - 1].wall_ms,
+                            .step = batch->lines[batch->len - 1].step,
+                            .lines = batch->lines,
+                            .lines_len = batch->len};
+}
+
+void batch_reset(struct batch *batch)
+{
+    batch->len = 0;
+    batch->cost = 0;
+    buf_reset(&batch->text);
+}

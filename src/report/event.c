@@ -1,0 +1,148 @@
+#include "report/event.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+
+static const char *const names[EVENT_KINDS] = {
+    [EVENT_STARTED] = "started", [EVENT_STEP] = "step",           [EVENT_PROGRESS] = "progress",
+    [EVENT_LOG] = "log",         [EVENT_HEARTBEAT] = "heartbeat", [EVENT_FINISHED] = "finished",
+};
+
+const char *event_kind_name(enum event_kind kind)
+{
+    return names[kind];
+}
+
+unsigned event_bits(const char *word)
+{
+    unsigned kind;
+
+    for (kind = 0; kind < EVENT_KINDS; kind++)
+        if (strcmp(names[kind], word) == 0)
+            return EVENT_BIT(kind);
+    return strcmp(word, "status") == 0 ? EVENTS_STATUS : 0;
+}
+
+void event_sequence(const struct event *event, char out[EVENT_SEQUENCE_SIZE])
+{
+    snprintf(out, EVENT_SEQUENCE_SIZE, "%012llu", (unsigned long long)event->last);
+}
+
+void event_identify(struct event *event, const struct event_job *job)
+{
+    if (event->kind == EVENT_LOG)
+        snprintf(event->id, sizeof event->id, "%.64s-%012llu-%llu", job->run, (unsigned long long)event->last,
+                 (unsigned long long)event->first);
+    else
+        snprintf(event->id, sizeof event->id, "%.64s-%012llu", job->run, (unsigned long long)event->last);
+}
+
+static void put_time(json_t *object, const char *key, int64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+
+    if (!wall_ms)
+        return;
+    clock_format(wall_ms, text);
+    json_put_text(object, key, text);
+}
+
+static void put_seconds(json_t *object, const char *key, int64_t ms)
+{
+    json_object_set_new(object, key, json_real((double)ms / 1000));
+}
+
+static void put_started(json_t *data, const struct event_job *job)
+{
+    json_t *source = json_object();
+
+    json_put_text(data, "type", job->type);
+    put_time(data, "created_at", job->created_at_ms);
+    put_time(data, "started_at", job->started_ms);
+    json_put_text(source, "repository", job->repository);
+    json_put_text(source, "ref", job->ref);
+    json_put_text(source, "commit", job->commit);
+    json_object_set_new(data, "source", source);
+    json_put_text(data, "log_url", job->log_url);
+    json_put_text(data, "result_url", job->result_url);
+    json_put_text(data, "runner_version", CAISSON_VERSION);
+}
+
+static void put_step(json_t *data, const struct event *event)
+{
+    json_put_text(data, "step", event->step);
+    json_put_text(data, "phase", event->begins ? "begin" : "end");
+    if (event->begins)
+        return;
+    json_put_text(data, "status", event->ok ? "succeeded" : "failed");
+    json_object_set_new(data, "attempts", json_integer(event->attempts));
+    put_seconds(data, "seconds", event->duration_ms);
+}
+
+static const char *line_type(const struct event_line *line)
+{
+    switch (line->kind) {
+    case RECORD_OUTPUT: return "output";
+    case RECORD_WARNING: return "warning";
+    case RECORD_ERROR: return "error";
+    case RECORD_COMMAND: return "command";
+    case RECORD_GAP: return "gap";
+    default: return "info";
+    }
+}
+
+static json_t *lines_to_json(const struct event *event)
+{
+    json_t *list = json_array();
+    size_t i;
+
+    for (i = 0; i < event->lines_len; i++) {
+        const struct event_line *line = &event->lines[i];
+        json_t *item = json_object();
+
+        json_object_set_new(item, "sequence", json_integer((json_int_t)line->sequence));
+        put_time(item, "time", line->wall_ms);
+        if (*line->step)
+            json_put_text(item, "step", line->step);
+        json_put_text(item, "type", line_type(line));
+        if (line->kind == RECORD_OUTPUT)
+            json_put_text(item, "stream", line->is_stderr ? "stderr" : "stdout");
+        json_put_text(item, "text", line->text);
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+json_t *event_data(const struct event *event, const struct event_job *job)
+{
+    json_t *data = json_object();
+
+    json_put_text(data, "id", job->id);
+    json_put_text(data, "project", job->project);
+    if (job->labels)
+        json_object_set(data, "labels", (json_t *)job->labels);
+    switch (event->kind) {
+    case EVENT_STARTED: put_started(data, job); break;
+    case EVENT_STEP: put_step(data, event); break;
+    case EVENT_PROGRESS:
+        if (*event->step)
+            json_put_text(data, "step", event->step);
+        json_put_text(data, "text", event->text);
+        if (event->percent >= 0)
+            json_object_set_new(data, "percent", json_integer(event->percent));
+        break;
+    case EVENT_LOG: json_object_set_new(data, "lines", lines_to_json(event)); break;
+    case EVENT_HEARTBEAT:
+        if (*event->step)
+            json_put_text(data, "step", event->step);
+        put_seconds(data, "seconds", event->wall_ms - job->started_ms);
+        break;
+    default: json_object_set(data, "result", (json_t *)event->result); break;
+    }
+    return data;
+}

@@ -1,0 +1,466 @@
+#include "report/queue.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "net/retry.h"
+#include "report/batch.h"
+
+#define PROGRESS_MS 1000     /* between two events of progress */
+#define RECORDS_AT_ONCE 2000 /* then others have their turn */
+#define BACKOFF_MS 500
+#define BACKOFF_CAP_MS (30 * 1000)
+#define END_CAP_MS 1000 /* at the end somebody waits */
+#define WARNINGS_MAX 5  /* of one sink in one log */
+
+struct queue {
+    struct queue_options options;
+    char *name;
+    struct spool_cursor cursor;
+    struct batch batch;
+    struct outbox outbox;
+    struct loop_timer *timer, *skip_timer;
+    int64_t timer_at_ms;
+    struct retry retry;
+
+    size_t outbox_bytes;
+    struct {
+        bool waits;
+        uint64_t sequence;
+        int64_t wall_ms, told_ms;
+        char step[24], text[256];
+    } progress;
+
+    bool started, finishing, finish_made, skipped;
+    bool sending, backing_off, failing, refused_finish;
+    const json_t *result;
+    int64_t skip_at_ms;
+    int warnings;
+    uint64_t lost;
+    struct error error; /* the last one */
+};
+
+static void advance(struct queue *queue);
+
+static bool wants(const struct queue *queue, enum event_kind kind)
+{
+    return queue->options.kinds & EVENT_BIT(kind);
+}
+
+/* ---- timer ---- */
+
+static void on_timer(void *context)
+{
+    struct queue *queue = context;
+
+    queue->timer = NULL;
+    queue->backing_off = false;
+    advance(queue);
+}
+
+/* The nearest of all that was asked for. */
+static void set_timer(struct queue *queue, int64_t delay_ms)
+{
+    int64_t at_ms = clock_monotonic_ms() + delay_ms;
+
+    if (queue->timer && queue->timer_at_ms <= at_ms)
+        return;
+    loop_timer_stop(queue->timer);
+    queue->timer = loop_timer_start(queue->options.loop, delay_ms, on_timer, queue);
+    queue->timer_at_ms = at_ms;
+}
+
+/* ---- from records to messages ---- */
+
+static void emit(struct queue *queue, struct event *event)
+{
+    const struct format_options options = {.max_body = queue->options.type->max_body,
+                                           .binary = queue->options.binary,
+                                           .line_wise = queue->options.type->line_wise};
+
+    size_t before = queue->outbox.len;
+
+    if (!wants(queue, event->kind))
+        return;
+    event_identify(event, queue->options.job);
+    queue->options.format->encode(&options, queue->options.job, event, &queue->outbox);
+    for (; before < queue->outbox.len; before++)
+        queue->outbox_bytes += queue->outbox.items[before].body_len;
+}
+
+static void emit_lines(struct queue *queue)
+{
+    struct event event;
+
+    if (!queue->batch.len)
+        return;
+    batch_event(&queue->batch, &event);
+    emit(queue, &event);
+    batch_reset(&queue->batch);
+}
+
+/* Texts of progress end with it where it is known: "receiving objects 40 %". */
+static int percent_of(const char *text)
+{
+    size_t len = strlen(text), end;
+    int percent = 0;
+
+    if (!len || text[len - 1] != '%')
+        return -1;
+    for (end = len - 1; end && text[end - 1] == ' '; end--)
+        ;
+    for (len = end; len && text[len - 1] >= '0' && text[len - 1] <= '9'; len--)
+        ;
+    if (len == end || end - len > 3)
+        return -1;
+    for (; len < end; len++)
+        percent = percent * 10 + (text[len] - '0');
+    return percent <= 100 ? percent : -1;
+}
+
+static void emit_progress(struct queue *queue)
+{
+    struct event event = {.kind = EVENT_PROGRESS,
+                          .first = queue->progress.sequence,
+                          .last = queue->progress.sequence,
+                          .wall_ms = queue->progress.wall_ms,
+                          .step = queue->progress.step,
+                          .text = queue->progress.text,
+                          .percent = percent_of(queue->progress.text)};
+
+    queue->progress.waits = false;
+    queue->progress.told_ms = clock_monotonic_ms();
+    emit(queue, &event);
+}
+
+static void emit_started(struct queue *queue)
+{
+    struct event event = {.kind = EVENT_STARTED, .wall_ms = queue->options.job->started_ms, .step = ""};
+
+    queue->started = true;
+    emit(queue, &event);
+}
+
+static void emit_finished(struct queue *queue)
+{
+    uint64_t sequence = spool_last(queue->options.spool) + 1;
+    struct event event = {.kind = EVENT_FINISHED,
+                          .first = sequence,
+                          .last = sequence,
+                          .wall_ms = clock_wall_ms(),
+                          .step = "",
+                          .result = queue->result};
+
+    queue->finish_made = true;
+    emit(queue, &event);
+}
+
+static void emit_record(struct queue *queue, enum event_kind kind, const struct record *record)
+{
+    struct event event = {.kind = kind,
+                          .first = record->sequence,
+                          .last = record->sequence,
+                          .wall_ms = record->wall_ms,
+                          .step = kind == EVENT_STEP ? record->text : record->step,
+                          .begins = record->kind == RECORD_STEP_BEGIN,
+                          .ok = record->ok,
+                          .attempts = record->attempts,
+                          .duration_ms = record->duration_ms};
+
+    emit(queue, &event);
+}
+
+static void note_progress(struct queue *queue, const struct record *record)
+{
+    if (!wants(queue, EVENT_PROGRESS))
+        return;
+    queue->progress.waits = true;
+    queue->progress.sequence = record->sequence;
+    queue->progress.wall_ms = record->wall_ms;
+    memcpy(queue->progress.step, record->step, sizeof queue->progress.step);
+    snprintf(queue->progress.text, sizeof queue->progress.text, "%s", record->text);
+}
+
+static void take_line(struct queue *queue, const struct record *record)
+{
+    if (!wants(queue, EVENT_LOG) || batch_add(&queue->batch, record))
+        return;
+    emit_lines(queue);
+    batch_add(&queue->batch, record);
+}
+
+static void take(struct queue *queue, const struct record *record)
+{
+    switch (record->kind) {
+    case RECORD_STEP_BEGIN:
+    case RECORD_STEP_END:
+        emit_lines(queue);
+        if (queue->progress.waits && record->kind == RECORD_STEP_END)
+            queue->progress.waits = false; /* what comes tells more */
+        emit_record(queue, EVENT_STEP, record);
+        break;
+    case RECORD_PROGRESS: note_progress(queue, record); break;
+    case RECORD_HEARTBEAT:
+        if (spool_at_end(&queue->cursor)) /* an old one says nothing */
+            emit_record(queue, EVENT_HEARTBEAT, record);
+        break;
+    case RECORD_DEBUG:
+    case RECORD_RESULT: break; /* the latter is `finished` in short */
+    default: take_line(queue, record); break;
+    }
+}
+
+/* What waits at the end of the spool, when its time has come. */
+static void settle(struct queue *queue)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (queue->batch.len) {
+        int64_t left = queue->batch.since_ms + QUEUE_LINGER_MS - now_ms;
+
+        if (queue->finishing || queue->outbox.len || left <= 0)
+            emit_lines(queue);
+        else
+            set_timer(queue, left);
+    }
+    if (queue->progress.waits) {
+        int64_t left = queue->progress.told_ms + PROGRESS_MS - now_ms;
+
+        if (queue->finishing)
+            queue->progress.waits = false;
+        else if (left <= 0)
+            emit_progress(queue);
+        else
+            set_timer(queue, left);
+    }
+    if (queue->finishing && !queue->finish_made)
+        emit_finished(queue);
+}
+
+/* Fills the outbox with what there is, as far as one batch goes. */
+static void collect(struct queue *queue)
+{
+    struct record record;
+    int records = 0;
+
+    if (!queue->started)
+        emit_started(queue);
+    while (queue->outbox_bytes < QUEUE_BATCH_MAX) {
+        if (records++ == RECORDS_AT_ONCE) {
+            set_timer(queue, 0);
+            return;
+        }
+        if (spool_read(&queue->cursor, &record) != 1) {
+            settle(queue);
+            return;
+        }
+        take(queue, &record);
+    }
+}
+
+/* ---- sending ---- */
+
+static void drop(struct queue *queue, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++)
+        queue->outbox_bytes -= queue->outbox.items[i].body_len;
+    outbox_drop(&queue->outbox, len);
+}
+
+static void warn(struct queue *queue, const char *what, const struct error *error)
+{
+    if (queue->warnings++ < WARNINGS_MAX)
+        log_warning(queue->options.log, "telling %s: %s%s%s%s", queue->name, error->message, what,
+                    *error->hint ? "; try: " : "", error->hint);
+}
+
+/* One message that no patience helps. */
+static void refuse(struct queue *queue, const struct error *error)
+{
+    warn(queue, "; this message is left out", error);
+    queue->refused_finish = queue->refused_finish || queue->outbox.items[0].kind == EVENT_FINISHED;
+    queue->lost++;
+    drop(queue, 1);
+}
+
+static void back_off(struct queue *queue, const struct error *error)
+{
+    struct error again = *error;
+
+    if (!queue->failing)
+        warn(queue, "; it is tried again", error);
+    queue->failing = true;
+    again.retryable = true; /* whose access is denied may get it */
+    queue->retry.cap_ms = queue->finishing ? END_CAP_MS : BACKOFF_CAP_MS;
+    queue->backing_off = true;
+    loop_timer_stop(queue->timer);
+    queue->timer = NULL;
+    set_timer(queue, retry_next(&queue->retry, &again));
+}
+
+static void reset_retry(struct queue *queue)
+{
+    queue->retry = (struct retry){.max_attempts = INT_MAX, .base_ms = BACKOFF_MS, .cap_ms = BACKOFF_CAP_MS};
+    queue->failing = false;
+}
+
+static void on_sent(void *context, size_t delivered, const struct error *error)
+{
+    struct queue *queue = context;
+
+    queue->sending = false;
+    drop(queue, delivered);
+    if (delivered || !error)
+        reset_retry(queue);
+    if (error)
+        queue->error = *error;
+    if (error && (error->retryable || error->class == CLASS_CREDENTIALS)) {
+        back_off(queue, error);
+        return;
+    }
+    if (error)
+        refuse(queue, error);
+    advance(queue);
+}
+
+static void send_some(struct queue *queue)
+{
+    const struct sink_type *type = queue->options.type;
+    size_t len = queue->outbox.len < type->max_messages ? queue->outbox.len : type->max_messages;
+
+    queue->sending = true;
+    type->send(queue->options.sink, queue->outbox.items, len, on_sent, queue);
+}
+
+/* The time for everything is over: what tells the most goes out, the rest is counted. */
+static void skip(struct queue *queue)
+{
+    char text[100];
+    struct record gap = {.kind = RECORD_GAP, .wall_ms = clock_wall_ms(), .text = text};
+    uint64_t skipped = queue->batch.len;
+    size_t i;
+
+    queue->skipped = true;
+    if (queue->sending)
+        queue->options.type->cancel(queue->options.sink);
+    queue->sending = queue->backing_off = false;
+    for (i = queue->outbox.len; i-- > 0;)
+        if (queue->outbox.items[i].kind == EVENT_LOG || queue->outbox.items[i].kind == EVENT_PROGRESS) {
+            queue->outbox_bytes -= queue->outbox.items[i].body_len;
+            outbox_remove(&queue->outbox, i);
+            skipped++;
+        }
+    batch_reset(&queue->batch);
+    skipped += spool_skip(&queue->cursor);
+    queue->lost += skipped;
+    if (!skipped || queue->finish_made)
+        return;
+    gap.sequence = spool_last(queue->options.spool);
+    gap.text_len = (size_t)snprintf(text, sizeof text, "%llu lines or messages could not be told in time",
+                                    (unsigned long long)skipped);
+    take_line(queue, &gap);
+}
+
+static void advance(struct queue *queue)
+{
+    bool late = queue->finishing && !queue->skipped && clock_monotonic_ms() >= queue->skip_at_ms;
+
+    if (late && !queue_done(queue))
+        skip(queue);
+    if (queue->sending || queue->backing_off)
+        return;
+    if (!queue->outbox.len)
+        collect(queue);
+    if (queue->outbox.len)
+        send_some(queue);
+}
+
+/* ---- for the reporter ---- */
+
+struct queue *queue_new(const struct queue_options *options)
+{
+    struct queue *queue = xcalloc(1, sizeof *queue);
+    size_t half = options->type->max_body / 2;
+
+    queue->options = *options;
+    queue->options.kinds = (options->kinds | EVENT_BIT(EVENT_FINISHED)) & options->format->kinds;
+    queue->name = xstrdup(options->name);
+    spool_cursor_init(&queue->cursor, options->spool);
+    batch_init(&queue->batch, half < QUEUE_BATCH_MAX ? half : QUEUE_BATCH_MAX);
+    reset_retry(queue);
+    set_timer(queue, 0);
+    return queue;
+}
+
+void queue_free(struct queue *queue)
+{
+    if (!queue)
+        return;
+    loop_timer_stop(queue->timer);
+    loop_timer_stop(queue->skip_timer);
+    if (queue->sending)
+        queue->options.type->cancel(queue->options.sink);
+    queue->options.type->close(queue->options.sink);
+    spool_cursor_dispose(&queue->cursor);
+    batch_dispose(&queue->batch);
+    outbox_dispose(&queue->outbox);
+    free(queue->name);
+    free(queue);
+}
+
+void queue_wake(struct queue *queue)
+{
+    if (!queue->sending && !queue->backing_off && !queue->outbox.len)
+        set_timer(queue, 0);
+}
+
+static void on_skip_time(void *context)
+{
+    struct queue *queue = context;
+
+    queue->skip_timer = NULL;
+    advance(queue);
+}
+
+void queue_finish(struct queue *queue, const json_t *result, int64_t skip_at_ms)
+{
+    int64_t left = skip_at_ms - clock_monotonic_ms();
+
+    queue->finishing = true;
+    queue->result = result;
+    queue->skip_at_ms = skip_at_ms;
+    queue->backing_off = false;
+    queue->skip_timer = loop_timer_start(queue->options.loop, left > 0 ? left : 0, on_skip_time, queue);
+    if (!queue->sending)
+        set_timer(queue, 0);
+}
+
+bool queue_done(const struct queue *queue)
+{
+    return queue->finish_made && !queue->sending && !queue->outbox.len;
+}
+
+bool queue_told(const struct queue *queue, struct error *error)
+{
+    bool told = queue_done(queue) && !queue->refused_finish;
+
+    if (!told && error)
+        *error = queue->error;
+    return told;
+}
+
+uint64_t queue_lost(const struct queue *queue)
+{
+    return queue->lost;
+}
+
+const char *queue_name(const struct queue *queue)
+{
+    return queue->name;
+}

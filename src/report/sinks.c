@@ -1,0 +1,24 @@
+/* The table of sinks: one word a file. */
+#include <string.h>
+
+#include "core/mem.h"
+#include "report/sink.h"
+
+extern const struct sink_type sink_file, sink_http;
+
+static const struct sink_type *const types[] = {&sink_file, &sink_http};
+
+const struct sink_type *sink_type_at(size_t index)
+{
+    return index < ARRAY_LEN(types) ? types[index] : NULL;
+}
+
+const struct sink_type *sink_type_find(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i]->name, name) == 0)
+            return types[i];
+    return NULL;
+}
