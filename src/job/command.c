@@ -50,6 +50,11 @@ static bool tail_matches(const struct buf *tail, const char *pattern)
     "socket hang up|network timeout|FETCH_ERROR|getaddrinfo|"                                                          \
     "(npm (error|ERR!)|ERR_PNPM_FETCH_|Request failed|Response Code|code E)[^0-9]*(429|500|502|503|504)"
 
+/* A builder image without git, Python and compilers: node-gyp's words, and those of npm, pnpm and yarn about git. */
+#define TOOLS_MISSING                                                                                                  \
+    "gyp ERR! find Python|gyp ERR! stack Error: not found: make|(npm error|npm ERR!) syscall spawn git|"               \
+    "spawn git ENOENT|Couldn't find the binary git"
+
 /* V8's last words. */
 #define NODE_HEAP "JavaScript heap out of memory|Reached heap limit Allocation failed"
 
@@ -125,6 +130,10 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
         err->class = CLASS_OUT_OF_MEMORY;
         snprintf(err->reason, sizeof err->reason, "node-heap-limit");
         error_hint(err, "raise NODE_OPTIONS=--max-old-space-size, and the task's memory with it");
+    } else if (outcome->kind == OUTCOME_EXITED && tail_matches(&capture->tail, TOOLS_MISSING)) {
+        snprintf(err->reason, sizeof err->reason, "build-tools-missing");
+        error_hint(err, "git dependencies and native modules need git, Python, make or g++: run the job in the builder "
+                        "image node-full, which has them");
     } else if (outcome->kind == OUTCOME_EXITED && strcmp(step, "install") == 0 &&
                tail_matches(&capture->tail, NETWORK_FAILURE)) {
         snprintf(err->reason, sizeof err->reason, "registry-unreachable");
@@ -135,7 +144,8 @@ static int fail_by_exit(const struct job *job, const struct outcome *outcome, co
     } else if (outcome->exit_code == 127 || outcome->exit_code == 126) {
         snprintf(err->reason, sizeof err->reason, outcome->exit_code == 127 ? "command-not-found" : "not-executable");
         add_shell_words(&capture->tail, err);
-        error_hint(err, "is the tool in the builder image, or in the project's dependencies?");
+        error_hint(err, "is the tool in the builder image, or in the project's dependencies? node-full has git, "
+                        "Python, make and g++");
     }
     buf_dispose(&words);
     if (outcome->kind == OUTCOME_EXITED)

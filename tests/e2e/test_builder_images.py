@@ -147,6 +147,37 @@ def test_the_full_image_has_what_native_modules_need(world):
     assert {f"/usr/bin/{name}" for name in ("git", "make", "g++", "python3")} <= set(files)
 
 
+NATIVE_MODULE = {
+    "package.json": json.dumps({"name": "x", "version": "1.0.0", "dependencies": {"addon": "file:addon"}}),
+    "addon/package.json": json.dumps({"name": "addon", "version": "1.0.0", "gypfile": True}),
+    "addon/binding.gyp": json.dumps({"targets": [{"target_name": "addon", "sources": ["addon.c"]}]}),
+    "addon/addon.c": "int addon;\n",
+}
+
+
+def git_dependency(bed):
+    addon = bed.repository({"package.json": json.dumps({"name": "addon", "version": "1.0.0"})})
+    return {"package.json": json.dumps({"name": "x", "version": "1.0.0", "dependencies": {"addon": "git+" + addon.url()},
+                                        "scripts": {"build": "mkdir dist && ls node_modules >dist/index.html"}})}
+
+
+@pytest.mark.parametrize("files, words", [(lambda bed: NATIVE_MODULE, "gyp ERR! find Python"),
+                                          (git_dependency, "npm error syscall spawn git")], ids=["python", "git"])
+def test_what_only_the_full_image_builds_names_it(bed, files, words):
+    spec = bed.spec(bed.repository(files(bed)), build={"builder": "node", "output": "dist"})
+    ended = bed.run(spec, image="node", executor="local")
+    assert ended.code == 30 and words in ended.text, ended
+    assert ended.result["reason"] == "build-tools-missing" and ended.result["retryable"] is False, ended
+    assert "builder image node-full" in ended.result["hint"] and ended.result["hint"] in ended.text, ended
+
+
+@pytest.mark.rare
+def test_the_full_image_builds_it(bed):
+    spec = bed.spec(bed.repository(git_dependency(bed)), build={"builder": "node", "output": "dist"})
+    ended = bed.run(spec, image="node-full", executor="local")
+    assert ended.code == 0 and bed.published(spec) == {"index.html": b"addon\n"}, ended
+
+
 def react_site(bed, ended, spec):
     """What a job with the example site must have left."""
     assert ended.code == 0, ended
