@@ -9,6 +9,7 @@ import pytest
 
 from bed import container, images, registry, seccomp, world as bed_world
 
+pytest_plugins = ["bed.brokers"]
 STRICT = os.environ.get("STRICT") == "1"
 IMPOSSIBLE = container.why_impossible()
 
@@ -98,10 +99,10 @@ def result_schema(caisson):
 
 
 @pytest.fixture(scope="session")
-def world(program, tmp_path_factory):
+def world(program, tmp_path_factory, run_authority):
     if IMPOSSIBLE:
         pytest.skip(f"no containers here: {IMPOSSIBLE}")
-    made = bed_world.World(str(tmp_path_factory.mktemp("world")))
+    made = bed_world.World(str(tmp_path_factory.mktemp("world")), run_authority)
     yield made
     made.close()
 
@@ -137,7 +138,7 @@ def kaniko():
 @pytest.fixture
 def hub(bed):
     """A registry at registry.test, with TLS and basic authentication: what a job pushes to."""
-    with registry.Registry(bed.folder, auth="basic", tls=bed.world.authority) as made:
+    with registry.Registry(bed.folder, auth="basic", tls=bed.world.run_authority) as made:
         yield made
 
 

@@ -56,3 +56,53 @@ only_one() {
     exec 9>"$cache/.$1.lock"
     flock 9
 }
+
+# maven_jars NAME-VERSION GROUP:ARTIFACT:VERSION...: fetches these, and all that they need to run, by Maven, and prints
+# the folder of the jars.
+maven_jars() {
+    local to=$cache/$1 artifact group name version
+    only_one "$1"
+    if [ ! -e "$to/.complete" ]; then
+        if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
+            apt_install maven default-jdk-headless
+        fi
+        say "fetching $1 by Maven"
+        rm -rf "$to"
+        mkdir -p "$to"
+        shift
+        {
+            echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+            echo '<groupId>tests</groupId><artifactId>tests</artifactId><version>1</version><dependencies>'
+            for artifact in "$@"; do
+                IFS=: read -r group name version <<<"$artifact"
+                echo "<dependency><groupId>$group</groupId><artifactId>$name</artifactId><version>$version</version></dependency>"
+            done
+            echo '</dependencies></project>'
+        } >"$to/pom.xml"
+        mvn -q -B -f "$to/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+            -DincludeScope=runtime -DoutputDirectory="$to/lib" >&2
+        touch "$to/.complete"
+    fi
+    printf '%s\n' "$to/lib"
+}
+
+# unpacked_packages NAME PACKAGE...: what Debian packages hold, unpacked and not installed, so that no service starts and
+# no right is needed. Prints the folder.
+unpacked_packages() {
+    local to=$cache/$1 work
+    command -v apt-get >/dev/null || die "this is not a Debian machine: install these yourself: ${*:2}"
+    only_one "$1"
+    if [ ! -e "$to/.complete" ]; then
+        say "unpacking Debian's ${*:2}"
+        work=$(mktemp -d)
+        # shellcheck disable=SC2064  # the folder of now
+        trap "rm -rf '$work'" EXIT
+        (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "${@:2}") >&2 ||
+            { apt_get update >&2 && (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "${@:2}") >&2; }
+        for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/unpacked"; done
+        touch "$work/unpacked/.complete"
+        rm -rf "$to"
+        mv "$work/unpacked" "$to"
+    fi
+    printf '%s\n' "$to"
+}

@@ -17,7 +17,8 @@ REASONS = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently",
     302: "Found", 304: "Not Modified", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized",
     403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict", 411: "Length Required",
-    412: "Precondition Failed", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
+    412: "Precondition Failed", 413: "Content Too Large", 415: "Unsupported Media Type",
+    422: "Unprocessable Content", 429: "Too Many Requests", 500: "Internal Server Error", 501: "Not Implemented",
     502: "Bad Gateway", 503: "Service Unavailable",
 }
 HEADER_LIMIT = 65536
@@ -186,8 +187,8 @@ def accept_on(sock, on_connection):
     threading.Thread(target=loop, daemon=True).start()
 
 
-def serve(sock, service, tls_context=None):
-    """Answers HTTP requests that reach the listening socket until close_listener(sock)."""
+def answerer(service, tls_context=None):
+    """on_connection(connected socket) that answers HTTP requests."""
 
     def on_connection(client):
         if tls_context is not None:
@@ -198,7 +199,12 @@ def serve(sock, service, tls_context=None):
                 return
         Connection(client, service, tls_context is not None).serve()
 
-    accept_on(sock, on_connection)
+    return on_connection
+
+
+def serve(sock, service, tls_context=None):
+    """Answers HTTP requests that reach the listening socket until close_listener(sock)."""
+    accept_on(sock, answerer(service, tls_context))
 
 
 def close_listener(sock):

@@ -36,6 +36,15 @@ ADDRESSES = {
     "mirror.test": "10.98.0.61",
     "auth.test": "10.98.0.62",
     "other-registry.test": "10.98.0.63",
+    "redis.test": "10.98.0.80",
+    "rabbitmq.test": "10.98.0.81",
+    "kafka.test": "10.98.0.82",
+    "hooks.test": "10.98.0.83",
+    "api.github.com": "10.98.0.84",
+    f"sqs.{s3.REGION}.amazonaws.com": "10.98.0.85",
+    f"sns.{s3.REGION}.amazonaws.com": "10.98.0.86",
+    f"events.{s3.REGION}.amazonaws.com": "10.98.0.87",
+    f"logs.{s3.REGION}.amazonaws.com": "10.98.0.88",
     **ecr.ADDRESSES,
     **sts.ADDRESSES,
 }
@@ -66,7 +75,8 @@ class Documents:
 
 
 class World:
-    def __init__(self, folder):
+    def __init__(self, folder, authority=None):
+        """authority: whom the tasks trust, a tls.Authority of all ADDRESSES; without it one is made."""
         self.folder = folder
         os.chmod(folder, 0o755)
         for part in ("s3", "git", "tls"):
@@ -77,7 +87,7 @@ class World:
         for bucket in SERVED_BUCKETS:
             self.storage.make_bucket(bucket)
         self.gate = s3.Gate(self.versity)
-        self.authority = tls.Authority(os.path.join(folder, "tls"), [*ADDRESSES, "localhost"])
+        self.authority = authority or tls.Authority(os.path.join(folder, "tls"), [*ADDRESSES, "localhost"])
         self.git = git_server.GitServer(os.path.join(folder, "git"))
         self.git_elsewhere = git_server.GitServer(os.path.join(folder, "git"))
         self.registry = relay.ConnectProxy()

@@ -1,0 +1,89 @@
+"""Fixtures of the brokers and receivers: each starts when the first test asks for it.
+
+Those that take seconds to start are one for all workers of a run (servers.py). A test that kills, pauses or fills such a
+one is marked `alone`: it waits for the others' tests, and they for it.
+"""
+
+import os
+import pathlib
+
+import pytest
+
+from . import github, redis, servers, tls, webhook, world
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: kills, pauses or fills a broker that other tests share")
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """One for all workers of this run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "run"
+    folder.mkdir(exist_ok=True)
+    for path in (folder, base, base.parent):
+        os.chmod(path, 0o755)  # servers of the bed may run as another user
+    return folder
+
+
+def _authority(folder, names):
+    folder.mkdir(exist_ok=True)
+    return tls.Authority(str(folder), names)
+
+
+@pytest.fixture(scope="session")
+def run_authority(run_folder):
+    """Whom the tasks trust."""
+    return _authority(run_folder / "tls", [*world.ADDRESSES, "localhost"])
+
+
+@pytest.fixture(scope="session")
+def stranger(run_folder):
+    """Whom nobody trusts, with the same names."""
+    return _authority(run_folder / "stranger", [*world.ADDRESSES, "localhost"])
+
+
+@pytest.fixture(scope="session")
+def shared_servers(run_folder, run_authority, stranger):
+    folder = run_folder / "servers"
+    folder.mkdir(exist_ok=True)
+    shared = servers.Shared(str(folder), {})
+    yield shared
+    shared.close()
+
+
+def _of_test(request, made):
+    """Tells the report of a failure where to look."""
+    request.node.stash.setdefault(EVIDENCE, []).append(made)
+    return made
+
+
+EVIDENCE = pytest.StashKey[list]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        report.sections += [made.evidence() for made in item.stash.get(EVIDENCE, [])]
+    return report
+
+
+@pytest.fixture
+def redis_server(request, tmp_path, run_authority, stranger):
+    """A Redis of the test's own; `@pytest.mark.parametrize("redis_server", [{…}], indirect=True)` gives it options."""
+    options = getattr(request, "param", {})
+    with redis.Redis(str(pathlib.Path(tmp_path) / "redis"), run_authority, stranger, **options) as made:
+        yield _of_test(request, made)
+
+
+@pytest.fixture
+def hook(request, run_authority, stranger):
+    """A receiver of webhooks at hooks.test."""
+    return _of_test(request, webhook.Webhook(run_authority, stranger))
+
+
+@pytest.fixture
+def github_api(request, run_authority):
+    return _of_test(request, github.GitHub(run_authority))

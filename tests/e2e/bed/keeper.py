@@ -1,0 +1,59 @@
+"""Runs one server for whoever uses it, and ends it with its last user, also when that one was killed.
+
+    keeper.py FOLDER WORD...     the server's command; FOLDER belongs to this server alone
+
+FOLDER/users is a file that every user holds locked, shared: once nobody does the server is told to end, and killed ten
+seconds later. FOLDER/alive is locked for as long as the server lives, FOLDER/pid says its process group.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+PATIENCE_S = 10
+
+
+def lock(path, how):
+    """The open file, or None when another holds it."""
+    file = open(path, "a")
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+        return file
+    except BlockingIOError:
+        file.close()
+        return None
+
+
+def end(server):
+    os.killpg(server.pid, signal.SIGCONT)
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        pass
+
+
+def main(folder, *command):
+    alive = lock(os.path.join(folder, "alive"), fcntl.LOCK_EX)
+    assert alive, f"there is a server in {folder} already"
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    with open(os.path.join(folder, "pid"), "w") as file:
+        file.write(str(server.pid))
+    while server.poll() is None:
+        if unused := lock(os.path.join(folder, "users"), fcntl.LOCK_EX):
+            end(server)
+            break
+        time.sleep(0.1)
+    try:
+        os.killpg(server.pid, signal.SIGKILL)  # children that it left
+    except ProcessLookupError:
+        pass
+    server.wait()
+    del alive
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
