@@ -1,0 +1,460 @@
+/* The queue before a sink: order, identity, patience and the end, with a sink that does as it is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "core/redact.h"
+#include "report/queue.h"
+
+/* What the next calls of send shall do. */
+enum behaviour { TAKE, FAIL, REFUSE, DENY, HANG, TAKE_HALF };
+
+struct sink {
+    struct loop *loop;
+    struct loop_timer *timer;
+    enum behaviour behaviour;
+    const struct message *messages;
+    size_t len;
+    sink_done *done;
+    void *context;
+    struct strings ids, bodies;
+    int sends, cancels, closes;
+    size_t largest;
+};
+
+static void take(struct sink *sink, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        strings_add(&sink->ids, sink->messages[i].id);
+        strings_add(&sink->bodies, sink->messages[i].body);
+        if (sink->messages[i].body_len > sink->largest)
+            sink->largest = sink->messages[i].body_len;
+    }
+}
+
+static void on_turn(void *context)
+{
+    struct sink *sink = context;
+    struct error err;
+    size_t taken = sink->behaviour == TAKE ? sink->len : sink->behaviour == TAKE_HALF ? sink->len / 2 : 0;
+
+    sink->timer = NULL;
+    take(sink, taken);
+    error_set(&err, sink->behaviour == DENY ? CLASS_CREDENTIALS : CLASS_PLATFORM, "no", "no");
+    if (sink->behaviour == FAIL || sink->behaviour == TAKE_HALF)
+        error_retryable(&err, 0);
+    if (sink->behaviour == TAKE_HALF)
+        sink->behaviour = TAKE;
+    sink->done(sink->context, taken, taken == sink->len ? NULL : &err);
+}
+
+static void test_send(struct sink *sink, const struct message *messages, size_t len, sink_done *done, void *context)
+{
+    sink->sends++;
+    sink->messages = messages;
+    sink->len = len;
+    sink->done = done;
+    sink->context = context;
+    if (sink->behaviour != HANG)
+        sink->timer = loop_timer_start(sink->loop, 0, on_turn, sink);
+}
+
+static void test_cancel(struct sink *sink)
+{
+    sink->cancels++;
+    loop_timer_stop(sink->timer);
+    sink->timer = NULL;
+}
+
+static void test_close(struct sink *sink)
+{
+    sink->closes++;
+    loop_timer_stop(sink->timer);
+}
+
+static const struct sink_type one = {.name = "one",
+                                     .max_body = 1 << 18,
+                                     .max_messages = 1,
+                                     .send = test_send,
+                                     .cancel = test_cancel,
+                                     .close = test_close};
+static const struct sink_type many = {.name = "many",
+                                      .max_body = 1 << 18,
+                                      .max_messages = 100,
+                                      .line_wise = true,
+                                      .send = test_send,
+                                      .cancel = test_cancel,
+                                      .close = test_close};
+
+struct fixture {
+    struct loop *loop;
+    struct spool *spool;
+    struct redactor *redactor;
+    struct log *log;
+    struct sink sink;
+    struct event_job job;
+    struct queue *queue;
+    json_t *result;
+};
+
+static void on_append(void *context)
+{
+    struct fixture *f = context;
+
+    if (f->queue)
+        queue_wake(f->queue);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+
+    f->loop = loop_new();
+    f->spool = spool_new("/tmp", 256 << 20);
+    f->redactor = redactor_new();
+    f->log = log_new(f->spool, f->redactor);
+    f->sink.loop = f->loop;
+    f->job = (struct event_job){.run = "run1", .source = "urn:x", .id = "job1", .type = "build", .started_ms = 1000};
+    f->result = json_pack("{s:s, s:s}", "id", "job1", "status", "succeeded");
+    spool_on_append(f->spool, on_append, f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    queue_free(f->queue);
+    strings_dispose(&f->sink.ids);
+    strings_dispose(&f->sink.bodies);
+    log_free(f->log);
+    redactor_free(f->redactor);
+    spool_free(f->spool);
+    loop_free(f->loop);
+    json_decref(f->result);
+    free(f);
+    return 0;
+}
+
+static void begin(struct fixture *f, const struct sink_type *type, const struct event_format *format, unsigned kinds)
+{
+    const struct queue_options options = {.loop = f->loop,
+                                          .spool = f->spool,
+                                          .log = f->log,
+                                          .job = &f->job,
+                                          .type = type,
+                                          .sink = &f->sink,
+                                          .format = format,
+                                          .kinds = kinds,
+                                          .name = "test"};
+
+    f->queue = queue_new(&options);
+}
+
+static void run_for(struct fixture *f, int64_t ms)
+{
+    int64_t until = clock_monotonic_ms() + ms;
+
+    while (clock_monotonic_ms() < until)
+        loop_run_once(f->loop, 5);
+}
+
+static void finish(struct fixture *f, int64_t skip_ms, int64_t limit_ms)
+{
+    int64_t now = clock_monotonic_ms();
+
+    queue_finish(f->queue, f->result, now + skip_ms);
+    while (!queue_done(f->queue) && clock_monotonic_ms() < now + limit_ms)
+        loop_run_once(f->loop, 5);
+}
+
+static json_t *body(const struct fixture *f, size_t index)
+{
+    assert_true(index < f->sink.bodies.len);
+    return json_loads(f->sink.bodies.items[index], 0, NULL);
+}
+
+static const char *type_of(const json_t *event)
+{
+    return json_string_value(json_object_get(event, "type"));
+}
+
+static void assert_type(const struct fixture *f, size_t index, const char *type)
+{
+    json_t *event = body(f, index);
+
+    assert_string_equal(type_of(event), type);
+    json_decref(event);
+}
+
+static void test_story(void **state)
+{
+    struct fixture *f = *state;
+    json_t *event;
+
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    log_step_begin(f->log, "build");
+    log_output(f->log, false, "line\n", 5);
+    log_step_end(f->log, true, 2, 1500);
+    run_for(f, 30);
+    finish(f, 1000, 2000);
+    assert_true(queue_told(f->queue, NULL));
+    assert_int_equal(f->sink.bodies.len, 4);
+    assert_type(f, 0, "dev.caisson.job.started");
+    assert_type(f, 1, "dev.caisson.job.step");
+    assert_type(f, 3, "dev.caisson.job.finished");
+    event = body(f, 2);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "data"), "attempts")), 2);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(event, "data"), "phase")), "end");
+    assert_string_equal(json_string_value(json_object_get(event, "sequence")), "000000000003");
+    assert_string_equal(json_string_value(json_object_get(event, "id")), "run1-000000000003");
+    json_decref(event);
+    assert_string_equal(f->sink.ids.items[0], "run1-000000000000");
+    assert_string_equal(f->sink.ids.items[3], "run1-000000000004");
+}
+
+/* Lines are gathered; their text arrives whole and in order, and a step comes where it came. */
+static void test_lines(void **state)
+{
+    struct fixture *f = *state;
+    json_t *event, *lines;
+
+    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_STEP));
+    log_step_begin(f->log, "build");
+    log_output(f->log, false, "one\ntwo \"2\"\n", 12);
+    log_output(f->log, true, "three\n", 6);
+    log_step_end(f->log, false, 1, 10);
+    finish(f, 1000, 2000);
+    assert_int_equal(f->sink.bodies.len, 4); /* begin, lines, end, finished */
+    event = body(f, 1);
+    assert_string_equal(type_of(event), "dev.caisson.job.log");
+    assert_string_equal(json_string_value(json_object_get(event, "id")), "run1-000000000004-2");
+    lines = json_object_get(json_object_get(event, "data"), "lines");
+    assert_int_equal(json_array_size(lines), 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 1), "text")), "two \"2\"");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 2), "stream")), "stderr");
+    json_decref(event);
+}
+
+/* A sink that fails gets the same message, with the same id, until it takes it; nothing is lost or told twice. */
+static void test_patience(void **state)
+{
+    struct fixture *f = *state;
+    size_t i;
+
+    f->sink.behaviour = FAIL;
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    log_step_begin(f->log, "build");
+    run_for(f, 100);
+    assert_int_equal(f->sink.bodies.len, 0);
+    assert_true(f->sink.sends >= 1);
+    f->sink.behaviour = TAKE;
+    log_step_end(f->log, true, 1, 1);
+    finish(f, 3000, 4000);
+    assert_int_equal(f->sink.ids.len, 4);
+    for (i = 1; i < f->sink.ids.len; i++)
+        assert_true(strcmp(f->sink.ids.items[i - 1], f->sink.ids.items[i]) < 0);
+}
+
+/* Of a batch that was taken in part the rest is sent again, and no message twice. */
+static void test_half(void **state)
+{
+    struct fixture *f = *state;
+    char text[32], expected[40];
+    size_t i;
+
+    f->sink.behaviour = TAKE_HALF;
+    begin(f, &many, &format_plain, EVENT_BIT(EVENT_LOG));
+    for (i = 0; i < 500; i++)
+        log_output(f->log, false, text, (size_t)snprintf(text, sizeof text, "line %zu\n", i));
+    finish(f, 3000, 4000);
+    assert_true(queue_told(f->queue, NULL));
+    /* the queue's own word about the failure is a line as well */
+    for (i = 0; i < 500; i++) {
+        snprintf(expected, sizeof expected, "| line %zu", i);
+        assert_non_null(strstr(f->sink.bodies.items[i], expected));
+    }
+    for (i = 1; i < f->sink.ids.len; i++)
+        assert_string_not_equal(f->sink.ids.items[i - 1], f->sink.ids.items[i]);
+}
+
+/* One that is refused for ever is left out, what follows is told. */
+static void test_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+
+    f->sink.behaviour = REFUSE;
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    log_step_begin(f->log, "build");
+    run_for(f, 50);
+    assert_int_equal(queue_lost(f->queue), 2);
+    f->sink.behaviour = TAKE;
+    log_step_end(f->log, true, 1, 1);
+    finish(f, 1000, 2000);
+    assert_int_equal(f->sink.bodies.len, 2);
+    assert_true(queue_told(f->queue, &err));
+}
+
+static void test_end_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct error err;
+
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    run_for(f, 30);
+    f->sink.behaviour = REFUSE;
+    finish(f, 1000, 2000);
+    assert_true(queue_done(f->queue));
+    assert_false(queue_told(f->queue, &err));
+    assert_string_equal(err.message, "no");
+}
+
+/* Access that is denied is not the message's fault: it is kept. */
+static void test_denied(void **state)
+{
+    struct fixture *f = *state;
+
+    f->sink.behaviour = DENY;
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    run_for(f, 30);
+    assert_int_equal(queue_lost(f->queue), 0);
+    f->sink.behaviour = TAKE;
+    finish(f, 3000, 4000);
+    assert_int_equal(f->sink.bodies.len, 2);
+}
+
+/* A sink that hangs at the end: lines are given up in time, what tells the most is not, and the gap is counted. */
+static void test_skip(void **state)
+{
+    struct fixture *f = *state;
+    char text[32];
+    json_t *event, *lines;
+    int64_t now;
+    size_t i;
+
+    f->sink.behaviour = HANG;
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
+    for (i = 0; i < 5000; i++)
+        log_output(f->log, false, text, (size_t)snprintf(text, sizeof text, "line %zu\n", i));
+    run_for(f, 30);
+    now = clock_monotonic_ms();
+    queue_finish(f->queue, f->result, now + 100);
+    run_for(f, 80);
+    f->sink.behaviour = TAKE;
+    while (!queue_done(f->queue) && clock_monotonic_ms() < now + 2000)
+        loop_run_once(f->loop, 5);
+    assert_true(queue_told(f->queue, NULL));
+    assert_int_equal(f->sink.cancels, 1);
+    assert_true(queue_lost(f->queue) >= 4000);
+    assert_type(f, 0, "dev.caisson.job.started");
+    assert_type(f, f->sink.bodies.len - 1, "dev.caisson.job.finished");
+    event = body(f, f->sink.bodies.len - 2);
+    lines = json_object_get(json_object_get(event, "data"), "lines");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 0), "type")), "gap");
+    json_decref(event);
+}
+
+/* However long the log, one batch is in memory. */
+static void test_bounded(void **state)
+{
+    struct fixture *f = *state;
+    char line[1024];
+    size_t i;
+
+    memset(line, '"', sizeof line);
+    line[sizeof line - 1] = '\n';
+    f->sink.behaviour = HANG;
+    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
+    for (i = 0; i < 5000; i++)
+        log_output(f->log, false, line, sizeof line);
+    run_for(f, 30);
+    assert_int_equal(f->sink.sends, 1);
+    assert_true(f->sink.messages[0].body_len < 2 * QUEUE_BATCH_MAX);
+    test_cancel(&f->sink);
+    f->sink.behaviour = TAKE;
+    f->sink.timer = loop_timer_start(f->loop, 0, on_turn, &f->sink);
+    finish(f, 5000, 6000);
+    assert_int_equal(queue_lost(f->queue), 0);
+    assert_true(f->sink.largest < 2 * QUEUE_BATCH_MAX);
+    assert_true(f->sink.bodies.len > 100);
+}
+
+/* Of much progress the newest is told, not oftener than once a second. */
+static void test_progress(void **state)
+{
+    struct fixture *f = *state;
+    json_t *event;
+    int i;
+
+    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_PROGRESS));
+    for (i = 0; i <= 40; i++)
+        log_progress(f->log, "receiving objects %d %%", i);
+    run_for(f, 50);
+    assert_int_equal(f->sink.bodies.len, 1);
+    event = body(f, 0);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "data"), "percent")), 40);
+    json_decref(event);
+    for (i = 41; i <= 60; i++)
+        log_progress(f->log, "receiving objects %d %%", i);
+    run_for(f, 300);
+    assert_int_equal(f->sink.bodies.len, 1);
+    run_for(f, 1000);
+    assert_int_equal(f->sink.bodies.len, 2);
+}
+
+/* A result that is too long for the sink is cut, and still says how it ended. */
+static void test_long_result(void **state)
+{
+    static const struct sink_type small = {.name = "small",
+                                           .max_body = 16384,
+                                           .max_messages = 1,
+                                           .send = test_send,
+                                           .cancel = test_cancel,
+                                           .close = test_close};
+    struct fixture *f = *state;
+    CLEANUP_FREE char *text = xcalloc(1, 40000);
+    json_t *event, *result;
+
+    memset(text, 'x', 39999);
+    json_object_set_new(f->result, "warnings", json_pack("[s]", text));
+    begin(f, &small, &format_cloudevents, EVENTS_STATUS);
+    finish(f, 1000, 2000);
+    event = body(f, f->sink.bodies.len - 1);
+    result = json_object_get(json_object_get(event, "data"), "result");
+    assert_string_equal(json_string_value(json_object_get(result, "status")), "succeeded");
+    assert_true(json_is_true(json_object_get(result, "shortened")));
+    assert_true(f->sink.largest <= 16384);
+    json_decref(event);
+    assert_non_null(json_object_get(f->result, "warnings")); /* the result itself is whole */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_story, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_end_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_skip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_result, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
