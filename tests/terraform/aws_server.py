@@ -184,8 +184,29 @@ def event_patterns():
     EventPattern.matches_event = matches
 
 
+def state_machines():
+    """They run, and where AWS_ENDPOINT_URL_ECS and _S3 name other servers, with tasks and objects of those."""
+    import boto3
+    from moto.core.config import default_user_config
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk as sdk
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_ecs as ecs
+
+    if "AWS_ENDPOINT_URL_ECS" not in os.environ:
+        return
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    own = ecs.boto_client_for
+
+    def client(region, service, state_credentials=None):
+        if service not in ("ecs", "s3"):
+            return own(region, service, state_credentials)
+        return boto3.client(service, region_name=region)
+
+    ecs.boto_client_for = sdk.boto_client_for = client
+
+
 CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
-               bucket_policies, internet_gateways, input_transformers, event_patterns]
+               bucket_policies, internet_gateways, input_transformers, event_patterns,
+               state_machines]
 
 if __name__ == "__main__":
     for correct in CORRECTIONS:

@@ -88,11 +88,12 @@ class RunTask:
     """images: {URI: name of a builder image}. roles: what may be passed as task role. find_keys(access key) gives the
     sigv4.Keys of callers. services, files, volumes: of all containers of all tasks, as for Bed.start.
 
-    events: what EventBridge got. calls: (action, parameters)."""
+    events: what EventBridge got, on_event is called with each. calls: (action, parameters)."""
 
-    def __init__(self, bed, images, roles, find_keys, services=(), files=None, size="2g", cluster="caisson"):
+    def __init__(self, bed, images, roles, find_keys, services=(), files=None, size="2g", cluster="caisson",
+                 on_event=None):
         self.bed, self.images, self.roles, self.find_keys = bed, images, set(roles), find_keys
-        self.services, self.files, self.size = services, files or {}, size
+        self.services, self.files, self.size, self.on_event = services, files or {}, size, on_event
         self.cluster_arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"
         self.cluster = cluster
         self.definitions, self.tasks, self.tokens = {}, {}, {}
@@ -362,14 +363,25 @@ class RunTask:
             if name in detail:
                 detail[name] = ecs.iso_precise(detail[name])
         detail["updatedAt"] = ecs.iso_precise(now)
-        self.events.append({
+        event = {
             "version": "0", "id": str(uuid.uuid4()), "detail-type": "ECS Task State Change", "source": "aws.ecs",
-            "account": ACCOUNT, "time": ecs.iso(now), "region": REGION, "resources": [started.arn], "detail": detail})
+            "account": ACCOUNT, "time": ecs.iso(now), "region": REGION, "resources": [started.arn], "detail": detail}
+        self.events.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     # -- for tests
 
     def started(self, arn):
         return self.tasks[arn.rpartition("/")[2]]
+
+    def containers(self, arn, timeout=30):
+        """The task, once its containers have been started."""
+        started, deadline = self.started(arn), time.monotonic() + timeout
+        while started.task is None or started.task.main.process is None:
+            assert time.monotonic() < deadline and not started.stopped.is_set(), started.described
+            time.sleep(0.01)
+        return started.task
 
     def wait(self, arn, timeout=120):
         """The task's last event: it has STOPPED."""
