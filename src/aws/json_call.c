@@ -121,7 +121,8 @@ static void send_request(struct json_call *call, const struct credentials *crede
     if (call->service.query) {
         http_request_header(&request, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
     } else {
-        http_request_header(&request, "Content-Type", "application/x-amz-json-1.1");
+        http_request_header(&request, "Content-Type",
+                            call->service.json_1_0 ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1");
         http_request_header(&request, "X-Amz-Target", call->target);
     }
     sha256_hex(call->body, call->body_len, hash);

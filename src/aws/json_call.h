@@ -25,6 +25,7 @@ struct json_service {
     const char *region;   /* a valid one (json_service_region) */
     const char *endpoint; /* "https://host[:port]"; NULL: AWS's own of the region */
     int max_attempts;     /* 0: 4 */
+    bool json_1_0;        /* AWS JSON 1.0 (SQS) */
     bool query;           /* AWS query; the target is for messages alone then */
 };
 /* Letters, digits and dashes: what may stand in a host's name. */

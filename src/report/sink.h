@@ -42,7 +42,8 @@ struct sink_context {
         *github_endpoint; /* NULL: the real ones */
 };
 
-/* `delivered`: so many of the first messages have certainly arrived. error NULL: all of them. The error's `retryable`
+/* `delivered`: so many of the first messages have certainly arrived. error NULL: nothing is wrong; what
+ * is left, if something is, comes again. The error's `retryable`
  * says whether the rest may be sent again; where it is not, the message at `delivered` alone is refused for ever, and
  * what follows may be sent. Called from the loop, never from send. */
 typedef void sink_done(void *context, size_t delivered, const struct error *error);

@@ -4,9 +4,11 @@
 #include "core/mem.h"
 #include "report/sink.h"
 
-extern const struct sink_type sink_file, sink_http;
+extern const struct sink_type sink_cloudwatch_logs, sink_eventbridge, sink_file, sink_github, sink_http, sink_sns,
+    sink_sqs;
 
-static const struct sink_type *const types[] = {&sink_file, &sink_http};
+static const struct sink_type *const types[] = {
+    &sink_cloudwatch_logs, &sink_eventbridge, &sink_file, &sink_github, &sink_http, &sink_sns, &sink_sqs};
 
 const struct sink_type *sink_type_at(size_t index)
 {
