@@ -16,22 +16,6 @@ static const json_t *in_layer(const json_t *layer, const char *object, const cha
     return json_object_get(object ? json_object_get(image, object) : image, key);
 }
 
-/* A value from elsewhere has its origins at its parts: image.auth.password.file. */
-static bool is_of_operator(const struct resolution *resolution, const char *path)
-{
-    size_t len = strlen(path);
-    const char *key;
-    json_t *origin;
-
-    json_object_foreach(resolution->origins, key, origin)
-    {
-        if (strncmp(key, path, len) == 0 && (key[len] == '\0' || key[len] == '.') &&
-            strcmp(json_string_value(origin), "operator") == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool is_login_of_operator(const struct resolution *resolution)
 {
     return is_of_operator(resolution, "image.auth.username") || is_of_operator(resolution, "image.auth.password");

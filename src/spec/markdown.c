@@ -73,9 +73,23 @@ static void add_variables(const struct rule *rule, struct buf *out)
     buf_addc(out, '.');
 }
 
+static void add_with(const struct rule *rule, struct buf *out)
+{
+    size_t i;
+
+    for (i = 0; rule->with && rule->with[i]; i++)
+        buf_addf(out, "%s`%s`", i ? ", " : " With: ", rule->with[i]);
+    if (rule->with)
+        buf_addc(out, '.');
+}
+
 static void add_row(const struct rule *rule, struct buf *out)
 {
-    buf_addf(out, "| `%s`%s | %s", rule->name, rule->required ? " (required)" : "", type_name(rule));
+    buf_addf(out, "| `%s`%s | %s", rule->name,
+             rule->required ? " (required)"
+             : rule->choice ? " (one of these)"
+                            : "",
+             type_name(rule));
     if (rule->values)
         add_words(rule, out);
     if (rule->type == TYPE_INT && rule->min != rule->max)
@@ -87,6 +101,7 @@ static void add_row(const struct rule *rule, struct buf *out)
         buf_adds(out, rule->fallback_doc ? rule->fallback_doc : "");
     buf_addf(out, " | %s", rule->doc);
     add_builders(rule, out);
+    add_with(rule, out);
     add_variables(rule, out);
     if (rule->example)
         buf_addf(out, " Example: `%s`.", rule->example);
@@ -213,17 +228,42 @@ static const char operator_intro[] =
     "Values apply in this order, the last wins: `defaults`, the spec, `pins`. Maps are merged key by key, lists are "
     "replaced. Defaults and pins of keys that are for another builder than the job's are left out. Of `max`, a "
     "value that is larger (or no limit at all) becomes the bound; that is no error.\n\n"
-    "`pins.bucket` and `pins.prefix` hold for `artifacts`, `cache`, `result` and `log`: the bucket takes the place of "
+    "`pins.bucket` and `pins.prefix` hold for `artifacts`, `cache`, `result`, `log` and `control`: the bucket takes "
+    "the place of "
     "the "
     "spec's, and a key that does not lie beneath the prefix is put beneath it. A default or a pin of `source.auth` "
     "goes "
-    "to whatever repository the spec names: pin `source.repository` with it.\n\n";
+    "to whatever repository the spec names: pin `source.repository` with it. `notify` is a list: a spec's takes the "
+    "place of the one in `defaults`, and `pins.notify` "
+    "that of a spec's.\n\n";
+
+static const char notify_text[] =
+    "\n## Who is told\n\n"
+    "Each entry of `notify` is one target, named by one of the keys `http` to `cloudwatch_logs`; the others go with "
+    "some "
+    "of them, as the table says. What is told is in the order of the job and never holds it up.\n\n"
+    "The task shares its network with the build. So a broker without TLS or without a password, plain http, and a URL "
+    "with an "
+    "address that is private as far as the text tells are errors unless the operator's file allows them "
+    "(`plain-brokers`, `private-http`). What a name resolves to is looked at when it is called. On a developer's "
+    "machine "
+    "(neither PID 1 nor an ECS task) loopback needs nobody's word.\n\n"
+    "## Cancelling\n\n"
+    "A running job looks every 5 seconds for what `control` names, by its ETag: nothing there (404) means go on. "
+    "Whoever "
+    "wants the job to end puts a JSON document of at most 16 KiB there:\n\n"
+    "```json\n{ \"action\": \"cancel\", \"by\": \"alice\", \"reason\": \"wrong branch\" }\n```\n\n"
+    "`by` and `reason` may be left out. The job ends with the class `cancelled` (130), and its result says who and "
+    "why. One "
+    "that is past its point of no return, because what it publishes can be seen already, goes on and succeeds. A place "
+    "that cannot be read is a warning in the log.\n";
 
 void spec_markdown(struct buf *out)
 {
     buf_adds(out, intro);
     add_table(spec_rules, "", "###", out);
     buf_adds(out, values_text);
+    buf_adds(out, notify_text);
     buf_adds(out, "\n## Reserved names\n\nNames that `env`, `secrets` and `{ env: NAME }` may not use, because they "
                   "hold the platform's credentials or steer caisson or its libraries: ");
     env_reserved_list(out);

@@ -52,6 +52,24 @@ text_check check_kms_key;
 text_check check_role; /* the ARN of a role of IAM */
 text_check check_resource_tag_name;
 text_check check_resource_tag;
+text_check check_short_text; /* one line of at most 255 bytes */
+/* Of notify (names_notify.c). None repeats a URL that may hold a credential. */
+text_check check_callback; /* an http(s) URL */
+text_check check_callback_header;
+text_check check_callback_prefix;
+text_check check_sns_topic;
+text_check check_queue;
+text_check check_event_bus;
+text_check check_redis;
+text_check check_amqp;
+text_check check_kafka;
+text_check check_kafka_topic;
+text_check check_github;
+text_check check_event_file;
+text_check check_log_group;
+text_check check_event_format;
+text_check check_broker;  /* host[:port] */
+text_check check_control; /* s3://bucket/key or https://… */
 
 bool image_is_folder(const char *repository); /* oci:FOLDER */
 bool image_is_of_ecr(const char *repository);
@@ -64,6 +82,15 @@ char *image_tag_part(const char *text);
 /* The reserved names in Markdown, for docs/spec.md. */
 struct buf;
 void env_reserved_list(struct buf *out);
+
+/* The hosts of a URL, or of a list of brokers, one after the other, each with its port: "host:port", in lower case, the
+ * port of the scheme where none is given. *at is NULL or "" after the last. Caller frees. */
+char *next_server(const char **at);
+/* Whether those of them are all loopback; whether one is private, as far as the text tells (core/address.h). */
+bool servers_are_loopback(const char *target);
+bool servers_are_private(const char *target);
+/* Whether the scheme is one without TLS. */
+bool scheme_is_plain(const char *url);
 
 /* Whether a host name or address with an optional port, as far as a look at the text tells. */
 bool host_is_valid(const char *host, size_t len);

@@ -1,4 +1,5 @@
 /* The operator's file: by the same parser, with its own table. */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -9,29 +10,53 @@
 #include "spec/resolve.h"
 #include "spec/values.h"
 
+/* Keys of pins that are texts of their own, and no keys of the spec. */
+static const struct {
+    const char *key;
+    size_t offset;
+} pin_texts[] = {
+    {"bucket", offsetof(struct operator_file, pin_bucket)},
+    {"prefix", offsetof(struct operator_file, pin_prefix)},
+    {"registry", offsetof(struct operator_file, pin_registry)},
+    {"endpoint", offsetof(struct operator_file, pin_endpoint)},
+    {"ssm_endpoint", offsetof(struct operator_file, pin_ssm_endpoint)},
+    {"secrets_endpoint", offsetof(struct operator_file, pin_secrets_endpoint)},
+    {"ecr_endpoint", offsetof(struct operator_file, pin_ecr_endpoint)},
+    {"sts_endpoint", offsetof(struct operator_file, pin_sts_endpoint)},
+    {"sns_endpoint", offsetof(struct operator_file, pin_sns_endpoint)},
+    {"sqs_endpoint", offsetof(struct operator_file, pin_sqs_endpoint)},
+    {"events_endpoint", offsetof(struct operator_file, pin_events_endpoint)},
+    {"logs_endpoint", offsetof(struct operator_file, pin_logs_endpoint)},
+    {"github_endpoint", offsetof(struct operator_file, pin_github_endpoint)},
+    {"region", offsetof(struct operator_file, pin_region)},
+    {"proxy", offsetof(struct operator_file, pin_proxy)},
+    {"no_proxy", offsetof(struct operator_file, pin_no_proxy)},
+    {"ca_bundle", offsetof(struct operator_file, pin_ca_bundle)},
+};
+
+static char **pin_text(struct operator_file *file, size_t index)
+{
+    return (char **)((char *)file + pin_texts[index].offset);
+}
+
+static void take_list(struct strings *list, json_t *pins, const char *key)
+{
+    value_list(list, json_object_get(pins, key));
+    json_object_del(pins, key);
+}
+
 static void fill_pins(struct operator_file *file, const json_t *pins)
 {
-    static const char *const own[] = {"bucket",           "prefix",       "registry",    "endpoint",  "region",
-                                      "ssm_endpoint",     "proxy",        "no_proxy",    "ca_bundle", "topics",
-                                      "secrets_endpoint", "ecr_endpoint", "sts_endpoint"};
     size_t i;
 
-    file->pin_bucket = value_text(pins, "bucket");
-    file->pin_prefix = value_text(pins, "prefix");
-    file->pin_registry = value_text(pins, "registry");
-    file->pin_endpoint = value_text(pins, "endpoint");
-    file->pin_ssm_endpoint = value_text(pins, "ssm_endpoint");
-    file->pin_secrets_endpoint = value_text(pins, "secrets_endpoint");
-    file->pin_ecr_endpoint = value_text(pins, "ecr_endpoint");
-    file->pin_sts_endpoint = value_text(pins, "sts_endpoint");
-    file->pin_region = value_text(pins, "region");
-    file->pin_proxy = value_text(pins, "proxy");
-    file->pin_no_proxy = value_text(pins, "no_proxy");
-    file->pin_ca_bundle = value_text(pins, "ca_bundle");
-    value_list(&file->pin_topics, json_object_get(pins, "topics"));
     file->pins = json_deep_copy(pins);
-    for (i = 0; i < ARRAY_LEN(own); i++)
-        json_object_del(file->pins, own[i]);
+    for (i = 0; i < ARRAY_LEN(pin_texts); i++) {
+        *pin_text(file, i) = value_text(pins, pin_texts[i].key);
+        json_object_del(file->pins, pin_texts[i].key);
+    }
+    take_list(&file->pin_topics, file->pins, "topics");
+    take_list(&file->pin_callbacks, file->pins, "callbacks");
+    take_list(&file->pin_brokers, file->pins, "brokers");
 }
 
 static void fill_max(struct operator_file *file, const json_t *max)
@@ -110,21 +135,15 @@ int operator_file_load(struct operator_file *file, struct view text, const char 
 
 void operator_file_dispose(struct operator_file *file)
 {
+    size_t i;
+
     json_decref(file->defaults);
     json_decref(file->pins);
-    cleanup_free(&file->pin_bucket);
-    cleanup_free(&file->pin_prefix);
-    cleanup_free(&file->pin_registry);
-    cleanup_free(&file->pin_endpoint);
-    cleanup_free(&file->pin_ssm_endpoint);
-    cleanup_free(&file->pin_secrets_endpoint);
-    cleanup_free(&file->pin_ecr_endpoint);
-    cleanup_free(&file->pin_sts_endpoint);
-    cleanup_free(&file->pin_region);
-    wipe_free(file->pin_proxy);
-    cleanup_free(&file->pin_no_proxy);
-    cleanup_free(&file->pin_ca_bundle);
+    for (i = 0; i < ARRAY_LEN(pin_texts); i++)
+        wipe_free(*pin_text(file, i)); /* a proxy's URL may hold a password */
     strings_dispose(&file->pin_topics);
+    strings_dispose(&file->pin_callbacks);
+    strings_dispose(&file->pin_brokers);
     strings_dispose(&file->secret_folders);
     *file = (struct operator_file){0};
 }

@@ -61,15 +61,17 @@ static size_t list_names(const struct rule *rules, const char *names[CANDIDATES_
     return len;
 }
 
-/* A key that stands one level too high or too low: "install" beside build. */
-static const char *find_parent(const char *key)
+/* A key that stands one level too high or too low: "install" beside build. Items of a list are no place for what stood
+ * within something else. */
+static const char *find_parent(const char *key, bool nested)
 {
     const struct rule *rule;
 
     if (rule_find(spec_rules, key))
         return "the top level";
     for (rule = rule_first(spec_rules); rule; rule = rule_next(rule))
-        if (rule->children && rule_find(rule->children, key) && !rule_find(rule->children, key)->later)
+        if (rule->children && !(nested && rule->type == TYPE_OBJECT_LIST) && rule_find(rule->children, key) &&
+            !rule_find(rule->children, key)->later)
             return rule->name;
     return NULL;
 }
@@ -80,7 +82,7 @@ static void unknown_key(struct parser *parser, const struct rule *rules, const s
     const char *names[CANDIDATES_MAX];
     size_t len = list_names(rules, names);
     const char *near = suggest(entry->key, names);
-    const char *parent = find_parent(entry->key);
+    const char *parent = find_parent(entry->key, strcmp(path, entry->key) != 0);
     struct buf hint;
     size_t i;
 

@@ -122,16 +122,21 @@ static void resolve_place(struct resolution *resolution, const struct place *pla
     free(remark.normal);
 }
 
-/* Each in a list. */
+/* All templates of a list's items. */
 static void resolve_listed(struct resolution *resolution, const char *list, const struct template_values *values)
 {
     json_t *items = resolved_at(resolution, "", list);
+    const struct rule *rule;
     size_t i;
 
     for (i = 0; i < json_array_size(items); i++) {
-        CLEANUP_FREE char *path = xasprintf("%s[%zu].to", list, i);
+        for (rule = rule_first(rule_find(spec_rules, list)->children); rule; rule = rule_next(rule)) {
+            CLEANUP_FREE char *path = xasprintf("%s[%zu].%s", list, i, rule->name);
 
-        resolve_place(resolution, &(struct place){json_array_get(items, i), "to", path, check_target}, values);
+            if (rule->variables)
+                resolve_place(resolution, &(struct place){json_array_get(items, i), rule->name, path, rule->check},
+                              values);
+        }
     }
 }
 
@@ -149,8 +154,11 @@ void resolve_places(struct resolution *resolution)
     };
     resolve_place(resolution, &(struct place){resolution->values, "result", "result", check_object}, &values);
     resolve_place(resolution, &(struct place){resolution->values, "log", "log", check_object}, &values);
+    resolve_place(resolution, &(struct place){resolution->values, "control", "control", check_control}, &values);
     resolve_listed(resolution, "artifacts", &values);
     resolve_listed(resolution, "cache", &values);
+    resolve_notify(resolution);
+    resolve_listed(resolution, "notify", &values);
     resolve_image(resolution, &values);
     resolve_image_auth(resolution);
 }

@@ -26,6 +26,22 @@ void origins_forget(json_t *origins, const char *path)
     }
 }
 
+/* A value from elsewhere has its origins at its parts: image.auth.password.file. */
+bool is_of_operator(const struct resolution *resolution, const char *path)
+{
+    size_t len = strlen(path);
+    const char *key;
+    json_t *origin;
+
+    json_object_foreach(resolution->origins, key, origin)
+    {
+        if (strncmp(key, path, len) == 0 && (key[len] == '\0' || key[len] == '.') &&
+            strcmp(json_string_value(origin), operator_origin) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* What a profile says about a value, or about what it lies in. */
 static const char *given_origin(const json_t *given, const char *path)
 {
@@ -172,7 +188,7 @@ static void apply_defaults(struct resolution *resolution, const struct rule *rul
         json_t *value = json_object_get(into, rule->name);
         size_t i;
 
-        if (!applies(resolution, rule))
+        if (!applies(resolution, rule) || !rule_goes_with(rule, into))
             continue;
         if (rule->type == TYPE_OBJECT && !rule->later && (value || !rule->when_given)) {
             apply_defaults(resolution, rule->children, object_of(into, rule->name), path);

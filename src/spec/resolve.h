@@ -41,19 +41,36 @@ void resolve_image_auth(struct resolution *resolution);
 void crosscheck_image_auth(struct resolution *resolution);
 void check_operator_auth(const struct layer *layer, struct problems *problems);
 
+/* Of notify (notify.c): defaults that are worked out; rules between its keys. */
+void resolve_notify(struct resolution *resolution);
+void crosscheck_notify(struct resolution *resolution);
+/* What the operator permits and pins of a target (notify_pins.c). */
+struct target {
+    const json_t *entry;
+    const char *path; /* of the entry: notify[0] */
+    const char *type, *text;
+};
+bool target_may_be_plain(const struct resolution *resolution, const char *text);
+bool target_may_be_private(const struct resolution *resolution, const char *text);
+void crosscheck_target(struct resolution *resolution, const struct target *target);
+
 /* Looks up "source.ref" below the values; NULL when absent. */
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key);
 /* Whether a path stands in the spec itself, with a valid value. */
 bool is_written(const struct resolution *resolution, const char *object, const char *key);
 /* A value is replaced or dropped: what was said about it and its parts is no longer true. */
 void origins_forget(json_t *origins, const char *path);
+/* Whether a value, or a part of it, is the operator's. */
+bool is_of_operator(const struct resolution *resolution, const char *path);
 /* Whether there is one at a path that begins so. */
 bool has_problem(const struct resolution *resolution, const char *path);
 /* A problem at the place where the path stands in the spec, or would stand. */
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The struct from the values (fill.c, fill_image.c). */
+/* The struct from the values (fill.c, fill_image.c, fill_notify.c). */
+void fill_notify(struct spec *spec, const struct resolution *resolution);
+void spec_notify_dispose(struct spec *spec);
 void fill_image(struct spec *spec, const struct resolution *resolution);
 void fill_spec(struct spec *spec, const struct resolution *resolution);
 /* The values in the table's order, secrets that stand in the text masked. Caller frees. */

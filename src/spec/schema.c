@@ -150,6 +150,21 @@ static void describe(json_t *schema, const struct rule *rule)
         json_object_set_new(schema, "examples", json_pack("[s]", rule->example));
 }
 
+/* Exactly one of those keys is given: null is not. */
+static void add_choices(json_t *schema, const struct rule *rules)
+{
+    json_t *one_of = json_array();
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); rule; rule = rule_next(rule))
+        if (rule->choice)
+            json_array_append_new(one_of, json_pack("{s:[s], s:{s:{s:{s:s}}}}", "required", rule->name, "properties",
+                                                    rule->name, "not", "type", "null"));
+    if (json_array_size(one_of))
+        json_object_set(schema, "oneOf", one_of);
+    json_decref(one_of);
+}
+
 static json_t *object_schema(const struct rule *rules, bool whole)
 {
     json_t *properties = json_object();
@@ -173,6 +188,7 @@ static json_t *object_schema(const struct rule *rules, bool whole)
     if (json_array_size(required))
         json_object_set(schema, "required", required);
     json_decref(required);
+    add_choices(schema, rules);
     return schema;
 }
 

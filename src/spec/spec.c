@@ -7,6 +7,7 @@
 #include "spec/problems.h"
 #include "spec/resolve.h"
 #include "spec/template.h"
+#include "spec/values.h"
 
 #define SUMMARY_MAX 1600 /* of problems in an error's message, which holds 2,048 bytes */
 
@@ -194,7 +195,7 @@ int spec_expand(struct spec *spec, const char *commit, const char *ref, struct e
     return expand_tags(&spec->image.tags, &values, err);
 }
 
-static void dispose_pairs(struct spec_pairs *pairs)
+void spec_pairs_dispose(struct spec_pairs *pairs)
 {
     size_t i;
 
@@ -239,7 +240,7 @@ static void dispose_build(struct spec *spec)
     free(spec->build.template);
     free(spec->build.target);
     free(spec->build.platform);
-    dispose_pairs(&spec->build.args);
+    spec_pairs_dispose(&spec->build.args);
     strings_dispose(&spec->build.secrets);
 }
 
@@ -248,14 +249,14 @@ static void dispose_image(struct spec *spec)
     free(spec->image.repository);
     strings_dispose(&spec->image.tags);
     free(spec->image.create.kms_key);
-    dispose_pairs(&spec->image.create.tags);
+    spec_pairs_dispose(&spec->image.create.tags);
     wipe_free(spec->image.auth.username.text);
     wipe_free(spec->image.auth.password.text);
     free(spec->image.pull_auth.registry);
     free(spec->image.pull_auth.role);
     wipe_free(spec->image.pull_auth.username.text);
     wipe_free(spec->image.pull_auth.password.text);
-    dispose_pairs(&spec->image.mirrors);
+    spec_pairs_dispose(&spec->image.mirrors);
     free(spec->cache.to);
 }
 
@@ -276,8 +277,8 @@ void spec_dispose(struct spec *spec)
 
     free(spec->id);
     free(spec->project);
-    dispose_pairs(&spec->labels);
-    dispose_pairs(&spec->env);
+    spec_pairs_dispose(&spec->labels);
+    spec_pairs_dispose(&spec->env);
     dispose_source(spec);
     dispose_build(spec);
     dispose_image(spec);
@@ -292,6 +293,8 @@ void spec_dispose(struct spec *spec)
     free(spec->artifacts);
     free(spec->result);
     free(spec->log);
+    free(spec->control);
+    spec_notify_dispose(spec);
     json_decref(spec->resolved);
     json_decref(spec->origins);
     *spec = (struct spec){0};

@@ -85,13 +85,17 @@ struct spec_command {
 /* Someone who is told about the job. The key that names the target is its type. */
 struct spec_notify {
     char *type; /* "http", "sns", "sqs", "eventbridge", "redis", "amqp", "kafka", "github", "file", "cloudwatch_logs" */
-    char *target; /* what stands behind that key */
+    char *
+        target; /* what stands behind that key. kafka: "host:port,…", behind "kafka://" where it is without TLS; github:
+                   * always "owner/name" */
     struct value_source secret, token, api_key, username, password;
     struct spec_pairs headers;
     char *channel, *stream, *exchange, *routing_key, *topic, *key, *sasl, *context, *link, *ca_bundle; /* or NULL */
     bool binary; /* mode: binary */
     char *format;
-    struct strings events; /* words: "status", "log", … */
+    struct strings events;    /* words: "status", "log", …; none: the end alone */
+    bool plain, private_http; /* brokers without TLS or password, http:// and private addresses are permitted: by the
+                               * operator, or to loopback on a developer's machine */
     struct position at;
 };
 
@@ -180,7 +184,8 @@ struct operator_file {
     json_t *pins;     /* spec-shaped, above everything; plus the keys of `pin_*` below */
     char *pin_bucket, *pin_prefix, *pin_registry, *pin_endpoint, *pin_region, *pin_proxy, *pin_no_proxy, *pin_ca_bundle;
     char *pin_ssm_endpoint, *pin_secrets_endpoint, *pin_ecr_endpoint, *pin_sts_endpoint;
-    struct strings pin_topics;
+    char *pin_sns_endpoint, *pin_sqs_endpoint, *pin_events_endpoint, *pin_logs_endpoint, *pin_github_endpoint;
+    struct strings pin_topics, pin_callbacks, pin_brokers; /* of notify; templates: private to spec/ */
     struct {
         int64_t timeout_ms, checkout_ms, install_ms, build_ms, test_ms, publish_ms, idle_ms;
         struct limit memory, disk;
@@ -217,7 +222,10 @@ struct spec_context {
     const char *default_id;                    /* the ECS task's id, or a made one */
     bool pid1;      /* of a container, or in an ECS task: file: targets need the operator's word, file: secrets lie
                      * beneath folders */
+    bool profile;   /* the values are those of a profile: a credential goes only where the operator says */
     int64_t now_ms; /* wall time: a created_at in the future is refused */
+    const char *(*format_at)(
+        size_t index); /* the formats of events that there are; NULL past the last. NULL: not asked */
 };
 
 /*

@@ -32,12 +32,6 @@ static const struct rule retry_rules[] = {
     {0},
 };
 
-/* Known, so that their names are refused by name wherever they stand below; refused as a whole. */
-#define LATER(key, sentence)                                                                                           \
-    {                                                                                                                  \
-        .name = (key), .type = TYPE_OBJECT, .later = true, .doc = (sentence)                                           \
-    }
-
 const struct rule spec_rules[] = {
     {.name = "version",
      .type = TYPE_INT,
@@ -129,7 +123,15 @@ const struct rule spec_rules[] = {
      .children = retry_rules,
      .doc =
          "Steps that fail by something that can pass by itself (a lost connection, a server's 503) are tried again."},
-    LATER("control", "Where a request to cancel is looked for."),
+    {.name = "control",
+     .type = TYPE_TEXT,
+     .check = check_control,
+     .variables = VARIABLES_EARLY,
+     .private = true,
+     .pattern = "^(s3|[Hh][Tt][Tt][Pp][Ss])://",
+     .doc = "Where a request to cancel is looked for while the job runs: `s3://bucket/key` or an `https://` URL, one a "
+            "job (below).",
+     .example = "s3://bucket/jobs/${id}/control"},
     {.name = "result",
      .type = TYPE_TEXT,
      .check = check_object,
@@ -144,7 +146,13 @@ const struct rule spec_rules[] = {
      .pattern = "^(s3://|file:)",
      .doc = "Where the whole log is written at the end; a name that ends in `.gz` is compressed.",
      .example = "s3://bucket/jobs/${project}/${id}/log.gz"},
-    LATER("notify", "Who is told about the job's progress and end."),
+    {.name = "notify",
+     .type = TYPE_OBJECT_LIST,
+     .children = notify_rules,
+     .max = 20,
+     .doc = "Who is told about the job's progress and end. What cannot be told is named in the log and the result, and "
+            "fails no job.",
+     .example = "[{ http: \"https://ci.example.com/hook\", secret: { ssm: /hook }, events: [status, log] }]"},
     {0},
 };
 
@@ -166,6 +174,26 @@ const struct rule *rule_find(const struct rule *rules, const char *name)
 
     for (rule = rule_first(rules); rule; rule = rule_next(rule))
         if (strcmp(rule->name, name) == 0)
+            return rule;
+    return NULL;
+}
+
+bool rule_goes_with(const struct rule *rule, const json_t *object)
+{
+    size_t i;
+
+    for (i = 0; rule->with && rule->with[i]; i++)
+        if (json_object_get(object, rule->with[i]))
+            return true;
+    return !rule->with;
+}
+
+const struct rule *rule_choice(const struct rule *rules, const json_t *object)
+{
+    const struct rule *rule;
+
+    for (rule = rule_first(rules); rule; rule = rule_next(rule))
+        if (rule->choice && json_object_get(object, rule->name))
             return rule;
     return NULL;
 }

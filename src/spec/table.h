@@ -9,6 +9,7 @@
 #ifndef CAISSON_SPEC_TABLE_H
 #define CAISSON_SPEC_TABLE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "spec/names.h"
@@ -71,10 +72,12 @@ struct rule {
     long min, max;                   /* TYPE_INT; lists and maps: max number of items, 0: RULE_ITEMS_MAX */
     unsigned builders;               /* FOR_* bits; BUILDERS_ALL */
     unsigned variables;              /* VARIABLE_* bits; 0: no template */
+    const char *const *with;         /* keys beside it, one of which it goes with; NULL: any */
+    bool choice;                     /* of those in its list that are so, exactly one is given */
     bool required;                   /* where the map that it lies in is given */
     bool when_given;                 /* TYPE_OBJECT: without it, nothing below it has a default or is required */
     bool later;                      /* a key of a later version: known, and refused by name */
-    bool private;                    /* masked in plan when it stands there as plain text */
+    bool private;                    /* masked in plan when it stands there as plain text; of a URL, its query */
     const char *doc;
     const char *example;
 };
@@ -83,6 +86,10 @@ struct rule {
 const struct rule *rule_first(const struct rule *rules);
 const struct rule *rule_next(const struct rule *rule);
 const struct rule *rule_find(const struct rule *rules, const char *name);
+/* Whether one of those keys stands in the object that the rule goes with. */
+bool rule_goes_with(const struct rule *rule, const json_t *object);
+/* The first choice that stands in the object; NULL: none. */
+const struct rule *rule_choice(const struct rule *rules, const json_t *object);
 
 extern const struct rule spec_rules[];
 extern const struct rule source_rules[];
@@ -90,6 +97,7 @@ extern const struct rule build_rules[];
 extern const struct rule artifact_rules[];
 extern const struct rule image_rules[];
 extern const struct rule cache_rules[];
+extern const struct rule notify_rules[];
 extern const struct rule limits_rules[];
 extern const struct rule max_limits_rules[];
 extern const struct rule operator_rules[];

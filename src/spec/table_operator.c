@@ -23,6 +23,12 @@ static const struct rule max_rules[] = {
     {0},
 };
 
+#define SERVICE_ENDPOINT(key, fallback_words, sentence)                                                                \
+    {                                                                                                                  \
+        .name = (key), .type = TYPE_TEXT, .check = check_endpoint, .pattern = "^https?://",                            \
+        .fallback_doc = (fallback_words), .doc = (sentence)                                                            \
+    }
+
 static const struct rule pins_rules[] = {
     {.name = "bucket",
      .type = TYPE_TEXT,
@@ -74,7 +80,34 @@ static const struct rule pins_rules[] = {
      .check = check_region,
      .pattern = "^[a-z0-9-]{1,40}$",
      .doc = "The region of every artifact, and of `ssm` and `secret` values that are named without one."},
-    {.name = "topics", .type = TYPE_LIST, .check = check_text, .doc = "The topics and queues that messages may go to."},
+    SERVICE_ENDPOINT("sns_endpoint", "of AWS, in the topic's region", "The same for SNS."),
+    SERVICE_ENDPOINT("sqs_endpoint", "of AWS, in the queue's region", "The same for SQS."),
+    SERVICE_ENDPOINT("events_endpoint", "of AWS, in the bus's region", "The same for EventBridge."),
+    SERVICE_ENDPOINT("logs_endpoint", "of AWS, in the task's region", "The same for CloudWatch Logs."),
+    SERVICE_ENDPOINT("github_endpoint", "`https://api.github.com`", "The API that commit statuses are sent to."),
+    {.name = "topics",
+     .type = TYPE_LIST,
+     .check = check_text,
+     .variables = VARIABLES_EARLY,
+     .doc = "What `notify` may name: topics, queues and buses as ARN, URL or name, channels, streams and exchanges (of "
+            "the default exchange the routing key). A `*` at the end stands for anything.",
+     .example = "[\"arn:aws:sns:eu-west-1:123456789012:builds-${project}*\"]"},
+    {.name = "callbacks",
+     .type = TYPE_LIST,
+     .check = check_callback_prefix,
+     .variables = VARIABLES_EARLY,
+     .pattern = "^[Hh][Tt][Tt][Pp][Ss]?://",
+     .doc =
+         "URLs that every `http` of `notify` lies beneath. Under a profile a request with a credential goes to such a "
+         "URL only.",
+     .example = "[\"https://api.example.com/hooks/\"]"},
+    {.name = "brokers",
+     .type = TYPE_LIST,
+     .check = check_broker,
+     .doc =
+         "The servers, `host` or `host:port`, that `redis`, `amqp` and `kafka` of `notify` may name. Under a profile "
+         "a password goes to such a server only.",
+     .example = "[kafka-1.example.com, \"redis.example.com:6380\"]"},
     {.name = "proxy", .type = TYPE_TEXT, .check = check_proxy, .doc = "The HTTP proxy of the job."},
     {.name = "no_proxy", .type = TYPE_TEXT, .check = check_text, .doc = "Hosts that are reached without it."},
     {.name = "ca_bundle",
@@ -100,8 +133,9 @@ const struct rule operator_rules[] = {
     {.name = "allow",
      .type = TYPE_LIST,
      .values = allowances,
-     .doc = "What is off by default: `plain-brokers` (brokers without TLS), `private-http` (status messages over plain "
-            "HTTP), `file-targets` (publishing to folders, `file:` and `oci:`, as PID 1), `any-secret-file` (secrets "
+     .doc = "What is off by default: `plain-brokers` (brokers of `notify` without TLS or password), `private-http` "
+            "(`notify` over plain HTTP and to private addresses), `file-targets` (publishing to folders, `file:` and "
+            "`oci:`, as PID 1), `any-secret-file` (secrets "
             "from any file).",
      .example = "[file-targets]"},
     {.name = "secret_folders",
