@@ -224,8 +224,8 @@ struct spec_context {
                      * beneath folders */
     bool profile;   /* the values are those of a profile: a credential goes only where the operator says */
     int64_t now_ms; /* wall time: a created_at in the future is refused */
-    const char *(*format_at)(
-        size_t index); /* the formats of events that there are; NULL past the last. NULL: not asked */
+    /* The formats of events that there are, NULL past the last; NULL: not asked. */
+    const char *(*format_at)(size_t index);
 };
 
 /*
