@@ -60,6 +60,8 @@ struct ecr_repository_options {
  * show), a lifecycle that could not be set. */
 int ecr_repository_ensure(struct ecr *ecr, const char *name, const struct ecr_repository_options *options,
                           bool *created, struct strings *warnings, struct error *err);
+/* Whether there is one of that name. */
+int ecr_repository_find(struct ecr *ecr, const char *name, bool *exists, struct error *err);
 /* The digest of a tag, "" when there is no such repository or tag; *size of the image in bytes (0: not said). */
 int ecr_image_find(struct ecr *ecr, const char *name, const char *tag, char digest[72], int64_t *size,
                    struct error *err);

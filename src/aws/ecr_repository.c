@@ -163,8 +163,7 @@ static int create(struct ecr *ecr, const char *name, const struct ecr_repository
                : 0;
 }
 
-/* 0 and *exists, or what the call failed with. */
-static int look(struct ecr *ecr, const char *name, bool *exists, struct error *err)
+int ecr_repository_find(struct ecr *ecr, const char *name, bool *exists, struct error *err)
 {
     struct ecr_subject subject = {.action = "DescribeRepositories", .repository = name};
     struct json_failure failure = {0};
@@ -204,7 +203,7 @@ int ecr_repository_ensure(struct ecr *ecr, const char *name, const struct ecr_re
     bool exists;
 
     *created = false;
-    if (look(ecr, name, &exists, err)) {
+    if (ecr_repository_find(ecr, name, &exists, err)) {
         struct error unseen = *err;
 
         return ecr_is_denied(&unseen) ? create_unseen(ecr, name, options, created, warnings, &unseen, err) : -1;

@@ -54,6 +54,11 @@ char *s3_uri(const struct s3 *s3, const char *key)
     return xasprintf("s3://%s/%s", s3->bucket, key ? key : "");
 }
 
+const char *s3_region(const struct s3 *s3)
+{
+    return s3->region;
+}
+
 struct s3_stats s3_stats(const struct s3 *s3)
 {
     struct s3_stats stats = s3->stats;

@@ -29,6 +29,8 @@ int s3_new(struct s3 **s3, struct http_client *client, struct credentials_provid
 void s3_free(struct s3 *s3);
 /* "s3://bucket/key" for messages and results. Caller frees with free. */
 char *s3_uri(const struct s3 *s3, const char *key);
+/* The region that is signed for: the options', until S3 has named another. Borrowed. */
+const char *s3_region(const struct s3 *s3);
 /* Requests made so far, retries included, and how often a server asked us to slow down. */
 struct s3_stats {
     uint64_t requests, retries, slow_downs;

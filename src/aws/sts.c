@@ -69,11 +69,22 @@ int sts_answer_parse(struct view body, struct credentials *credentials, struct e
     return 0;
 }
 
+int sts_identity_parse(struct view body, char arn[STS_ARN_SIZE], struct error *err)
+{
+    if (!xml_root_is(body, "GetCallerIdentityResponse"))
+        return unreadable(err, "is none to GetCallerIdentity");
+    xml_words(body, "Arn", arn, STS_ARN_SIZE);
+    return strncmp(arn, "arn:", 4) == 0 ? 0 : unreadable(err, "names nobody");
+}
+
 /* ---- the call ---- */
 
+/* `parse` takes what it is to find from the body of 2xx. */
 struct exchange {
+    int (*parse)(struct exchange *exchange, struct view body, struct error *err);
     bool done, failed;
     struct credentials found;
+    char *arn; /* STS_ARN_SIZE; the caller's */
     struct error error;
 };
 
@@ -88,7 +99,17 @@ static void on_answer(void *context, struct view answer, const struct json_failu
         exchange->error = *error;
         return;
     }
-    exchange->failed = sts_answer_parse(answer, &exchange->found, &exchange->error) != 0;
+    exchange->failed = exchange->parse(exchange, answer, &exchange->error) != 0;
+}
+
+static int parse_session(struct exchange *exchange, struct view body, struct error *err)
+{
+    return sts_answer_parse(body, &exchange->found, err);
+}
+
+static int parse_identity(struct exchange *exchange, struct view body, struct error *err)
+{
+    return sts_identity_parse(body, exchange->arn, err);
 }
 
 static void add_field(struct buf *body, const char *name, const char *value)
@@ -119,8 +140,9 @@ static void describe(const struct sts_assume_role *request, struct error *err)
         request->role);
 }
 
-int sts_assume_role(const struct sts_options *options, const struct sts_assume_role *request,
-                    struct credentials *credentials, struct error *err)
+/* Pumps the loop. */
+static int exchange_words(const struct sts_options *options, const char *action, const struct buf *body,
+                          struct exchange *exchange, struct error *err)
 {
     const struct json_service service = {
         .client = options->client,
@@ -130,9 +152,29 @@ int sts_assume_role(const struct sts_options *options, const struct sts_assume_r
         .endpoint = options->endpoint,
         .query = true,
     };
-    struct exchange exchange = {0};
     struct json_call *call;
+
+    if (body->overflow)
+        return error_set(err, CLASS_INTERNAL, "bad-request", "the request to STS is too long");
+    call = json_call_start(&service, action, (struct view){body->data, body->len}, on_answer, exchange);
+    while (!exchange->done && !(options->stop && *options->stop))
+        loop_run_once(http_client_loop(options->client), -1);
+    if (!exchange->done) {
+        json_call_cancel(call);
+        error_set(err, CLASS_INTERRUPTED, "interrupted", "%s: stopped before an answer came", action);
+        return error_retryable(err, 0);
+    }
+    if (exchange->failed)
+        *err = exchange->error;
+    return exchange->failed ? -1 : 0;
+}
+
+int sts_assume_role(const struct sts_options *options, const struct sts_assume_role *request,
+                    struct credentials *credentials, struct error *err)
+{
+    struct exchange exchange = {.parse = parse_session};
     struct buf body;
+    int status;
 
     buf_init(&body, BODY_MAX);
     add_field(&body, "Action", "AssumeRole");
@@ -140,24 +182,26 @@ int sts_assume_role(const struct sts_options *options, const struct sts_assume_r
     add_field(&body, "RoleArn", request->role);
     add_field(&body, "RoleSessionName", request->session);
     add_field(&body, "Policy", request->policy);
-    if (body.overflow) {
-        buf_dispose(&body);
-        return error_set(err, CLASS_INTERNAL, "bad-request", "the request to STS is too long");
-    }
-    call = json_call_start(&service, "sts:AssumeRole", (struct view){body.data, body.len}, on_answer, &exchange);
+    status = exchange_words(options, "sts:AssumeRole", &body, &exchange, err);
     buf_dispose(&body);
-    while (!exchange.done && !(options->stop && *options->stop))
-        loop_run_once(http_client_loop(options->client), -1);
-    if (!exchange.done) {
-        json_call_cancel(call);
-        error_set(err, CLASS_INTERRUPTED, "interrupted", "sts:AssumeRole: stopped before an answer came");
-        return error_retryable(err, 0);
-    }
-    if (!exchange.failed) {
+    if (status == 0)
         *credentials = exchange.found;
-        return 0;
-    }
-    *err = exchange.error;
-    describe(request, err);
-    return -1;
+    else if (exchange.failed)
+        describe(request, err);
+    return status;
+}
+
+int sts_caller_identity(const struct sts_options *options, char arn[STS_ARN_SIZE], struct error *err)
+{
+    struct exchange exchange = {.parse = parse_identity, .arn = arn};
+    struct buf body;
+    int status;
+
+    arn[0] = '\0';
+    buf_init(&body, BODY_MAX);
+    add_field(&body, "Action", "GetCallerIdentity");
+    add_field(&body, "Version", VERSION);
+    status = exchange_words(options, "sts:GetCallerIdentity", &body, &exchange, err);
+    buf_dispose(&body);
+    return status;
 }

@@ -83,19 +83,6 @@ static void on_early_stop(void *context, int signal_number, bool genuine, pid_t 
     run->stopped_by = signal_number;
 }
 
-static const char *workspace_parent(const struct run *run, const struct cli_call *call)
-{
-    const char *named = cli_value(call, "workspace");
-    const char *temp = run->setup.profile ? NULL : env_get(&run->setup.env, "TMPDIR");
-
-    if (!named && executors_want_sandbox(&run->setup))
-        return SANDBOX_VOLUME;
-    /* What lies elsewhere goes when Kaniko makes room for a base image. */
-    if (!named && run->setup.pid1 && build_user_image_is_kaniko())
-        return KANIKO_FOLDER "/work";
-    return named ? named : temp && *temp ? temp : "/tmp";
-}
-
 static void on_warning(void *context, const char *text)
 {
     struct run *run = context;
@@ -113,8 +100,8 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
         log_format_parse(format_name, &format);
     run->redactor = redactor_new();
     /* Where it cannot be made the job says so; until then the log is kept in memory. */
-    (void)workspace_parent_make(workspace_parent(run, call));
-    run->spool = spool_new(workspace_parent(run, call), DEFAULT_LOG_BYTES);
+    (void)workspace_parent_make(executors_workspace(&run->setup));
+    run->spool = spool_new(executors_workspace(&run->setup), DEFAULT_LOG_BYTES);
     run->log = log_new(run->spool, run->redactor);
     log_on_warning(run->log, on_warning, run);
     if (reaper_new(&run->reaper, run->setup.loop, err))
@@ -245,7 +232,7 @@ static void run_job(struct run *run, const struct cli_call *call)
         .credentials = run->setup.credentials,
         .platform = &run->setup.platform,
         .env = &run->setup.env,
-        .workspace_parent = workspace_parent(run, call),
+        .workspace_parent = executors_workspace(&run->setup),
         .pid1 = run->setup.pid1,
         .engine = cli_value(call, "engine"),
         .profile = run->setup.profile != NULL,

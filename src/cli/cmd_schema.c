@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/doctor.h"
 #include "core/json.h"
 #include "report/result.h"
 #include "spec/spec.h"
@@ -28,8 +29,10 @@ static int run(const struct cli_call *call)
         schema = spec_schema();
     else if (strcmp(what, "result") == 0)
         schema = result_schema();
+    else if (strcmp(what, "doctor") == 0)
+        schema = doctor_schema();
     if (!schema) {
-        error_set(&err, CLASS_USAGE, "unknown-schema", "there is no schema %s; there are: spec, result", what);
+        error_set(&err, CLASS_USAGE, "unknown-schema", "there is no schema %s; there are: spec, result, doctor", what);
         return cli_fail(&err, false);
     }
     json_dumpf(schema, stdout, JSON_INDENT(2));
@@ -52,8 +55,8 @@ static const char *const examples[] = {
 
 const struct cli_command cmd_schema = {
     .name = "schema",
-    .arguments = "[spec|result]",
-    .summary = "print the JSON Schema of the spec or the result",
+    .arguments = "[spec|result|doctor]",
+    .summary = "print the JSON Schema of the spec, the result or doctor's document",
     .examples = examples,
     .options = options,
     .max_operands = 1,

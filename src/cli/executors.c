@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/build_user.h"
 #include "core/clock.h"
 
 #define DEFAULT_TIMEOUT_MS (60 * 1000)
@@ -14,6 +15,26 @@ static const char *named_socket(const struct setup *setup)
     const char *variable = setup->profile ? NULL : env_get(&setup->env, "CAISSON_SANDBOX_SOCKET");
 
     return option ? option : variable && *variable ? variable : NULL;
+}
+
+const char *executors_socket(const struct setup *setup)
+{
+    const char *named = named_socket(setup);
+
+    return named ? named : SANDBOX_SOCKET;
+}
+
+const char *executors_workspace(const struct setup *setup)
+{
+    const char *named = cli_value(setup->call, "workspace");
+    const char *temp = setup->profile ? NULL : env_get(&setup->env, "TMPDIR");
+
+    if (!named && executors_want_sandbox(setup))
+        return SANDBOX_VOLUME;
+    /* What lies elsewhere goes when Kaniko makes room for a base image. */
+    if (!named && setup->pid1 && build_user_image_is_kaniko())
+        return KANIKO_FOLDER "/work";
+    return named ? named : temp && *temp ? temp : "/tmp";
 }
 
 bool executors_want_sandbox(const struct setup *setup)
@@ -45,12 +66,11 @@ static int parse_timeout(const struct setup *setup, int64_t *timeout_ms, struct 
 static int make_sandbox(struct executors *executors, const struct setup *setup, const struct executor_options *base,
                         struct error *err)
 {
-    const char *socket = named_socket(setup);
     struct executor_options options = *base;
 
     if (parse_timeout(setup, &options.sandbox_timeout_ms, err))
         return -1;
-    options.sandbox_socket = socket ? socket : SANDBOX_SOCKET;
+    options.sandbox_socket = executors_socket(setup);
     if (setup->platform.task_metadata) {
         executors->container =
             sandbox_container_new(setup->loop, setup->platform.task_metadata, executors_build_container(setup));

@@ -30,7 +30,11 @@ struct executors {
     struct sandbox_container *container;
 };
 
+/* The socket that is connected to. Borrowed. */
+const char *executors_socket(const struct setup *setup);
 bool executors_want_sandbox(const struct setup *setup);
+/* Where the workspace is made: --workspace, else what fits the place. Borrowed from command line and environment. */
+const char *executors_workspace(const struct setup *setup);
 /* The name of the container that builds; NULL: our own. Borrowed from the command line. */
 const char *executors_build_container(const struct setup *setup);
 /* `base`: what a local executor needs; worker_uid: who our children are where base->build_uid is root. On failure too the executors must be disposed. */
