@@ -8,11 +8,12 @@ import socket
 import ssl
 import time
 
+import pika
 import pytest
 import redis as redis_library
 import standardwebhooks
 
-from bed import github, http1, redis, servers, webhook
+from bed import github, http1, rabbitmq, redis, servers, webhook
 
 # -- Redis
 
@@ -104,6 +105,108 @@ def test_a_server_that_nobody_uses_any_more_ends(tmp_path, run_authority):
         time.sleep(0.05)
     with pytest.raises(OSError):
         servers.answers(port)
+
+
+# -- RabbitMQ
+
+
+PERSISTENT = pika.BasicProperties(delivery_mode=2, message_id="1", content_type="application/json")
+
+
+@pytest.fixture
+def results(rabbitmq_place):
+    rabbitmq_place.exchange("blacktree.direct")
+    rabbitmq_place.queue("api.result.queue", "blacktree.direct", "api.result")
+    return rabbitmq_place
+
+
+def published(place, body=b"{}", key="api.result", user=rabbitmq.USER, exchange="blacktree.direct", mandatory=True, **how):
+    """With confirms, as a careful publisher does."""
+    connection = place.connect(user, **how)
+    try:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish(exchange, key, body, PERSISTENT, mandatory=mandatory)
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
+def test_rabbitmq_keeps_what_is_published(results):
+    published(results, b'{"a": 1}')
+    published(results, b'{"a": 2}', tls=True)
+    found = results.wait("api.result.queue", 2)
+    assert [message.document() for message in found] == [{"a": 1}, {"a": 2}]
+    assert found[0].properties.delivery_mode == 2 and found[0].properties.message_id == "1"
+    assert (found[0].exchange, found[0].key, found[0].redelivered) == ("blacktree.direct", "api.result", False)
+
+
+def test_rabbitmq_refuses(results, stranger):
+    with pytest.raises(pika.exceptions.ProbableAuthenticationError):
+        published(results, password="no")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        published(results, tls=True, trust=stranger.bundle)
+    with pytest.raises(pika.exceptions.UnroutableError):
+        published(results, key="nobody.listens")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="404"):
+        published(results, exchange="not.there")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="403"):
+        published(results, user=rabbitmq.READER)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="message size"):
+        published(results, b"x" * (rabbitmq.MESSAGE_MAX + 1))
+    results.queue("full.queue", "blacktree.direct", "full", max_length=1, overflow="reject-publish")
+    published(results, b"fits", key="full")
+    with pytest.raises(pika.exceptions.NackError):
+        published(results, b"does not", key="full")
+    connection = results.connect(rabbitmq.USER)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="403"):
+        connection.channel().exchange_declare("elsewhere", durable=True)
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="403"):
+        connection.channel().basic_get("api.result.queue")
+    connection.close()
+    assert results.messages("api.result.queue") == []
+
+
+@pytest.mark.alone
+def test_rabbitmq_blocks_publishers_while_its_disk_is_full(rabbitmq_server, results):
+    said = []
+    connection = results.connect(rabbitmq.USER)
+    connection.add_on_connection_blocked_callback(lambda _, method: said.append(method.method.reason))
+    connection.add_on_connection_unblocked_callback(lambda *_: said.append("unblocked"))
+    channel = connection.channel()
+    with rabbitmq_server.full_disk():
+        channel.basic_publish("blacktree.direct", "api.result", b"{}", PERSISTENT)
+        connection.process_data_events(2)
+        assert said == ["low on disk"] and results.messages("api.result.queue") == []
+    deadline = time.monotonic() + 10
+    while len(said) < 2 and time.monotonic() < deadline:
+        connection.process_data_events(0.2)
+    assert said == ["low on disk", "unblocked"]
+    connection.close()
+    assert len(results.wait("api.result.queue", 1)) == 1
+
+
+@pytest.mark.alone
+@pytest.mark.rare
+def test_rabbitmq_is_killed_and_is_back_with_what_it_confirmed(rabbitmq_server, results):
+    for number in range(20):
+        published(results, str(number).encode())
+    rabbitmq_server.kill()
+    with pytest.raises(pika.exceptions.AMQPConnectionError):
+        published(results)
+    rabbitmq_server.start()
+    assert [int(message.body) for message in results.wait("api.result.queue", 20)] == list(range(20))
+
+
+def test_rabbitmq_drops_connections(results):
+    connection = results.connect(rabbitmq.USER)
+    deadline = time.monotonic() + 20
+    while not results.connections():
+        assert time.monotonic() < deadline
+        connection.process_data_events(0.1)
+    results.drop_connections()
+    with pytest.raises(pika.exceptions.ConnectionClosedByBroker, match="320"):
+        connection.process_data_events(10)
 
 
 # -- what stands between

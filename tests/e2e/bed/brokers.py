@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from . import github, redis, servers, tls, webhook, world
+from . import github, rabbitmq, redis, servers, tls, webhook, world
 
 
 def pytest_configure(config):
@@ -48,9 +48,16 @@ def stranger(run_folder):
 def shared_servers(run_folder, run_authority, stranger):
     folder = run_folder / "servers"
     folder.mkdir(exist_ok=True)
-    shared = servers.Shared(str(folder), {})
+    make = {
+        "rabbitmq": lambda path: rabbitmq.RabbitMQ(path, run_authority, stranger),
+    }
+    shared = servers.Shared(str(folder), make)
     yield shared
     shared.close()
+
+
+def _use(request, shared, name):
+    return shared.use(name, alone=request.node.get_closest_marker("alone") is not None)
 
 
 def _of_test(request, made):
@@ -76,6 +83,20 @@ def redis_server(request, tmp_path, run_authority, stranger):
     options = getattr(request, "param", {})
     with redis.Redis(str(pathlib.Path(tmp_path) / "redis"), run_authority, stranger, **options) as made:
         yield _of_test(request, made)
+
+
+@pytest.fixture
+def rabbitmq_server(request, shared_servers):
+    with _use(request, shared_servers, "rabbitmq") as server:
+        yield _of_test(request, server)
+
+
+@pytest.fixture
+def rabbitmq_place(rabbitmq_server):
+    """A virtual host of the test's own."""
+    place = rabbitmq_server.place()
+    yield place
+    place.close()
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
     keeper.py FOLDER WORD...     the server's command; FOLDER belongs to this server alone
 
-FOLDER/users is a file that every user holds locked, shared: once nobody does the server is told to end, and killed ten
-seconds later. FOLDER/alive is locked for as long as the server lives, FOLDER/pid says its process group.
+FOLDER/users is a file that every user holds locked, shared: once nobody does the server is killed. FOLDER/alive is locked for as long as the server lives, FOLDER/pid says its process group.
 """
 
 import fcntl
@@ -12,8 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-
-PATIENCE_S = 10
 
 
 def lock(path, how):
@@ -27,32 +24,23 @@ def lock(path, how):
         return None
 
 
-def end(server):
-    os.killpg(server.pid, signal.SIGCONT)
-    os.killpg(server.pid, signal.SIGTERM)
-    try:
-        server.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        pass
-
-
 def main(folder, *command):
     alive = lock(os.path.join(folder, "alive"), fcntl.LOCK_EX)
     assert alive, f"there is a server in {folder} already"
+    unused = None
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     with open(os.path.join(folder, "pid"), "w") as file:
         file.write(str(server.pid))
     while server.poll() is None:
         if unused := lock(os.path.join(folder, "users"), fcntl.LOCK_EX):
-            end(server)
-            break
+            break  # held until all is over: who comes now waits, and starts another
         time.sleep(0.1)
     try:
-        os.killpg(server.pid, signal.SIGKILL)  # children that it left
+        os.killpg(server.pid, signal.SIGKILL)  # with the children that it has, or left
     except ProcessLookupError:
         pass
     server.wait()
-    del alive
+    del alive, unused
 
 
 if __name__ == "__main__":

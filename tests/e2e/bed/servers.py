@@ -16,6 +16,7 @@ passes. A killed broker's port resets whoever connects; to have a port refuse, l
 
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import signal
@@ -52,7 +53,7 @@ class Server:
 
     name = ""  # in a task's network
     what = "server"  # for people
-    start_limit_s = 60
+    start_limit_s = 150  # on a machine that does ten other things
 
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)
@@ -62,8 +63,23 @@ class Server:
         self.links = {}
         self.users = open(os.path.join(folder, "users"), "a")
         fcntl.flock(self.users, fcntl.LOCK_SH)
+        self.kept = self._keep()
+
+    def _keep(self):
+        path = os.path.join(self.folder, "kept.json")
+        with open(os.path.join(self.folder, "setup"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(path):
+                kept = self.setup()
+                with open(path, "w") as file:
+                    json.dump(kept, file)
+            with open(path) as file:
+                return json.load(file)
 
     # -- what a subclass says
+
+    def setup(self):
+        return {}
 
     def command(self):
         raise NotImplementedError
@@ -192,7 +208,14 @@ class Shared:
     def use(self, name, alone=False):
         with self._lock(name, "use") as in_use:
             fcntl.flock(in_use, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield self._server(name)
+            server = self._server(name)
+            try:
+                yield server
+            finally:
+                if alone and server.alive():
+                    server.resume()
+                for link in server.links.values():
+                    link.reset()
 
     def _server(self, name):
         with self._lock(name, "start") as starting:
