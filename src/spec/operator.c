@@ -36,7 +36,7 @@ static const struct {
 
 static char **pin_text(struct operator_file *file, size_t index)
 {
-    return (char **)((char *)file + pin_texts[index].offset);
+    return (void *)((char *)file + pin_texts[index].offset);
 }
 
 static void take_list(struct strings *list, json_t *pins, const char *key)
