@@ -124,7 +124,8 @@ static int check_url(const char *text, const char *hint, struct remark *remark)
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || strchr("\\\"<>^`{|}", *c))
             return remark_set(remark, hint, "the URL holds a character that has to be percent-encoded");
     if (memchr(host, '@', len))
-        return remark_set(remark, "they have keys of their own beside it", "the URL holds credentials");
+        return remark_set(remark, "no URL of a spec holds any; a target's go into keys beside it",
+                          "the URL holds credentials");
     if (!host_is_valid(host, len))
         return remark_set(remark, hint, "the URL has no valid host");
     return 0;

@@ -115,10 +115,15 @@ static void check_choices(struct resolution *resolution, const struct target *ta
     }
 }
 
-static bool any_refused(const struct resolution *resolution, const char *base)
+/* Whether what the entry says of its target, or the entry as a whole, has had its problem already. */
+static bool is_refused(const struct resolution *resolution, const char *base)
 {
     const struct rule *rule;
+    size_t i;
 
+    for (i = 0; i < resolution->problems->len; i++)
+        if (strcmp(resolution->problems->items[i].path, base) == 0)
+            return true;
     for (rule = rule_first(notify_rules); rule; rule = rule_next(rule)) {
         CLEANUP_FREE char *path = path_join(base, rule->name);
 
@@ -133,14 +138,14 @@ static void check_nowhere(struct resolution *resolution, const char *path)
     const struct rule *rule;
     struct buf words;
 
-    if (any_refused(resolution, path))
+    if (is_refused(resolution, path))
         return;
     buf_init(&words, 200);
     for (rule = rule_first(notify_rules); rule; rule = rule_next(rule))
         if (rule->choice)
             buf_addf(&words, "%s%s", words.len ? ", " : "", rule->name);
-    resolution_problem(resolution, path, "for example http: https://ci.example.com/hook", "says not where: one of %s",
-                       buf_text(&words));
+    resolution_problem(resolution, path, "for example http: https://ci.example.com/hook",
+                       "names no target: one of %s is expected", buf_text(&words));
     buf_dispose(&words);
 }
 

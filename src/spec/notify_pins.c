@@ -199,7 +199,7 @@ static void check_place(struct resolution *resolution, const struct target *targ
     resolution_problem(resolution, path,
                        http ? "the operator's file lists those that may (pins: { callbacks: […] })"
                             : "the operator's file lists those that may (pins: { brokers: […] })",
-                       pins->len ? "does not lie beneath what the operator's file names"
+                       pins->len ? "is none of those that the operator's file names"
                                  : "a profile's credentials go only where the operator's file says");
 }
 

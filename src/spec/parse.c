@@ -135,8 +135,9 @@ static json_t *parse_list(struct parser *parser, const struct rule *rule, const 
             parsed = parse_word(parser, rule, value, item);
         else
             parsed = parse_scalar(parser, rule, value, item);
-        if (parsed)
-            json_array_append_new(list, parsed);
+        /* An item that could not be read keeps its place: paths of the others count on it. */
+        if (parsed || rule->type == TYPE_OBJECT_LIST)
+            json_array_append_new(list, parsed ? parsed : json_object());
     }
     parser->lists--;
     return list;
