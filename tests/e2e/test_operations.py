@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -167,23 +168,18 @@ def test_the_state_machine_is_one(tmp_path):
         assert (ended.returncode == 0) == fits, ended.stdout + ended.stderr
 
 
-class Machine:
-    """Step Functions at the account's server, whose tasks are the double's and whose objects lie in the strict S3."""
-
-    def __init__(self, url, keys):
-        self.client = account.Account(url, keys).client("stepfunctions")
-        self.arn = self.client.create_state_machine(
-            name="job", definition=block("From Step Functions", "json").replace('"Seconds": 15', '"Seconds": 1'),
-            roleArn="arn:aws:iam::123456789012:role/states")["stateMachineArn"]
-
-    def run(self, spec):
-        """(status, output or error)"""
-        arn = self.client.start_execution(stateMachineArn=self.arn, input=json.dumps({"job": spec, "role": ROLE}))["executionArn"]
-        while True:
-            said = self.client.describe_execution(executionArn=arn)
-            if said["status"] != "RUNNING":
-                return said["status"], json.loads(said["output"]) if "output" in said else said.get("error")
-            run_task.time.sleep(0.5)
+def execute(client, spec):
+    """(status, output or error) of a machine of its own."""
+    machine = client.create_state_machine(
+        name=spec["id"], definition=block("From Step Functions", "json").replace('"Seconds": 15', '"Seconds": 1'),
+        roleArn="arn:aws:iam::123456789012:role/states")["stateMachineArn"]
+    arn = client.start_execution(stateMachineArn=machine, name=spec["id"],
+                                 input=json.dumps({"job": spec, "role": ROLE}))["executionArn"]
+    while True:
+        said = client.describe_execution(executionArn=arn)
+        if said["status"] != "RUNNING":
+            return said["status"], json.loads(said["output"]) if "output" in said else said["error"]
+        time.sleep(0.5)
 
 
 @pytest.mark.rare
@@ -194,15 +190,15 @@ def test_the_state_machine_runs_a_job_again_while_the_result_says_so(plane, bed,
         with account.server(str(tmp_path), AWS_ENDPOINT_URL_ECS=plane.url, AWS_ACCESS_KEY_ID=keys.access,
                             AWS_SECRET_ACCESS_KEY=keys.secret,
                             AWS_ENDPOINT_URL_S3="http://%s:%d" % bed.world.versity.address) as url:
-            machine = Machine(url, keys)
+            client = account.Account(url, keys).client("stepfunctions")
             good, bad = job(bed), job(bed, build={"builder": "commands", "commands": ["exit 7"], "output": "dist"})
             away = job(bed, source={"repository": "http://dead.test/open/none.git"}, retry={"max_attempts": 1})
-            status, said = machine.run(good)
+            status, said = execute(client, good)
             assert (status, said["status"], said["id"]) == ("SUCCEEDED", "succeeded", good["id"])
-            assert machine.run(bad) == ("FAILED", result(bed, bad)["reason"]) and len(plane.tasks) == 2
-            assert machine.run(away) == ("FAILED", result(bed, away)["reason"]) and len(plane.tasks) == 5
+            assert execute(client, bad) == ("FAILED", result(bed, bad)["reason"]) and len(plane.tasks) == 2
+            assert execute(client, away) == ("FAILED", result(bed, away)["reason"]) and len(plane.tasks) == 5
             nothing = {**job(bed), "result": f"s3://{STATE}/elsewhere.json"}
-            assert machine.run(nothing) == ("FAILED", "lost")
+            assert execute(client, nothing) == ("FAILED", "lost")
     except account.Missing as missing:
         pytest.skip(str(missing))
 

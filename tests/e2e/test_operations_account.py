@@ -1,6 +1,7 @@
 """docs/operations.md, the way from an empty account to the first job, as it is written there: terraform is applied to a
 server of AWS's APIs, RunTask runs the containers, events go through the rules that terraform made into its queues."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -41,7 +42,8 @@ class Newcomer:
     def __init__(self, bed, folder, account):
         self.bed, self.account = bed, account
         tree = rendered.copy_of_the_tree(folder)
-        (tree / "examples/minimal/server_override.tf").write_text(OVERRIDE % {"url": account.url})
+        self.example = tree / "examples/minimal"
+        (self.example / "server_override.tf").write_text(OVERRIDE % {"url": account.url})
         self.ecs = account.plane = run_task.RunTask(
             bed, {IMAGE: "node"}, [], {account.keys.access: account.keys}.get, files={OPERATOR_FILE: OPERATOR},
             on_event=account.take_event)
@@ -97,16 +99,64 @@ def newcomer(bed, tmp_path):
         pytest.skip(str(missing))
 
 
-def test_what_is_typed_prints_what_stands_there(newcomer):
-    pairs = documents.blocks(OPERATIONS)
-    pairs = [block for block in pairs if block.section == "From an empty account to the first job"]
+def follow(newcomer, title):
+    """Types the blocks of a section. Gives what was not printed as it stands there."""
+    found = [block for block in documents.blocks(OPERATIONS) if block.section == title]
     wrong = []
-    for number, block in enumerate(pairs):
+    for number, block in enumerate(found):
         if block.language != "sh":
             continue
         printed = newcomer.type(block.text)
         print(f"---- line {block.line}\n{printed}")
-        follows = pairs[number + 1] if number + 1 < len(pairs) else None
-        documented = follows.text if follows is not None and follows.language == "text" else ""
-        wrong += [f"line {block.line}: {one}" for one in documents.differences(printed, documented)]
-    assert wrong == []
+        if number + 1 < len(found) and found[number + 1].language == "text":
+            wrong += [f"line {block.line}: {one}" for one in documents.differences(printed, found[number + 1].text)]
+    return wrong
+
+
+def kill_a_job(newcomer):
+    """The first job's call once more, for a build that does not end; its PID 1 is killed from outside. Gives the ARN."""
+    call = json.loads((newcomer.example / "run-task.json").read_text())
+    (variable,) = call["overrides"]["containerOverrides"][0]["environment"]
+    spec = json.loads(variable["value"])
+    spec["source"]["repository"] = newcomer.bed.repository({**SITE, "build.sh": "echo building\nsleep 600\n"}).url()
+    variable["value"] = json.dumps(spec)
+    arn = newcomer.ecs.client(newcomer.account.keys).run_task(**call)["tasks"][0]["taskArn"]
+    task = newcomer.ecs.containers(arn)
+    task.wait_for("| building")
+    os.kill(task.main.pid(), signal.SIGKILL)
+    newcomer.ecs.wait(arn)
+    return arn
+
+
+def messages(newcomer, queue):
+    """All that wait there."""
+    sqs, found = newcomer.account.client("sqs"), []
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    while True:
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0).get("Messages", [])
+        if not got:
+            return found
+        found += [json.loads(message["Body"]) for message in got]
+
+
+def test_from_an_empty_account_to_nothing_left(newcomer):
+    """RunTask → container → clone → build → S3 → result → event → rule → queue, and a job that could not say how it
+    ended: what is typed prints what stands in the document."""
+    assert follow(newcomer, "From an empty account to the first job") == []
+    (first,) = newcomer.ecs.tasks.values()
+    published = newcomer.bed.storage.tree("caisson-artifacts-123456789012-eu-central-1", "__outputs/shop/")
+    assert published == {"index.html": b"<h1>Shop</h1>\n"} and first.endpoint.role_arn in newcomer.ecs.roles
+    killed = kill_a_job(newcomer)
+    assert follow(newcomer, "Lost jobs") == []
+    assert messages(newcomer, "caisson-job-lost") == []  # that one was the only one, and it is not yet told again
+    stopped = messages(newcomer, "caisson-task-stopped")
+    assert sorted((event["detail"]["taskArn"], event["detail"]["containers"][0]["exitCode"]) for event in stopped) == \
+        sorted([(first.arn, 0), (killed, 137)])
+    assert "CAISSON_JOB" not in json.dumps(stopped)
+    newcomer.shell.run("NEW_TOKEN=of-today; aws ssm put-parameter --name /caisson/shop/git-token --type SecureString "
+                       "--value of-yesterday --query Version\n")
+    assert follow(newcomer, "Rotating") == []
+    told = newcomer.account.client("ssm").get_parameter(Name="/caisson/shop/git-token", WithDecryption=True)
+    assert told["Parameter"]["Value"] == "of-today"
+    assert follow(newcomer, "Removing") == []
+    assert newcomer.shell.run("terraform state list\n").strip() == ""

@@ -6,6 +6,7 @@
 Each correction says what AWS answers and moto does not: without it a second plan is not empty, or a call fails.
 """
 
+import copy
 import json
 import os
 import pathlib
@@ -184,24 +185,53 @@ def event_patterns():
     EventPattern.matches_event = matches
 
 
+def cased(change, value):
+    """The value with the first letter of each name changed."""
+    if isinstance(value, dict):
+        return {change(name[0]) + name[1:]: cased(change, part) for name, part in value.items()}
+    return [cased(change, part) for part in value] if isinstance(value, list) else value
+
+
+class Tasks:
+    """ECS as Step Functions speaks with it: all names begin with a capital letter."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def run_task(self, **parameters):
+        said = self.client.run_task(**cased(str.lower, parameters))
+        return cased(str.upper, {"tasks": said["tasks"], "failures": said["failures"]})
+
+    def describe_tasks(self, **parameters):
+        said = self.client.describe_tasks(**parameters)
+        return {"tasks": said["tasks"], **cased(str.upper, json.loads(json.dumps({"tasks": said["tasks"]}, default=str)))}
+
+
+class Objects:
+    """S3 as Step Functions speaks with it: an object's body is text."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def get_object(self, **parameters):
+        said = self.client.get_object(**parameters)
+        return {"Body": said["Body"].read().decode(), "ETag": said["ETag"], "ContentLength": said["ContentLength"]}
+
+
 def state_machines():
     """They run, and where AWS_ENDPOINT_URL_ECS and _S3 name other servers, with tasks and objects of those."""
     import boto3
     from moto.core.config import default_user_config
+    from moto.stepfunctions.models import StateMachine
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_aws_sdk as sdk
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_ecs as ecs
 
     if "AWS_ENDPOINT_URL_ECS" not in os.environ:
         return
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
-    own = ecs.boto_client_for
-
-    def client(region, service, state_credentials=None):
-        if service not in ("ecs", "s3"):
-            return own(region, service, state_credentials)
-        return boto3.client(service, region_name=region)
-
-    ecs.boto_client_for = sdk.boto_client_for = client
+    StateMachine.__deepcopy__ = lambda self, _: copy.copy(self)  # with all that ran before it could not be copied
+    ecs.boto_client_for = lambda region, service, **_: Tasks(boto3.client(service, region_name=region))
+    sdk.boto_client_for = lambda region, service, **_: Objects(boto3.client(service, region_name=region))
 
 
 CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
