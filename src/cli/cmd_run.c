@@ -234,6 +234,7 @@ static void run_job(struct run *run, const struct cli_call *call)
         .env = &run->setup.env,
         .workspace_parent = executors_workspace(&run->setup),
         .pid1 = run->setup.pid1,
+        .run_id = run->setup.run_id,
         .engine = cli_value(call, "engine"),
         .profile = run->setup.profile != NULL,
         .stop_budget_ms = run->stop_budget_ms,

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/doctor.h"
 #include "core/json.h"
+#include "report/event.h"
 #include "report/result.h"
 #include "spec/spec.h"
 
@@ -31,8 +32,11 @@ static int run(const struct cli_call *call)
         schema = result_schema();
     else if (strcmp(what, "doctor") == 0)
         schema = doctor_schema();
+    else if (strcmp(what, "events") == 0)
+        schema = event_schema();
     if (!schema) {
-        error_set(&err, CLASS_USAGE, "unknown-schema", "there is no schema %s; there are: spec, result, doctor", what);
+        error_set(&err, CLASS_USAGE, "unknown-schema", "there is no schema %s; there are: spec, result, events, doctor",
+                  what);
         return cli_fail(&err, false);
     }
     json_dumpf(schema, stdout, JSON_INDENT(2));
@@ -50,13 +54,15 @@ static const char *const examples[] = {
     "for editors and for checks before a job is sent",
     "caisson schema result",
     "the schema of the result document",
+    "caisson schema events",
+    "the schema of what `notify` sends, as CloudEvents in structured mode",
     NULL,
 };
 
 const struct cli_command cmd_schema = {
     .name = "schema",
-    .arguments = "[spec|result|doctor]",
-    .summary = "print the JSON Schema of the spec, the result or doctor's document",
+    .arguments = "[spec|result|events|doctor]",
+    .summary = "print the JSON Schema of the spec, the result, the events or doctor's document",
     .examples = examples,
     .options = options,
     .max_operands = 1,

@@ -45,21 +45,31 @@ static int load_environment(struct setup *setup, const char *path, struct error 
 }
 
 /*
- * The id of a job that names none: the ECS task's. The agent's metadata URI ends in "<task id>-<number>"; elsewhere one
- * is made.
+ * The ECS task's id: the agent's metadata URI ends in "<task id>-<number>". NULL elsewhere.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
  */
-static char *make_default_id(const struct platform *platform)
+static char *task_id(const struct platform *platform)
 {
     const char *slash = platform->task_metadata ? strrchr(platform->task_metadata, '/') : NULL;
     size_t len = slash ? strspn(slash + 1, "0123456789abcdef") : 0;
-    unsigned random = 0;
 
-    if (len >= 16 && len <= 64)
-        return xstrndup(slash + 1, len);
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
-        random = (unsigned)clock_wall_ms();
-    return xasprintf("local-%08x", random);
+    return len >= 16 && len <= 64 ? xstrndup(slash + 1, len) : NULL;
+}
+
+/* The run is the task's, or gets a random id; a job that names no id has the task's, or a short one to type. */
+static void make_ids(struct setup *setup)
+{
+    uint64_t random[2] = {0};
+
+    setup->run_id = task_id(&setup->platform);
+    if (setup->run_id) {
+        setup->default_id = xstrdup(setup->run_id);
+        return;
+    }
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        random[0] = (uint64_t)clock_wall_ms();
+    setup->run_id = xasprintf("%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
+    setup->default_id = xasprintf("local-%.8s", setup->run_id);
 }
 
 /* The profile comes before the surroundings: it may name the credentials in its system's own words. */
@@ -99,7 +109,7 @@ int setup_init(struct setup *setup, const struct cli_call *call, const char *env
     platform_init(&setup->platform, &setup->env, setup->has_operator_file ? &setup->operator_file : NULL,
                   setup->profile != NULL);
     /* Also of a job that cannot begin: its result names it. */
-    setup->default_id = make_default_id(&setup->platform);
+    make_ids(setup);
     if (status)
         return -1;
     options = (struct http_options){.ca_bundle = setup->platform.ca_bundle,
@@ -122,6 +132,18 @@ void setup_dispose(struct setup *setup)
     profile_job_dispose(&setup->profile_job);
     strings_wipe(&setup->env);
     free(setup->default_id);
+    free(setup->run_id);
+}
+
+static const char *format_at(size_t index)
+{
+    const struct event_format *format = index ? NULL : &format_cloudevents;
+
+    if (index == 1)
+        format = &format_plain;
+    if (index > 1)
+        format = profile_format_at(index - 2);
+    return format ? format->name : NULL;
 }
 
 int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
@@ -132,7 +154,9 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
         .default_id = setup->default_id,
         /* Where the task definition puts an init before us we are root in a container all the same. */
         .pid1 = setup->pid1 || setup->platform.task_metadata,
+        .profile = setup->profile != NULL,
         .now_ms = clock_wall_ms(),
+        .format_at = format_at,
     };
     struct load_source source = {
         .path = setup->call->operands_len ? setup->call->operands[0] : NULL,

@@ -25,6 +25,7 @@ struct setup {
     struct http_client *client;
     struct credentials_provider *credentials;
     char *default_id;
+    char *run_id; /* of this process's run: the ECS task's id, else random */
 };
 
 /* Options that the three commands share, for their tables. */

@@ -58,27 +58,46 @@ static void deliver_result(struct job *job)
     free(text);
 }
 
+static bool deliver_log_copy(struct job *job)
+{
+    struct deliver deliver = prepare(job, job->spec.log);
+    struct error err;
+
+    if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)
+        return true;
+    log_warning(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
+    free(job->result->log_url);
+    job->result->log_url = NULL;
+    return false;
+}
+
+static void tell_end(struct job *job)
+{
+    struct error err;
+    size_t i;
+
+    /* A job that ended before it began: whoever can be told is. What is wrong with the others has been said. */
+    (void)job_notify(job, &err);
+    job_notify_finish(job, &job->deliver_deadline_ms, &job->result->undelivered);
+    for (i = 0; i < job->result->undelivered.len; i++)
+        log_warning(job->options->log, "not told: %s", job->result->undelivered.items[i]);
+}
+
 void job_deliver(struct job *job)
 {
-    struct deliver deliver;
-    struct error err;
+    bool stored = true;
 
     if (!job->stopping)
         job->deliver_deadline_ms = clock_monotonic_ms() + DELIVER_LIMIT_MS;
     if (job->spec.log)
         job->result->log_url = xstrdup(job->spec.log);
     redact_in_place(job->options->redactor, job->result->log_url);
-    /* The result goes first: it is what someone waits for, and the budget may end. */
+    /* The result goes first: it is what someone waits for, and the budget may end. And last, where it has changed. */
     if (job->spec.result)
         deliver_result(job);
-    if (!job->spec.log)
-        return;
-    deliver = prepare(job, job->spec.log);
-    if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)
-        return;
-    log_warning(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
-    free(job->result->log_url);
-    job->result->log_url = NULL;
-    if (job->spec.result)
+    if (job->spec.log)
+        stored = deliver_log_copy(job);
+    tell_end(job);
+    if (job->spec.result && (!stored || job->result->undelivered.len))
         deliver_result(job);
 }

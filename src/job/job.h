@@ -39,6 +39,7 @@ struct job_options {
     bool pid1, profile;
     int stop_signal; /* one that came while the spec was awaited; 0: none */
     int64_t stop_budget_ms;
+    const char *run_id;          /* of this run: the ECS task's, or random */
     const char *engine;          /* what runs a Dockerfile: "auto" or a name */
     const char *build_container; /* its name in the task's metadata; NULL: our own */
 };
@@ -91,6 +92,7 @@ struct job {
     int parent_fd, workspace_fd, source_fd;
     struct loop_timer *limit, *disk_watch;
     struct task_metadata *metadata; /* NULL: not in a task */
+    struct notify *notify;          /* who is told; NULL: nobody yet */
 };
 
 /* Takes the spec. Fills the result. Returns when the stop budget ends (monotonic ms); 0: the job was not stopped. */
@@ -170,7 +172,14 @@ int job_source_check(const struct job *job, struct error *err);
 /* A second call does nothing. */
 void job_workspace_remove(struct job *job);
 
-/* Result and log to where the spec says; failures become warnings. */
+/* Whom `notify` names are told from now on. CLASS_SECRET_UNAVAILABLE, CLASS_SPEC_INVALID where one of them cannot be: the
+ * others are told all the same. A second call does nothing. */
+int job_notify(struct job *job, struct error *err);
+/* Tells them the end, within *deadline_ms (monotonic). Appends who could not be told, and why. */
+void job_notify_finish(struct job *job, const int64_t *deadline_ms, struct strings *undelivered);
+void job_notify_free(struct job *job);
+
+/* The end: result and log to where the spec says, and whoever waits for it is told; failures become warnings. */
 void job_deliver(struct job *job);
 
 #endif

@@ -1,5 +1,6 @@
 #include "job/platform.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,24 +17,46 @@ static char *first_of(const struct strings *env, const char *const *names)
     return NULL;
 }
 
+/* Each service's address by its own variable, or by the one for all; and the operator's pin. */
+static const struct {
+    size_t slot, pin;
+    const char *variable;
+} services[] = {
+#define SERVICE(slot, pin, variable)                                                                                   \
+    {                                                                                                                  \
+        offsetof(struct platform, slot), offsetof(struct operator_file, pin), variable                                 \
+    }
+    SERVICE(endpoint, pin_endpoint, "AWS_ENDPOINT_URL_S3"),
+    SERVICE(ssm_endpoint, pin_ssm_endpoint, "AWS_ENDPOINT_URL_SSM"),
+    SERVICE(secrets_endpoint, pin_secrets_endpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    SERVICE(ecr_endpoint, pin_ecr_endpoint, "AWS_ENDPOINT_URL_ECR"),
+    SERVICE(sts_endpoint, pin_sts_endpoint, "AWS_ENDPOINT_URL_STS"),
+    SERVICE(sns_endpoint, pin_sns_endpoint, "AWS_ENDPOINT_URL_SNS"),
+    SERVICE(sqs_endpoint, pin_sqs_endpoint, "AWS_ENDPOINT_URL_SQS"),
+    SERVICE(events_endpoint, pin_events_endpoint, "AWS_ENDPOINT_URL_EVENTBRIDGE"),
+    SERVICE(logs_endpoint, pin_logs_endpoint, "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+#undef SERVICE
+};
+
+static char **slot_of(struct platform *platform, size_t index)
+{
+    return (char **)((char *)platform + services[index].slot);
+}
+
 static void from_environment(struct platform *platform, const struct strings *env)
 {
-    static const char *const endpoints[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", NULL};
-    static const char *const ssm_endpoints[] = {"AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL", NULL};
-    static const char *const secrets_endpoints[] = {"AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL", NULL};
-    static const char *const ecr_endpoints[] = {"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", NULL};
-    static const char *const sts_endpoints[] = {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL", NULL};
     static const char *const bundles[] = {"CAISSON_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", NULL};
     /* An upper-case HTTP_PROXY is left out on purpose: under CGI it is a request header (httpoxy). */
     static const char *const proxies[] = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", NULL};
     static const char *const http_proxies[] = {"http_proxy", "ALL_PROXY", "all_proxy", NULL};
     static const char *const exceptions[] = {"NO_PROXY", "no_proxy", NULL};
+    size_t i;
 
-    platform->endpoint = first_of(env, endpoints);
-    platform->ssm_endpoint = first_of(env, ssm_endpoints);
-    platform->secrets_endpoint = first_of(env, secrets_endpoints);
-    platform->ecr_endpoint = first_of(env, ecr_endpoints);
-    platform->sts_endpoint = first_of(env, sts_endpoints);
+    for (i = 0; i < ARRAY_LEN(services); i++) {
+        const char *const names[] = {services[i].variable, "AWS_ENDPOINT_URL", NULL};
+
+        *slot_of(platform, i) = first_of(env, names);
+    }
     platform->ca_bundle = first_of(env, bundles);
     platform->proxy = first_of(env, proxies);
     platform->http_proxy = first_of(env, http_proxies);
@@ -63,6 +86,7 @@ void platform_init(struct platform *platform, const struct strings *env, const s
     static const char *const regions[] = {"AWS_REGION", "AWS_DEFAULT_REGION", NULL};
     struct strings system = {0};
     const char *metadata = env_get(env, "ECS_CONTAINER_METADATA_URI_V4");
+    size_t i;
 
     memset(platform, 0, sizeof *platform);
     platform->region = first_of(env, regions);
@@ -72,11 +96,9 @@ void platform_init(struct platform *platform, const struct strings *env, const s
         from_environment(platform, env);
     if (operator_file) {
         pin(&platform->region, operator_file->pin_region);
-        pin(&platform->endpoint, operator_file->pin_endpoint);
-        pin(&platform->ssm_endpoint, operator_file->pin_ssm_endpoint);
-        pin(&platform->secrets_endpoint, operator_file->pin_secrets_endpoint);
-        pin(&platform->ecr_endpoint, operator_file->pin_ecr_endpoint);
-        pin(&platform->sts_endpoint, operator_file->pin_sts_endpoint);
+        for (i = 0; i < ARRAY_LEN(services); i++)
+            pin(slot_of(platform, i), *(char *const *)((const char *)operator_file + services[i].pin));
+        pin(&platform->github_endpoint, operator_file->pin_github_endpoint);
         pin(&platform->ca_bundle, operator_file->pin_ca_bundle);
         pin(&platform->proxy, operator_file->pin_proxy);
         pin(&platform->http_proxy, operator_file->pin_proxy);
@@ -103,12 +125,12 @@ const char *platform_proxy_for(const struct platform *platform, const char *url)
 
 void platform_dispose(struct platform *platform)
 {
+    size_t i;
+
     free(platform->region);
-    free(platform->endpoint);
-    free(platform->ssm_endpoint);
-    free(platform->secrets_endpoint);
-    free(platform->ecr_endpoint);
-    free(platform->sts_endpoint);
+    for (i = 0; i < ARRAY_LEN(services); i++)
+        free(*slot_of(platform, i));
+    free(platform->github_endpoint);
     free(platform->ca_bundle);
     wipe_free(platform->proxy); /* they may hold a password */
     wipe_free(platform->http_proxy);

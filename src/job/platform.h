@@ -16,6 +16,8 @@ struct platform {
     char *ssm_endpoint, *secrets_endpoint; /* of the Parameter Store and the Secrets Manager; NULL: AWS's own */
     char *ecr_endpoint;                    /* of ECR's API; NULL: AWS's own */
     char *sts_endpoint;                    /* of the Security Token Service; NULL: AWS's own */
+    char *sns_endpoint, *sqs_endpoint, *events_endpoint, *logs_endpoint; /* of those; NULL: AWS's own */
+    char *github_endpoint;                                               /* NULL: GitHub's own */
     bool path_style;
     char *ca_bundle;                     /* each NULL: none */
     char *proxy, *http_proxy, *no_proxy; /* for https:// and for http:// */

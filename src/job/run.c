@@ -167,7 +167,7 @@ static int run_step(struct job *job, const struct step *step, struct error *err)
     record->duration_ms = clock_monotonic_ms() - started_ms;
     if (!record->ok)
         log_error(job->options->log, "%s", err->message);
-    log_step_end(job->options->log, record->ok, record->duration_ms);
+    log_step_end(job->options->log, record->ok, record->attempts, record->duration_ms);
     return record->ok ? 0 : -1;
 }
 
@@ -197,11 +197,19 @@ static void end_build(struct job *job)
 static int run_steps(struct job *job, struct error *err)
 {
     const struct step *step;
+    struct error notify_error;
+    int status;
 
     if (job->stopping)
         return stop_error(job, err);
     job_leftovers_remove(job);
-    if (job_secrets(job, err))
+    status = job_secrets(job, err);
+    /* Who waits is told in either case. */
+    if (job_notify(job, &notify_error) && status == 0) {
+        *err = notify_error;
+        status = -1;
+    }
+    if (status)
         return job->stopping ? stop_error(job, err) : -1;
     if (job_workspace_make(job, err) || save_files(job, err))
         return -1;
@@ -275,6 +283,8 @@ static void close_fd(int fd)
 static void dispose(struct job *job)
 {
     job_secrets_forget(job);
+    job_notify_free(job);
+    task_metadata_free(job->metadata);
     detection_dispose(&job->detection);
     spec_dispose(&job->spec);
     close_fd(job->source_fd);
@@ -337,7 +347,6 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     loop_timer_stop(job.limit);
     guard_disk_stop(&job);
     result->image_pull_ms = task_metadata_image_pull_ms(job.metadata);
-    task_metadata_free(job.metadata);
     result->finished_ms = clock_wall_ms();
     redact_result(options->redactor, job.result);
     summarize(&job);

@@ -25,6 +25,7 @@ struct task_metadata {
     const char *uri, *container; /* borrowed */
     int64_t image_pull_ms;
     int64_t memory_bytes;
+    char *arn;
 };
 
 static int64_t time_of(const json_t *document, const char *key)
@@ -88,6 +89,7 @@ static void on_done(void *context, const struct error *error)
     if (from && to > from)
         metadata->image_pull_ms = to - from;
     metadata->memory_bytes = memory_of(metadata, document);
+    metadata->arn = xstrdup(json_text(document, "TaskARN", NULL));
 }
 
 struct task_metadata *task_metadata_start(struct loop *loop, const char *uri, const char *container)
@@ -120,6 +122,16 @@ int64_t task_metadata_memory_bytes(const struct task_metadata *metadata)
     return metadata ? metadata->memory_bytes : 0;
 }
 
+const char *task_metadata_arn(const struct task_metadata *metadata)
+{
+    return metadata ? metadata->arn : NULL;
+}
+
+bool task_metadata_waits(const struct task_metadata *metadata)
+{
+    return metadata && metadata->transfer;
+}
+
 void task_metadata_free(struct task_metadata *metadata)
 {
     if (!metadata)
@@ -129,5 +141,6 @@ void task_metadata_free(struct task_metadata *metadata)
     http_response_dispose(&metadata->response);
     http_client_free(metadata->client);
     free(metadata->url);
+    free(metadata->arn);
     free(metadata);
 }

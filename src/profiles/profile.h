@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/strings.h"
+#include "report/format.h"
 #include "spec/spec.h"
 
 struct profile; /* name, summary, table of variables, finishing function */
@@ -33,6 +34,11 @@ const char *profile_name(const struct profile *profile);
 const char *profile_summary(const struct profile *profile);
 /* The profiles in order; NULL past the last. */
 const struct profile *profile_at(size_t index);
+
+/* How an existing system reads events: formats of profiles, by name ("veren-frontend"), or one after the other. NULL: there
+ * is none. */
+const struct event_format *profile_format(const char *name);
+const struct event_format *profile_format_at(size_t index);
 
 /* env: the raw environment, in its order, a name may stand twice. CLASS_SPEC_INVALID (reason "profile-variable-missing",
  * "reserved-name-repeated", …) names all that is wrong at once. */

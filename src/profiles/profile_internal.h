@@ -25,8 +25,9 @@ struct profile_draft;
 struct profile {
     const char *name;
     const char *summary;
-    const struct profile_role *roles; /* key NULL ends them */
-    const char *const *prefixes;      /* of further names that are the system's; NULL: none */
+    const struct profile_role *roles;          /* key NULL ends them */
+    const struct event_format *const *formats; /* what its system reads, NULL-terminated; NULL: none */
+    const char *const *prefixes;               /* of further names that are the system's; NULL: none */
     /* What the table cannot say; problems go to profile_problem. NULL: nothing. */
     void (*finish)(struct profile_draft *draft);
 };

@@ -25,6 +25,28 @@ const struct profile *profile_find(const char *name)
     return NULL;
 }
 
+const struct event_format *profile_format_at(size_t index)
+{
+    size_t i, j;
+
+    for (i = 0; i < ARRAY_LEN(profiles); i++)
+        for (j = 0; profiles[i]->formats && profiles[i]->formats[j]; j++)
+            if (index-- == 0)
+                return profiles[i]->formats[j];
+    return NULL;
+}
+
+const struct event_format *profile_format(const char *name)
+{
+    const struct event_format *format;
+    size_t i;
+
+    for (i = 0; (format = profile_format_at(i)); i++)
+        if (strcmp(format->name, name) == 0)
+            return format;
+    return NULL;
+}
+
 const char *profile_name(const struct profile *profile)
 {
     return profile->name;

@@ -5,16 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "core/clock.h"
 #include "core/fs.h"
+#include "core/json.h"
 #include "core/mem.h"
-#include "report/console.h"
-
-#define TEMP_NEEDS ((uint64_t)128 << 20) /* free space for the copy: more than a log may have */
+#include "report/log_copy.h"
 
 static int open_s3(const struct deliver *deliver, const char *uri, struct s3 **s3, char **key, struct error *err)
 {
@@ -134,64 +131,6 @@ int deliver_data(const struct deliver *deliver, const char *to, struct view data
     return status;
 }
 
-static void render_to(gzFile file, struct spool *spool)
-{
-    struct render render = {.format = LOG_PLAIN, .debug = true};
-    struct spool_cursor cursor;
-    struct record record;
-    struct buf out;
-
-    buf_init(&out, 1 << 20);
-    spool_cursor_init(&cursor, spool);
-    while (spool_read(&cursor, &record) == 1) {
-        buf_reset(&out);
-        render_record(&render, &record, &out);
-        if (out.len)
-            gzwrite(file, out.data, (unsigned)out.len);
-    }
-    spool_cursor_dispose(&cursor);
-    buf_dispose(&out);
-}
-
-/* On disk, for memory is the task's scarcer good; in memory where the disk is full or read-only. */
-static int open_unlinked(void)
-{
-    int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    struct statvfs status;
-
-    if (fd >= 0 && fstatvfs(fd, &status) == 0 && (uint64_t)status.f_bavail * status.f_frsize > TEMP_NEEDS)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return memfd_create("caisson-log", MFD_CLOEXEC);
-}
-
-/* An unlinked file with the rendered log; its descriptor, or −1. */
-static int render_file(struct spool *spool, bool compress, struct error *err)
-{
-    int fd = open_unlinked();
-    int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    gzFile file;
-
-    if (copy < 0) {
-        if (fd >= 0)
-            close(fd);
-        return error_set_errno(err, CLASS_PLATFORM, "log-copy-failed", errno, "making room for the copy of the log");
-    }
-    file = gzdopen(copy, compress ? "wb6" : "wbT");
-    if (!file) {
-        close(copy);
-        close(fd);
-        return error_set(err, CLASS_INTERNAL, "log-copy-failed", "starting the compression of the log failed");
-    }
-    render_to(file, spool);
-    if (gzclose(file) != Z_OK) {
-        close(fd);
-        return error_set(err, CLASS_PLATFORM, "log-copy-failed", "compressing the log failed");
-    }
-    return fd;
-}
-
 /* A file of ours that nobody else can reach: mapping it cannot fault. */
 static int copy_to_file(int fd, int64_t len, const char *to, struct error *err)
 {
@@ -206,29 +145,37 @@ static int copy_to_file(int fd, int64_t len, const char *to, struct error *err)
     return status;
 }
 
-int deliver_log(const struct deliver *deliver, const char *to, struct spool *spool, struct error *err)
+static int put_copy(const struct deliver *deliver, const char *to, int fd, struct error *err)
 {
-    size_t to_len = strlen(to);
-    bool compress = to_len > 3 && strcmp(to + to_len - 3, ".gz") == 0;
-    CLEANUP_CLOSE int fd = render_file(spool, compress, err);
+    enum log_encoding encoding = log_encoding_of(to);
+    int64_t len = lseek(fd, 0, SEEK_END);
     struct s3_call call;
-    int64_t len;
     int status;
 
-    if (fd < 0)
-        return -1;
-    len = lseek(fd, 0, SEEK_END);
     if (strncmp(to, "file:", 5) == 0)
         return copy_to_file(fd, len, to, err);
     s3_call_init(&call, "PUT", NULL);
     strings_add(&call.headers, "Content-Type: text/plain; charset=utf-8");
-    if (compress)
-        strings_add(&call.headers, "Content-Encoding: gzip");
+    if (encoding != LOG_IDENTITY)
+        strings_addf(&call.headers, "Content-Encoding: %s", log_encoding_name(encoding));
     call.body_fd = fd;
     call.body_length = len;
     status = perform_s3(deliver, to, &call, err);
     s3_call_dispose(&call);
     return status;
+}
+
+int deliver_log(const struct deliver *deliver, const char *to, struct spool *spool, struct error *err)
+{
+    CLEANUP_FREE char *index_to = xasprintf("%s" LOG_INDEX_SUFFIX, to);
+    CLEANUP_FREE char *text = NULL;
+    CLEANUP_JSON json_t *index = NULL;
+    CLEANUP_CLOSE int fd = log_copy_make(spool, to, &index, err);
+
+    if (fd < 0 || put_copy(deliver, to, fd, err))
+        return -1;
+    text = json_dumps(index, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    return deliver_data(deliver, index_to, view_of(text ? text : "{}"), "application/json", err);
 }
 
 int deliver_fetch(const struct deliver *deliver, const char *from, struct buf *out, struct error *err)

@@ -19,7 +19,7 @@ struct deliver {
 /* 0 or the error (CLASS_PLATFORM, or CLASS_CREDENTIALS). */
 int deliver_data(const struct deliver *deliver, const char *to, struct view data, const char *content_type,
                  struct error *err);
-/* Renders the whole spool as plain text (gzip when `to` ends in .gz) and puts it there. */
+/* Puts the whole log there, and its index beside it (report/log_copy.h). */
 int deliver_log(const struct deliver *deliver, const char *to, struct spool *spool, struct error *err);
 /* Fetches a small text object, e.g. a job spec: s3://…. `out` is initialised with its ceiling. */
 int deliver_fetch(const struct deliver *deliver, const char *from, struct buf *out, struct error *err);

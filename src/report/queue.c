@@ -8,7 +8,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "net/retry.h"
-#include "report/batch.h"
+#include "report/line_batch.h"
 
 #define PROGRESS_MS 1000     /* between two events of progress */
 #define RECORDS_AT_ONCE 2000 /* then others have their turn */
@@ -21,7 +21,7 @@ struct queue {
     struct queue_options options;
     char *name;
     struct spool_cursor cursor;
-    struct batch batch;
+    struct line_batch batch;
     struct outbox outbox;
     struct loop_timer *timer, *skip_timer;
     int64_t timer_at_ms;
@@ -98,9 +98,9 @@ static void emit_lines(struct queue *queue)
 
     if (!queue->batch.len)
         return;
-    batch_event(&queue->batch, &event);
+    line_batch_event(&queue->batch, &event);
     emit(queue, &event);
-    batch_reset(&queue->batch);
+    line_batch_reset(&queue->batch);
 }
 
 /* Texts of progress end with it where it is known: "receiving objects 40 %". */
@@ -187,10 +187,10 @@ static void note_progress(struct queue *queue, const struct record *record)
 
 static void take_line(struct queue *queue, const struct record *record)
 {
-    if (!wants(queue, EVENT_LOG) || batch_add(&queue->batch, record))
+    if (!wants(queue, EVENT_LOG) || line_batch_add(&queue->batch, record))
         return;
     emit_lines(queue);
-    batch_add(&queue->batch, record);
+    line_batch_add(&queue->batch, record);
 }
 
 static void take(struct queue *queue, const struct record *record)
@@ -356,7 +356,7 @@ static void skip(struct queue *queue)
             outbox_remove(&queue->outbox, i);
             skipped++;
         }
-    batch_reset(&queue->batch);
+    line_batch_reset(&queue->batch);
     skipped += spool_skip(&queue->cursor);
     queue->lost += skipped;
     if (!skipped || queue->finish_made)
@@ -392,7 +392,7 @@ struct queue *queue_new(const struct queue_options *options)
     queue->options.kinds = (options->kinds | EVENT_BIT(EVENT_FINISHED)) & options->format->kinds;
     queue->name = xstrdup(options->name);
     spool_cursor_init(&queue->cursor, options->spool);
-    batch_init(&queue->batch, half < QUEUE_BATCH_MAX ? half : QUEUE_BATCH_MAX);
+    line_batch_init(&queue->batch, half < QUEUE_BATCH_MAX ? half : QUEUE_BATCH_MAX);
     reset_retry(queue);
     set_timer(queue, 0);
     return queue;
@@ -408,7 +408,7 @@ void queue_free(struct queue *queue)
         queue->options.type->cancel(queue->options.sink);
     queue->options.type->close(queue->options.sink);
     spool_cursor_dispose(&queue->cursor);
-    batch_dispose(&queue->batch);
+    line_batch_dispose(&queue->batch);
     outbox_dispose(&queue->outbox);
     free(queue->name);
     free(queue);

@@ -1,6 +1,7 @@
 #include "report/reporter.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -42,12 +43,22 @@ void reporter_free(struct reporter *reporter)
     free(reporter);
 }
 
+/* For messages. What stands behind the host of a URL may be a secret, as with some chat services. */
+static char *name_of(const struct sink_settings *settings)
+{
+    CLEANUP_FREE char *target = url_without_userinfo(settings->target);
+    const char *authority = strstr(target, "://");
+
+    if (authority)
+        target[strcspn(authority + 3, "/?#") + (size_t)(authority + 3 - target)] = '\0';
+    return xasprintf("%s %s", settings->type, target);
+}
+
 int reporter_add(struct reporter *reporter, const struct sink_settings *settings, const struct event_format *format,
                  bool binary, unsigned kinds, struct error *err)
 {
     const struct reporter_options *options = &reporter->options;
-    CLEANUP_FREE char *target = url_without_userinfo(settings->target);
-    CLEANUP_FREE char *name = xasprintf("%s %s", settings->type, target);
+    CLEANUP_FREE char *name = name_of(settings);
     struct queue_options queue = {.loop = options->context.loop,
                                   .spool = options->spool,
                                   .log = options->log,

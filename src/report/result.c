@@ -51,6 +51,7 @@ void result_dispose(struct result *result)
     dispose_image(&result->image);
     free(result->log_url);
     strings_dispose(&result->warnings);
+    strings_dispose(&result->undelivered);
 }
 
 struct result_step *result_step_begin(struct result *result, const char *name)
@@ -308,6 +309,8 @@ json_t *result_to_json(const struct result *result)
     put_usage(document, result);
     if (result->warnings.len)
         json_object_set_new(document, "warnings", json_of_strings(&result->warnings));
+    if (result->undelivered.len)
+        json_object_set_new(document, "undelivered", json_of_strings(&result->undelivered));
     json_put_text(document, "runner_version", CAISSON_VERSION);
     return document;
 }
@@ -315,8 +318,8 @@ json_t *result_to_json(const struct result *result)
 char *result_shorten(json_t *document, size_t max)
 {
     /* What grows without bound goes first; what says how it ended stays. */
-    static const char *const dispensable[] = {"instructions", "warnings", "labels", "artifacts", "image",
-                                              "steps",        "hint",     "source", "message"};
+    static const char *const dispensable[] = {"instructions", "warnings", "undelivered", "labels", "artifacts",
+                                              "image",        "steps",    "hint",        "source", "message"};
     char *text = json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(12));
     size_t i;
 

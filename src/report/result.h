@@ -86,7 +86,8 @@ struct result {
     int64_t peak_disk_bytes, disk_limit_bytes;
     int64_t image_pull_ms; /* from task metadata; 0: not known */
     struct strings warnings;
-    struct error error; /* class CLASS_SUCCEEDED: none */
+    struct strings undelivered; /* who could not be told, and why */
+    struct error error;         /* class CLASS_SUCCEEDED: none */
 };
 
 void result_init(struct result *result);

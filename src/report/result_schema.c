@@ -47,6 +47,7 @@ static const struct {
      "image_pull_seconds, as far as known",
      true},
     {"warnings", "array", "what did not end the job but should be known", false},
+    {"undelivered", "array", "whom of `notify` something could not be told, and why", false},
     {"runner_version", "string", "the version of caisson", true},
     {"shortened", "boolean", "true in the log's last line when parts were left out to fit", false},
 };

@@ -61,7 +61,8 @@ static int make_file(struct sink *sink, struct error *err)
 /* A message is written whole or not at all. */
 static int write_message(struct sink *sink, const struct message *message, struct error *err)
 {
-    struct iovec parts[2] = {{message->body, message->body_len}, {"\n", 1}};
+    char newline = '\n';
+    struct iovec parts[2] = {{message->body, message->body_len}, {&newline, 1}};
     off_t before = lseek(sink->fd, 0, SEEK_END);
     ssize_t written = writev(sink->fd, parts, 2);
     int code = written < 0 ? errno : ENOSPC;

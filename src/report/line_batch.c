@@ -1,4 +1,4 @@
-#include "report/batch.h"
+#include "report/line_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 
 #define LINE_COST 160 /* what stands around a line's text */
 
-void batch_init(struct batch *batch, size_t max)
+void line_batch_init(struct line_batch *batch, size_t max)
 {
-    *batch = (struct batch){.max = max};
+    *batch = (struct line_batch){.max = max};
     buf_init(&batch->text, max + SPOOL_LINE_MAX + 1);
 }
 
-void batch_dispose(struct batch *batch)
+void line_batch_dispose(struct line_batch *batch)
 {
     free(batch->lines);
     buf_dispose(&batch->text);
@@ -32,7 +32,7 @@ static size_t cost_of(const struct record *record)
     return cost;
 }
 
-bool batch_add(struct batch *batch, const struct record *record)
+bool line_batch_add(struct line_batch *batch, const struct record *record)
 {
     size_t cost = cost_of(record);
     struct event_line *line;
@@ -58,7 +58,7 @@ bool batch_add(struct batch *batch, const struct record *record)
     return true;
 }
 
-void batch_event(struct batch *batch, struct event *event)
+void line_batch_event(struct line_batch *batch, struct event *event)
 {
     const char *text = batch->text.data;
     size_t i;
@@ -76,7 +76,7 @@ void batch_event(struct batch *batch, struct event *event)
                             .lines_len = batch->len};
 }
 
-void batch_reset(struct batch *batch)
+void line_batch_reset(struct line_batch *batch)
 {
     batch->len = 0;
     batch->cost = 0;
