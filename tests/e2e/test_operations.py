@@ -146,7 +146,7 @@ def test_python(plane, bed, tmp_path):
     (tmp_path / "starter.py").write_text(block("From Python", "python"))
     (tmp_path / "main.py").write_text(
         "import json, sys\nimport starter\nspec, network, role = map(json.loads, sys.argv[1:])\n"
-        "print(starter.start(spec, network, role))\nprint(starter.start(spec, network, role))\n")
+        "print(starter.start(spec, network, role), starter.start(spec, network, role))\n")
     said = call(plane, tmp_path, f"{made('python')}/bin/python", "main.py", json.dumps(spec), json.dumps(NETWORK),
                 json.dumps(ROLE)).split()
     assert len(said) == 2 and said[0] == said[1] and len(plane.tasks) == 1
@@ -204,6 +204,14 @@ def test_the_state_machine_runs_a_job_again_while_the_result_says_so(plane, bed,
 
 
 # ---- tables
+
+
+@pytest.mark.parametrize("documented, fits", [
+    ("a\nb 12 ms\nc\n", True), ("a\n…\nc\n", True), ("a\n…\n", True), ("…\nc", True), ("a\nb …\nc\n", True),
+    ("a\nc\n", False), ("a\nb 13 KiB\nc\n", False), ("b 1 s\nc\n", False), ("a\nb 1 s\n", False), ("a\nc\nb 1 s\n", False),
+    ("a\nb 1 s\nc\nd\n", False), ("…\nd\n", False)])
+def test_what_was_not_printed_is_noticed(documented, fits):
+    assert (documents.differences("a\n\nb 3.5 s\nc\n", documented) == []) == fits
 
 
 def test_every_alarm_is_there_and_no_other():
