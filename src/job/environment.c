@@ -60,7 +60,6 @@ static void set_metadata(const struct job *job, struct strings *env)
 {
     const struct result *result = job->result;
 
-    env_set(env, "CI", "true");
     env_set(env, "CAISSON", "true");
     env_set(env, "CAISSON_JOB_ID", job->spec.id);
     if (job->spec.project)
@@ -104,6 +103,7 @@ void job_environment(const struct job *job, const char *step, struct strings *en
     env_set(env, "USER", "build");
     env_set(env, "LOGNAME", "build");
     env_set(env, "SHELL", "/bin/sh");
+    env_set(env, "CI", "true"); /* a build that knew none may want it false: warnings are no errors then */
     env_set(env, "COREPACK_ENABLE_DOWNLOAD_PROMPT", "0");
     env_set(env, "npm_config_update_notifier", "false");
     env_set(env, "npm_config_fund", "false");

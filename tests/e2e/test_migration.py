@@ -11,18 +11,15 @@ import shutil
 import uuid
 
 import pytest
-import yaml
 
-from bed import account as bed_account, documents, http1, images as bed_images, registry, run_task, shell, taskdefs
-from bed.world import ENDPOINT, ROOT, VEREN_BUCKET, storage_options
+from bed import account as bed_account, documents, http1, run_task, shell, taskdefs
+from bed.world import ROOT
 
 MIGRATION = pathlib.Path(ROOT, "docs", "migration.md")
 FIXTURES = pathlib.Path(ROOT, "tests", "fixtures", "migration")
 CHAPTERS = {"vercel-clone": "A Vercel clone", "veren-frontend": "Veren, frontend", "veren-backend": "Veren, backend",
             "blacktree": "Blacktree", "deployra": "Deployra"}
 PROFILES = ["vercel-clone", "veren-frontend", "veren-backend"]
-FAMILIES = {"vercel-clone": "builder-task", "veren-frontend": "frontend-builder-18",
-            "veren-backend": "backend-build-worker"}
 RUNNER = "containerDefinitions[0]"
 SECRETS = ["AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI", "redis-s3cret", "kafka-s3cret", "db-s3cret", "ghp_", "pk_live_",
            "gho_", "ghs_", "avnadmin"]
@@ -208,6 +205,20 @@ def test_the_new_definition_is_a_document_of_taskdefs_and_no_more(read, system):
     (override,) = fixture(system, "task.json")["tasks"][0]["overrides"]["containerOverrides"]
     assert runner["name"] == override["name"] and registered["family"] == today["family"]
     assert rows(today, registered) == table(CHAPTERS[system])
+
+
+@pytest.mark.parametrize("system", PROFILES)
+def test_the_call_of_a_canary_is_that_of_today(read, system):
+    reader, _ = read(system)
+    asked = len(reader.ecs.of("RunTask"))
+    arn = reader.shell.run("capture; canary a-canary sg-0a1b2c3d").strip()
+    assert arn.startswith("arn:aws:ecs:") and not (reader.folder / "call.json").exists()
+    (call,) = reader.ecs.of("RunTask")[asked:]
+    (task,) = fixture(system, "task.json")["tasks"]
+    assert call["overrides"]["containerOverrides"] == task["overrides"]["containerOverrides"]
+    assert call["taskDefinition"] == "a-canary" and call["cluster"] == task["clusterArn"]
+    network = call["networkConfiguration"]["awsvpcConfiguration"]
+    assert network["securityGroups"] == ["sg-0a1b2c3d"] and network["subnets"] == ["subnet-0a1b2c3d4e5f60718"]
 
 
 def flat(definition):
