@@ -16,29 +16,31 @@
 /* In the order in which they run and are told: what explains others comes first, the spec before
  * all. A new one is a line here, and a word in
  * CHECK_NAMES. */
-static const struct {
+static const struct check {
     const char *name;
     void (*run)(struct doctor *doctor);
+    const char *hint; /* where an error brings none */
 } checks[] = {
-    {"spec", doctor_check_spec},
-    {"task", doctor_check_task},
-    {"log", doctor_check_log},
-    {"exec", doctor_check_exec},
-    {"process", doctor_check_process},
-    {"kernel", doctor_check_kernel},
-    {"memory", doctor_check_memory},
-    {"workspace", doctor_check_workspace},
-    {"programs", doctor_check_programs},
-    {"sandbox", doctor_check_sandbox},
-    {"ca", doctor_check_ca},
-    {"region", doctor_check_region},
-    {"clock", doctor_check_clock},
-    {"credentials", doctor_check_credentials},
-    {"endpoints", doctor_check_endpoints},
-    {"secrets", doctor_check_secrets},
-    {"source", doctor_check_source},
-    {"registry", doctor_check_registry},
-    {"bucket", doctor_check_bucket},
+    {"spec", doctor_check_spec, "caisson validate checks a spec by itself"},
+    {"task", doctor_check_task, "let nothing stand between the task and its agent at 169.254.170.2"},
+    {"log", doctor_check_log, "compare the container's logConfiguration with that of taskdefs/"},
+    {"exec", doctor_check_exec, "start tasks without enableExecuteCommand"},
+    {"process", doctor_check_process, "compare the container's definition with that of taskdefs/"},
+    {"kernel", doctor_check_kernel, "docs/security.md says what stands in the place of what is missing"},
+    {"memory", doctor_check_memory, "give the task or the container a memory limit"},
+    {"workspace", doctor_check_workspace, "mount a volume there, or name another folder by --workspace"},
+    {"programs", doctor_check_programs, "use one of the builder images"},
+    {"sandbox", doctor_check_sandbox, "compare the task definition with taskdefs/kaniko.json"},
+    {"ca", doctor_check_ca, "install ca-certificates in the image"},
+    {"region", doctor_check_region, "set AWS_REGION"},
+    {"clock", doctor_check_clock, "let the task reach that server, by a VPC endpoint, a NAT or a proxy"},
+    {"credentials", doctor_check_credentials, "give the task a role, and see that its trust policy names ecs-tasks"},
+    {"endpoints", doctor_check_endpoints, "let the task reach it, by a VPC endpoint, a NAT or a proxy"},
+    {"secrets", doctor_check_secrets, "check the name, and what the task's role may read"},
+    {"source", doctor_check_source, "check source.repository and source.auth, and that the task can reach the server"},
+    {"registry", doctor_check_registry,
+     "check image.repository and its login, and that the task can reach the registry"},
+    {"bucket", doctor_check_bucket, "check bucket, region and endpoint, and what the task's role may do there"},
 };
 #define CHECK_NAMES                                                                                                    \
     "spec task log exec process kernel memory workspace programs sandbox ca region clock credentials endpoints "       \
@@ -119,12 +121,13 @@ static void on_time(void *context)
 }
 
 /* One after the other: few wait for the network, and those ask all that they ask at once. */
-static void run_check(struct doctor *doctor, const char *name, void (*run)(struct doctor *doctor))
+static void run_check(struct doctor *doctor, const struct check *check)
 {
     int64_t left_ms = doctor->deadline_ms - clock_monotonic_ms();
     struct time_limit limit = {.doctor = doctor};
 
-    doctor->check = name;
+    doctor->check = check->name;
+    doctor->hint = check->hint;
     if (doctor->stopped || left_ms <= 0) {
         doctor_skip(doctor, "not looked at",
                     doctor->stopped ? "a stop signal came" : "the time for all checks is over");
@@ -133,14 +136,14 @@ static void run_check(struct doctor *doctor, const char *name, void (*run)(struc
     doctor->stop = false;
     limit.timer =
         loop_timer_start(doctor->setup.loop, left_ms < DOCTOR_CHECK_MS ? left_ms : DOCTOR_CHECK_MS, on_time, &limit);
-    run(doctor);
+    check->run(doctor);
     loop_timer_stop(limit.timer);
 }
 
 /* Another check alone needs the spec too, and says nothing of it but what is wrong. */
 static void load_quietly(struct doctor *doctor)
 {
-    run_check(doctor, checks[0].name, checks[0].run);
+    run_check(doctor, &checks[0]);
     if (doctor_verdict(doctor) == CLASS_SUCCEEDED)
         doctor_rows_dispose(doctor);
 }
@@ -153,7 +156,7 @@ static void run_checks(struct doctor *doctor, const char *only)
         load_quietly(doctor);
     for (i = 0; i < ARRAY_LEN(checks); i++)
         if (!only || strcmp(only, checks[i].name) == 0)
-            run_check(doctor, checks[i].name, checks[i].run);
+            run_check(doctor, &checks[i]);
 }
 
 /* ---- PID 1 is stopped by what it hears itself ---- */

@@ -72,6 +72,8 @@ void doctor_add(struct doctor *doctor, const char *subject, enum doctor_status s
         error_hint(&row->error,
                    "let the task's subnet and security group reach it, by a VPC endpoint, a NAT or a proxy");
     }
+    if (!*row->error.hint && doctor->hint)
+        error_hint(&row->error, "%s", doctor->hint);
     make_plain(row->error.message);
     make_plain(row->error.hint);
 }

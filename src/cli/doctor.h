@@ -31,11 +31,13 @@ struct doctor {
     bool in_task;    /* of ECS */
     bool contained;  /* PID 1, or in a task */
     bool write;
-    bool no_credentials;          /* there are none that could be used, which was said */
-    bool stop;                    /* the time of the check that runs is over, or a stop signal came */
-    bool stopped;                 /* a stop signal came */
-    int64_t deadline_ms;          /* monotonic: of all */
-    const char *check;            /* that runs */
+    bool no_credentials; /* there are none that could be used, which was said */
+    bool stop;           /* the time of the check that runs is over, or a stop signal came */
+    bool stopped;        /* a stop signal came */
+    int64_t deadline_ms; /* monotonic: of all */
+    const char *check;   /* that runs */
+    const char *hint;    /* of its failures that bring none; NULL: none */
+    bool task_asked;
     json_t *task, *container;     /* metadata of the task and of our own container; NULL: none */
     struct remote_values *remote; /* NULL: nothing has been fetched */
     struct doctor_row *rows;

@@ -193,12 +193,12 @@ void doctor_check_process(struct doctor *doctor)
         doctor_warn(doctor, "PID 1", &err);
     }
     if (geteuid() == 0) {
-        doctor_ok(doctor, "root", "builds run as another user");
+        doctor_ok(doctor, "user", "root, who can give builds another one");
     } else {
         error_set(&err, CLASS_PLATFORM, "not-root", "we are user %u, and a build would be the same",
                   (unsigned)geteuid());
         error_hint(&err, "let the container's user be 0:0: caisson gives builds another one");
-        doctor_warn(doctor, "root", &err);
+        doctor_warn(doctor, "user", &err);
     }
     judge_capabilities(doctor);
     judge_root_folder(doctor);

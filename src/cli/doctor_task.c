@@ -48,11 +48,13 @@ static json_t *fetch(struct doctor *doctor, const char *url, struct error *err)
     return document;
 }
 
+/* Once: an agent that hangs does so for every check. */
 static int load(struct doctor *doctor, struct error *err)
 {
     const char *uri = doctor->setup.platform.task_metadata;
     CLEANUP_FREE char *url = xasprintf("%s/task", uri);
 
+    doctor->task_asked = true;
     doctor->container = fetch(doctor, uri, err);
     if (!doctor->container)
         return -1;
@@ -64,9 +66,9 @@ bool doctor_task_known(struct doctor *doctor)
 {
     struct error ignored;
 
-    if (!doctor->in_task)
-        return false;
-    return (doctor->container && doctor->task) || load(doctor, &ignored) == 0;
+    if (doctor->in_task && !doctor->task_asked)
+        load(doctor, &ignored);
+    return doctor->container && doctor->task;
 }
 
 void doctor_check_task(struct doctor *doctor)

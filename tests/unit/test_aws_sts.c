@@ -157,11 +157,44 @@ static void policies(void **state)
     free(text);
 }
 
+#define IDENTITY(inner)                                                                                                \
+    "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>" inner   \
+    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+
+static void identities(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "<",
+        ANSWER(KEYS END),
+        IDENTITY(""),
+        IDENTITY("<Arn/>"),
+        IDENTITY("<Arn>root</Arn>"),
+        "<html><GetCallerIdentityResponse><Arn>arn:aws:iam::1:user/x</Arn></GetCallerIdentityResponse></html>",
+    };
+    char arn[STS_ARN_SIZE];
+    struct error err = {0};
+    size_t i;
+
+    (void)state;
+    assert_int_equal(sts_identity_parse(view_of(IDENTITY("<UserId>A:B</UserId><Arn>arn:aws:sts::123456789012:"
+                                                         "assumed-role/build/0123</Arn>")),
+                                        arn, &err),
+                     0);
+    assert_string_equal(arn, "arn:aws:sts::123456789012:assumed-role/build/0123");
+    for (i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_int_equal(sts_identity_parse(view_of(bad[i]), arn, &err), -1);
+        assert_string_equal(err.reason, "answer-unreadable");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers),         cmocka_unit_test(no_answers),    cmocka_unit_test(a_value_has_its_ceiling),
-        cmocka_unit_test(error_documents), cmocka_unit_test(session_names), cmocka_unit_test(policies),
+        cmocka_unit_test(identities),      cmocka_unit_test(answers),
+        cmocka_unit_test(no_answers),      cmocka_unit_test(a_value_has_its_ceiling),
+        cmocka_unit_test(error_documents), cmocka_unit_test(session_names),
+        cmocka_unit_test(policies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

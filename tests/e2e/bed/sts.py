@@ -1,5 +1,6 @@
-"""The Security Token Service's AssumeRole, in the region's own endpoint: SigV4 checked, parameters validated by the
-service's published model (that of botocore), and sessions whose policies are kept, for who enforces them (ecr.Ecr).
+"""The Security Token Service's AssumeRole and GetCallerIdentity, in the region's own endpoint: SigV4 checked, parameters
+validated by the service's published model (that of botocore), and sessions whose policies are kept, for who enforces them
+(ecr.Ecr).
 
     sts = Sts(bed.gate.issued.get)
     sts.roles[ROLE] = Role()                           # trusts the task's role; may do everything
@@ -121,13 +122,21 @@ class Sts:
         self.asked.append(parameters)
         if len(parameters) != len(pairs) or parameters.pop("Version", None) != model("sts")["metadata"]["apiVersion"]:
             raise self._mistake("a parameter twice, or another version")
-        if parameters.pop("Action", None) != "AssumeRole":
-            raise self._mistake("the double knows AssumeRole")
+        action = parameters.pop("Action", None)
+        if action not in ("AssumeRole", "GetCallerIdentity"):
+            raise self._mistake(f"the double knows no {action}")
         try:
-            validate("AssumeRoleRequest", parameters, service="sts")
+            validate(f"{action}Request", parameters, service="sts")
         except Invalid as error:
             raise self._mistake(f"1 validation error detected: {error}") from None
-        return self._assume(**parameters)
+        return self._assume(**parameters) if action == "AssumeRole" else self._identify()
+
+    def _identify(self):
+        answer = {"UserId": "AROATEST:0123", "Account": ecs.ACCOUNT, "Arn": TASK_ROLE}
+        validate("GetCallerIdentityResponse", answer, answer=True, service="sts")
+        return _answer(200, f"<GetCallerIdentityResponse {NAMESPACE}><GetCallerIdentityResult>{_xml(answer)}"
+                            f"</GetCallerIdentityResult><ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId>"
+                            "</ResponseMetadata></GetCallerIdentityResponse>")
 
     def _assume(self, RoleArn, RoleSessionName, Policy=None):
         role = self.roles.get(RoleArn)
