@@ -111,7 +111,8 @@ tidy: ## clang-tidy over every source
 lint: ## shellcheck, hadolint, actionlint and zizmor over scripts, Dockerfiles and workflows
 	@tests/build/check_lint.sh .
 
-terraform-check: ## terraform fmt, validate and test of every module, and what its policies mean
+terraform-check: ## terraform fmt, validate and test of every module, tflint, and what its policies mean
+	@tests/tools/ensure-go-tool tflint >/dev/null || true
 	@tests/terraform/run
 
 terraform-plan: ## the plan of the deployment in the folder DEPLOYMENT, into its file plan

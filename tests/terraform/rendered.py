@@ -6,22 +6,15 @@ import pathlib
 import shutil
 import subprocess
 
+import aws_provider
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 
 def mirror():
     """A folder that holds the AWS provider, as terraform's filesystem_mirror wants it; None: terraform's own way."""
-    home = pathlib.Path.home()
-    implied = [home / ".terraform.d/plugins", home / ".local/share/terraform/plugins",
-               pathlib.Path("/usr/local/share/terraform/plugins"), pathlib.Path("/usr/share/terraform/plugins")]
-    beneath = [path.parent for path in pathlib.Path("/opt").glob("*/registry.terraform.io")]
-    for folder in [*implied, pathlib.Path("/opt"), *beneath]:
-        if (folder / PROVIDER).is_dir():
-            return folder
-    return None
+    return next((folder for folder in aws_provider.mirrors() if (folder / aws_provider.PROVIDER).is_dir()), None)
 
 
 def copy_of_the_tree(folder):
@@ -74,11 +67,13 @@ def initialised(module, env):
 def plans(folder, module):
     """{name of a run: {address: values}} of terraform/modules/MODULE."""
     at, env = copy_of_the_tree(folder) / "modules" / module, environment(folder)
+    # of a provider that is mocked only the schema is asked, so one for all will do
+    env.update({name: os.environ[name] for name in ("TF_REATTACH_PROVIDERS",) if name in os.environ})
     initialised(at, env)
     found = {}
     for line in terraform(at, env, "test", "-json", "-verbose").stdout.splitlines():
         said = json.loads(line)
         if said["type"] == "test_plan":
             found[said["@testrun"]] = {one["address"]: one["change"]["after"]
-                                       for one in said["test_plan"]["resource_changes"]}
+                                       for one in said["test_plan"].get("resource_changes", [])}
     return found

@@ -41,7 +41,6 @@ locals {
     "\\u003c", "<"), "\\u003e", ">")
   }
 
-  queued = { for n, c in var.consumers : n => c if c.http == null }
   called = { for n, c in var.consumers : n => c if c.http != null }
 }
 

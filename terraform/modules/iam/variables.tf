@@ -99,6 +99,11 @@ variable "cluster_name" {
   type        = string
   description = "Cluster that the run-task policy is limited to. Default: NAME."
   default     = null
+
+  validation {
+    condition     = var.cluster_name == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.cluster_name))
+    error_message = "cluster_name is the name of a cluster, without wildcards."
+  }
 }
 
 variable "kms_key_arn" {

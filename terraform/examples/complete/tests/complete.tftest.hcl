@@ -114,7 +114,8 @@ run "one_region_twice" {
 
   variables {
     regions = ["eu-west-1", "eu-west-1"]
+    cidrs   = ["10.128.0.0/16"]
   }
 
-  expect_failures = [var.regions]
+  expect_failures = [var.regions, var.cidrs]
 }

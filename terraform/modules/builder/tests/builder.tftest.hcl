@@ -156,3 +156,26 @@ run "two_containers_need_two_images" {
 
   expect_failures = [var.runner_image]
 }
+
+run "a_runner_without_a_version" {
+  command = plan
+
+  variables {
+    builder         = "kaniko"
+    task_definition = "kaniko"
+    runner_image    = "registry.example/runner"
+  }
+
+  expect_failures = [var.runner_image]
+}
+
+run "other_mistakes" {
+  command = plan
+
+  variables {
+    name            = "Caisson"
+    task_definition = "docker"
+  }
+
+  expect_failures = [var.name, var.task_definition]
+}

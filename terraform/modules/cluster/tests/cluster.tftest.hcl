@@ -53,34 +53,15 @@ run "spot_by_default" {
   }
 }
 
-run "refused_name" {
+run "mistakes" {
   command = plan
-  variables {
-    name = "Caisson"
-  }
-  expect_failures = [var.name]
-}
 
-run "refused_insights" {
-  command = plan
   variables {
+    name               = "Caisson"
     container_insights = "on"
+    default_strategy   = { fargate = 0 }
+    kms_key_arn        = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
   }
-  expect_failures = [var.container_insights]
-}
 
-run "refused_strategy_without_a_weight" {
-  command = plan
-  variables {
-    default_strategy = { fargate = 0 }
-  }
-  expect_failures = [var.default_strategy]
-}
-
-run "refused_alias_of_a_key" {
-  command = plan
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
-  }
-  expect_failures = [var.kms_key_arn]
+  expect_failures = [var.name, var.container_insights, var.default_strategy, var.kms_key_arn]
 }

@@ -117,14 +117,23 @@ run "least" {
   }
 }
 
+run "a_pattern_that_eventbridge_does_not_take" {
+  command = plan
+
+  variables {
+    builders = { long = { family = "caisson-long", container_name = join("", [for i in range(250) : "long"]), log_group = "/caisson/builders/long" } }
+  }
+
+  expect_failures = [aws_cloudwatch_event_rule.lost]
+}
+
 run "mistakes" {
   command = plan
 
   variables {
-    cluster_arn = "caisson"
-    consumers = {
-      spec = { builder = "spec", target_arn = "arn:aws:sns:eu-central-1:123456789012:domain-events.fifo", project_index = -1, deployment_index = 0 }
-    }
+    name              = "Caisson"
+    cluster_arn       = "caisson"
+    consumers         = { spec = { builder = "spec", target_arn = "arn:aws:sqs:eu-central-1:123456789012:raw", project_index = 0, deployment_index = 1 } } # has no profile
     lost_topic_arns   = { fifo = "arn:aws:sns:eu-central-1:123456789012:x.fifo" }
     alarm_topic_arns  = ["x"]
     platform_failures = 0
@@ -134,29 +143,88 @@ run "mistakes" {
   }
 
   expect_failures = [
-    var.cluster_arn, var.consumers, var.lost_topic_arns, var.alarm_topic_arns, var.platform_failures, var.failure_percent, var.retention_days,
-    var.kms_key_arn,
+    var.name, var.cluster_arn, var.consumers, var.lost_topic_arns, var.alarm_topic_arns, var.platform_failures,
+    var.failure_percent, var.retention_days, var.kms_key_arn,
   ]
+}
+
+run "no_builders" {
+  command = plan
+
+  variables {
+    builders = {}
+  }
+
+  expect_failures = [var.builders]
+}
+
+run "a_consumer_that_waits_nowhere" {
+  command = plan
+
+  variables {
+    consumers = { x = { builder = "node", project_index = 0, deployment_index = 1 } }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "a_consumer_of_a_fifo_topic" {
+  command = plan
+
+  variables {
+    consumers = { x = { builder = "node", target_arn = "arn:aws:sns:eu-central-1:123456789012:domain-events.fifo", project_index = 0, deployment_index = 1 } }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "a_consumer_at_no_position" {
+  command = plan
+
+  variables {
+    consumers = { x = { builder = "node", target_arn = "arn:aws:sqs:eu-central-1:123456789012:raw", project_index = -1, deployment_index = 1 } }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "a_consumer_whose_name_is_none" {
+  command = plan
+
+  variables {
+    consumers = { X = { builder = "node", target_arn = "arn:aws:sqs:eu-central-1:123456789012:raw", project_index = 0, deployment_index = 1 } }
+  }
+
+  expect_failures = [var.consumers]
+}
+
+run "an_endpoint_without_tls" {
+  command = plan
+
+  variables {
+    consumers                = { hook = { builder = "clone", project_index = 1, deployment_index = 2, http = { connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/x/y", endpoint = "http://api.example.com" } } }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/caisson/boundary"
+  }
+
+  expect_failures = [var.consumers]
 }
 
 run "an_endpoint_needs_the_boundary" {
   command = plan
 
   variables {
-    consumers = {
-      hook = { builder = "clone", project_index = 1, deployment_index = 2, http = { connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/x/y", endpoint = "https://api.example.com" } }
-    }
+    consumers = { hook = { builder = "clone", project_index = 1, deployment_index = 2, http = { connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/x/y", endpoint = "https://api.example.com" } } }
   }
 
   expect_failures = [var.permissions_boundary_arn]
 }
 
-run "a_pattern_that_eventbridge_does_not_take" {
+run "a_boundary_that_is_none" {
   command = plan
 
   variables {
-    builders = { long = { family = "caisson-long", container_name = join("", [for i in range(250) : "long"]), log_group = "/caisson/builders/long" } }
+    permissions_boundary_arn = "boundary"
   }
 
-  expect_failures = [aws_cloudwatch_event_rule.lost]
+  expect_failures = [var.permissions_boundary_arn]
 }

@@ -126,37 +126,32 @@ run "refused_role_of_a_task_for_pulling" {
   expect_failures = [var.pull_role_arns]
 }
 
-run "refused_buckets" {
+run "wildcards" {
   command = plan
-  variables {
-    buckets = ["*"]
-  }
-  expect_failures = [var.buckets]
-}
 
-run "refused_no_bucket" {
-  command = plan
   variables {
-    buckets = []
-  }
-  expect_failures = [var.buckets]
-}
-
-run "refused_wildcards" {
-  command = plan
-  variables {
+    buckets        = ["*"]
     repositories   = ["*"]
     secret_arns    = ["arn:aws:ssm:eu-central-1:111122223333:*"]
     pull_accounts  = ["*"]
     pull_role_arns = ["arn:aws:iam::111122223333:role/*"]
+    cluster_name   = "*"
   }
-  expect_failures = [var.repositories, var.secret_arns, var.pull_accounts, var.pull_role_arns]
+
+  expect_failures = [
+    var.buckets, var.repositories, var.secret_arns, var.pull_accounts, var.pull_role_arns, var.cluster_name,
+  ]
 }
 
-run "refused_kind" {
+run "mistakes" {
   command = plan
+
   variables {
+    name          = "Caisson"
+    buckets       = []
     builder_roles = { "Node 20" = {} }
+    kms_key_arn   = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
   }
-  expect_failures = [var.builder_roles]
+
+  expect_failures = [var.name, var.buckets, var.builder_roles, var.kms_key_arn]
 }

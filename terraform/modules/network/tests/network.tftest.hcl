@@ -257,29 +257,50 @@ run "refused_too_many_rules" {
   expect_failures = [aws_network_acl.build]
 }
 
-run "refused_values" {
+run "mistakes" {
   command = plan
+
   variables {
-    cidr                 = "10.0.0.0/24"
-    zone_count           = 4
-    egress               = "proxy"
-    egress_ports         = [80]
-    dns_servers          = ["dns.example.com"]
-    private_destinations = [{ cidr = "10.0.0.1", port = 443 }]
-    interface_endpoints  = ["s3"]
-    readable_buckets     = ["*"]
-    flow_logs            = { retention_days = 31 }
+    name                     = "Caisson"
+    cidr                     = "10.0.0.0/24"
+    zone_count               = 4
+    egress                   = "proxy"
+    shared_vpc               = { vpc_id = "default", subnet_ids = ["subnet-0123456789abcdef0"] }
+    egress_ports             = [80]
+    dns_servers              = ["dns.example.com"]
+    private_destinations     = [{ cidr = "10.0.0.1", port = 443 }]
+    interface_endpoints      = ["s3"]
+    readable_buckets         = ["*"]
+    flow_logs                = { retention_days = 31 }
+    permissions_boundary_arn = ""
+    kms_key_arn              = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
   }
+
   expect_failures = [
-    var.cidr, var.zone_count, var.egress, var.egress_ports, var.dns_servers, var.private_destinations, var.interface_endpoints,
-    var.readable_buckets, var.flow_logs,
+    var.name, var.cidr, var.zone_count, var.egress, var.shared_vpc, var.egress_ports, var.dns_servers, var.private_destinations,
+    var.interface_endpoints, var.readable_buckets, var.flow_logs, var.permissions_boundary_arn, var.kms_key_arn,
   ]
 }
 
-run "refused_no_boundary" {
+run "other_mistakes" {
   command = plan
+
   variables {
-    permissions_boundary_arn = ""
+    shared_vpc           = { vpc_id = "vpc-0123456789abcdef0", subnet_ids = [] }
+    egress_ports         = [443, 65536]
+    private_destinations = [for i in range(4) : { cidr = "10.0.0.${i}/32", port = 443 }]
+    flow_logs            = { traffic_type = "SOME" }
   }
-  expect_failures = [var.permissions_boundary_arn]
+
+  expect_failures = [var.shared_vpc, var.egress_ports, var.private_destinations, var.flow_logs]
+}
+
+run "a_subnet_by_its_name" {
+  command = plan
+
+  variables {
+    shared_vpc = { vpc_id = "vpc-0123456789abcdef0", subnet_ids = ["private-a"] }
+  }
+
+  expect_failures = [var.shared_vpc]
 }

@@ -171,30 +171,6 @@ run "long_name" {
   }
 }
 
-run "refused_no_boundary" {
-  command = plan
-  variables {
-    permissions_boundary_arn = ""
-  }
-  expect_failures = [var.permissions_boundary_arn]
-}
-
-run "refused_project" {
-  command = plan
-  variables {
-    project = "shop/../admin"
-  }
-  expect_failures = [var.project]
-}
-
-run "refused_wildcard_project" {
-  command = plan
-  variables {
-    project = "shop*"
-  }
-  expect_failures = [var.project]
-}
-
 run "refused_project_that_is_no_repository" {
   command = plan
   variables {
@@ -212,36 +188,56 @@ run "refused_role_that_can_do_nothing" {
   expect_failures = [aws_iam_role.task]
 }
 
-run "refused_prefix_that_matches_others" {
+run "wildcards" {
   command = plan
-  variables {
-    artifacts_bucket   = "artifacts-bucket"
-    artifacts_prefixes = ["__outputs/shop"]
-  }
-  expect_failures = [var.artifacts_prefixes]
-}
 
-run "refused_prefix_of_the_state" {
-  command = plan
   variables {
-    state_bucket   = "state-bucket"
-    state_prefixes = [".caisson/"]
+    project            = "shop*"
+    artifacts_bucket   = "*"
+    state_bucket       = "*"
+    artifacts_prefixes = ["__outputs/*/"]
+    state_prefixes     = ["*"]
+    repository         = "*"
+    secrets_path       = "*"
+    topic_arns         = ["*"]
+    queue_arns         = ["arn:aws:sqs:eu-central-1:111122223333:*"]
+    event_bus_arns     = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
+    pull_role_arns     = ["arn:aws:iam::111122223333:role/ci/*"]
   }
-  expect_failures = [var.state_prefixes]
-}
 
-run "refused_wildcards" {
-  command = plan
-  variables {
-    artifacts_bucket = "*"
-    repository       = "*"
-    secrets_path     = "*"
-    topic_arns       = ["*"]
-    queue_arns       = ["arn:aws:sqs:eu-central-1:111122223333:*"]
-    event_bus_arns   = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
-    pull_role_arns   = ["arn:aws:iam::111122223333:role/ci/*"]
-  }
   expect_failures = [
-    var.artifacts_bucket, var.repository, var.secrets_path, var.topic_arns, var.queue_arns, var.event_bus_arns, var.pull_role_arns,
+    var.project, var.artifacts_bucket, var.state_bucket, var.artifacts_prefixes, var.state_prefixes, var.repository, var.secrets_path,
+    var.topic_arns, var.queue_arns, var.event_bus_arns, var.pull_role_arns,
   ]
+}
+
+run "mistakes" {
+  command = plan
+
+  variables {
+    name                        = "Caisson"
+    project                     = "shop/../admin"
+    permissions_boundary_arn    = ""
+    artifacts_prefixes          = ["__outputs/shop"] # matches __outputs/shop2/ too
+    state_prefixes              = [".caisson/"]
+    repository_created_by       = "somebody"
+    repository_lifecycle_policy = "{}"
+    role                        = { name = "a role", path = "/caisson/" }
+    kms_key_arn                 = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
+  }
+
+  expect_failures = [
+    var.name, var.project, var.permissions_boundary_arn, var.artifacts_prefixes, var.state_prefixes, var.repository_created_by,
+    var.repository_lifecycle_policy, var.role, var.kms_key_arn,
+  ]
+}
+
+run "a_path_that_is_none" {
+  command = plan
+
+  variables {
+    role = { name = "role", path = "caisson" }
+  }
+
+  expect_failures = [var.role]
 }

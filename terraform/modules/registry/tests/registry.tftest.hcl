@@ -97,27 +97,17 @@ run "other_accounts_pull_and_no_more" {
   }
 }
 
-run "refused_builder" {
+run "mistakes" {
   command = plan
-  variables {
-    builders = ["Node"]
-  }
-  expect_failures = [var.builders]
-}
 
-run "refused_account" {
-  command = plan
   variables {
+    name          = "Caisson"
+    builders      = ["Node"]
     pull_accounts = ["*"]
-  }
-  expect_failures = [var.pull_accounts]
-}
-
-run "refused_numbers" {
-  command = plan
-  variables {
     keep_images   = 0
     untagged_days = 1.5
+    kms_key_arn   = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
   }
-  expect_failures = [var.keep_images, var.untagged_days]
+
+  expect_failures = [var.name, var.builders, var.pull_accounts, var.keep_images, var.untagged_days, var.kms_key_arn]
 }

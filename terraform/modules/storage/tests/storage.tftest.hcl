@@ -145,35 +145,59 @@ run "distribution_with_a_domain" {
   }
 }
 
-run "refused_certificate_of_another_region" {
+run "mistakes" {
   command = plan
+
+  variables {
+    name            = "Caisson"
+    served_prefix   = ".caisson/"
+    job_days        = 0
+    noncurrent_days = -1
+    cdn             = { domain = "sites.example.com" } # and no certificate
+    kms_key_arn     = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
+  }
+
+  expect_failures = [
+    var.name, var.served_prefix, var.job_days, var.noncurrent_days, var.cdn, var.kms_key_arn,
+  ]
+}
+
+run "a_certificate_of_another_region" {
+  command = plan
+
   variables {
     cdn = { domain = "sites.example.com", certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/1" }
   }
+
   expect_failures = [var.cdn]
 }
 
-run "refused_domain_without_certificate" {
+run "a_domain_with_a_star" {
   command = plan
+
   variables {
-    cdn = { domain = "sites.example.com" }
+    cdn = { domain = "*.example.com", certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1" }
   }
+
   expect_failures = [var.cdn]
 }
 
-run "refused_prefix_of_the_state" {
+run "a_domain_that_nothing_maps" {
   command = plan
+
   variables {
-    served_prefix = ".caisson/"
+    cdn = { domain = "sites.example.com", certificate_arn = "arn:aws:acm:us-east-1:111122223333:certificate/1", rewrite = false }
   }
-  expect_failures = [var.served_prefix]
+
+  expect_failures = [var.cdn]
 }
 
-run "refused_days" {
+run "no_such_price_class" {
   command = plan
+
   variables {
-    job_days        = 0
-    noncurrent_days = -1
+    cdn = { price_class = "PriceClass_1" }
   }
-  expect_failures = [var.job_days, var.noncurrent_days]
+
+  expect_failures = [var.cdn]
 }
