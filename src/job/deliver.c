@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "job/job.h"
 #include "job/redact_result.h"
+#include "job/storage.h"
 #include "report/deliver.h"
 
 #define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
@@ -28,7 +29,7 @@ static void choose_s3(const struct job *job, const char *to, struct deliver *del
     }
 }
 
-static struct deliver prepare(const struct job *job, const char *to)
+struct deliver job_storage(const struct job *job, const char *place)
 {
     const struct platform *platform = job->options->platform;
     struct deliver deliver = {
@@ -41,13 +42,13 @@ static struct deliver prepare(const struct job *job, const char *to)
         .deadline_ms = &job->deliver_deadline_ms,
     };
 
-    choose_s3(job, to, &deliver);
+    choose_s3(job, place, &deliver);
     return deliver;
 }
 
 static void deliver_result(struct job *job)
 {
-    struct deliver deliver = prepare(job, job->spec.result);
+    struct deliver deliver = job_storage(job, job->spec.result);
     json_t *document = result_to_json(job->result);
     char *text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     struct error err;
@@ -60,7 +61,7 @@ static void deliver_result(struct job *job)
 
 static bool deliver_log_copy(struct job *job)
 {
-    struct deliver deliver = prepare(job, job->spec.log);
+    struct deliver deliver = job_storage(job, job->spec.log);
     struct error err;
 
     if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)

@@ -66,6 +66,9 @@ struct job {
     struct spec_pairs secrets; /* values, in the order of spec.secrets; wiped at the end */
     char *git_username, *git_password;
     enum stop_kind stop;
+    bool cancel_requested;              /* by job_cancel, which stopped the job */
+    bool cancel_came_late;              /* … or did not: what is published could be seen already */
+    char *cancelled_by, *cancel_reason; /* NULL: not said */
     struct stop_attempts attempts;
     char *image_username, *image_password, *pull_username, *pull_password; /* of spec.image */
     struct build_context context;                                          /* builder dockerfile: what is built */
@@ -100,6 +103,10 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
 
 /* A stop request, e.g. from a signal: ends what runs, unless the publisher is past its point of no return. */
 void job_stop(struct job *job, enum stop_kind kind);
+
+/* A request to cancel from somebody else; who and why are copied, and may be NULL. Where everybody can see already what
+ * the job publishes, it goes on and succeeds. A second call does nothing. */
+void job_cancel(struct job *job, const char *by, const char *reason);
 
 /* A stop signal that is none: said in the log, and otherwise ignored. */
 void job_stop_attempt(struct job *job, int signal_number, pid_t sender);

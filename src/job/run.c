@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "job/control.h"
 #include "job/guard.h"
 #include "job/image.h"
 #include "job/job.h"
@@ -11,6 +12,19 @@
 #include "job/saved_files.h"
 #include "job/task_metadata.h"
 #include "net/retry.h"
+
+static int cancel_cause(const struct job *job, struct error *err)
+{
+    const char *by = job->cancelled_by, *reason = job->cancel_reason;
+
+    if (!job->cancel_requested)
+        return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT");
+    return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled%s%s%s%s",
+                     by       ? " by "
+                     : reason ? ""
+                              : " on request",
+                     by ? by : "", reason ? ": " : "", reason ? reason : "");
+}
 
 /* What stopped the job, without what it left behind. */
 static int stop_cause(const struct job *job, struct error *err)
@@ -22,7 +36,7 @@ static int stop_cause(const struct job *job, struct error *err)
         duration_format(job->spec.timeout_ms, limit);
         error_set(err, CLASS_TIME_LIMIT, "job-timeout", "the job reached its time limit of %s", limit);
         return error_hint(err, "raise `timeout`, or see in the log which step took the time");
-    case STOP_CANCELLED: return error_set(err, CLASS_CANCELLED, "cancelled", "cancelled by SIGINT");
+    case STOP_CANCELLED: return cancel_cause(job, err);
     default:
         error_set(err, CLASS_INTERRUPTED, "interrupted", "stopped by SIGTERM from outside");
         return error_retryable(err, 0);
@@ -77,6 +91,35 @@ void job_stop(struct job *job, enum stop_kind kind)
     /* A quarter of the budget is kept for the result and the log, and of that a quarter for the last lines. */
     job->deliver_deadline_ms = now + job->options->stop_budget_ms * 15 / 16;
     stop_executors(job, now + job->options->stop_budget_ms * 3 / 4);
+}
+
+/* All that people will see is there. */
+static bool is_published(const struct job *job)
+{
+    bool image = image_wanted(job) && job->spec.image.repository;
+
+    return job->spec.type == JOB_BUILD && (image || job->spec.artifacts_len) &&
+           (!image || job->result->image.published) && job->result->artifacts_len == job->spec.artifacts_len;
+}
+
+void job_cancel(struct job *job, const char *by, const char *reason)
+{
+    bool late = job->committing || is_published(job);
+
+    if (job->cancel_requested || job->cancel_came_late || job->stopping)
+        return;
+    log_warning(job->options->log, "cancel requested%s%s%s%s", by ? " by " : "", by ? by : "", reason ? ": " : "",
+                reason ? reason : "");
+    if (late) {
+        job->cancel_came_late = true;
+        log_warning(job->options->log, "the request comes too late: what the job publishes can be seen already, so it "
+                                       "goes on to its end");
+        return;
+    }
+    job->cancel_requested = true;
+    job->cancelled_by = xstrdup(by);
+    job->cancel_reason = xstrdup(reason);
+    job_stop(job, STOP_CANCELLED);
 }
 
 static void on_signal(void *context, int signal_number, bool genuine, pid_t sender)
@@ -157,6 +200,11 @@ static int run_step(struct job *job, const struct step *step, struct error *err)
     int64_t started_ms = clock_monotonic_ms();
 
     if (step->wanted && !step->wanted(job)) {
+        record->skipped = true;
+        return 0;
+    }
+    /* A publisher that was past the point of no return when it heard of a cancel has finished: so has the job. */
+    if (job->cancel_requested && is_published(job)) {
         record->skipped = true;
         return 0;
     }
@@ -297,6 +345,8 @@ static void dispose(struct job *job)
     free(job->temp);
     free(job->package_bin);
     free(job->cache_folder);
+    free(job->cancelled_by);
+    free(job->cancel_reason);
     json_decref(job->cache_broken);
     free(job->named_ref);
     free(job->default_ref);
@@ -324,6 +374,7 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
                       .workspace_fd = -1,
                       .source_fd = -1};
     struct credentials_wait *wait = NULL;
+    struct control *control;
     struct error err;
 
     memset(spec, 0, sizeof *spec);
@@ -339,8 +390,10 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     announce(&job);
     if (options->stop_signal)
         job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
+    control = control_start(&job);
     if (run_steps(&job, &err))
         result->error = err;
+    control_stop(control);
     end_build(&job);
     credentials_cancel(wait);
     job_secrets_forget(&job);
