@@ -1,8 +1,7 @@
 """Jobs as control planes start them: the task definitions of taskdefs/ registered, RunTask called with what today's
 systems send, the containers run, and what ECS then says.
 
-The calls are transcribed from what a worker of Veren and the API server of a Vercel clone send: names, order and odd
-spellings are theirs, only cluster, task definition, container and ids are ours."""
+What they send is in bed/todays_calls.py."""
 
 import json
 import os
@@ -17,7 +16,9 @@ import uuid
 import botocore.exceptions
 import pytest
 
-from bed import images as bed_images, registry, run_task, s3, sigv4, task as ecs_task, taskdefs
+from bed import ecr as bed_ecr, images as bed_images, registry, run_task, s3, sigv4, task as ecs_task, taskdefs
+from bed.todays_calls import (NETWORK, of_a_plain_vercel_clone, of_a_vercel_clones_api, of_a_veren_worker,
+                              of_a_veren_worker_for_a_backend)
 from bed.world import BUCKET, ENDPOINT, JOBS_BUCKET, OPERATOR_FILE, VEREN_BUCKET
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,8 +37,6 @@ BUILD = 'mkdir -p dist\necho "$VITE_API" >dist/index.html\nenv | sort\n'
 FILES = {"package.json": json.dumps({"name": "x", "version": "1.0.0", "scripts": {"build": "sh build.sh"}}),
          "build.sh": BUILD}
 SITE = "mkdir -p dist; echo site >dist/index.html"
-NETWORK = {"awsvpcConfiguration": {"assignPublicIp": "ENABLED", "subnets": ["subnet-0a1", "subnet-0b2", "subnet-0c3"],
-                                   "securityGroups": ["sg-0d4"]}}
 TERRAFORM_TESTS = pathlib.Path(__file__).resolve().parents[1] / "terraform"
 
 
@@ -118,64 +117,12 @@ def statuses(plane, arn):
 # ---- calls of today's systems
 
 
-def of_a_veren_worker(definition, container, repository, project):
-    """The worker of Veren's queue `buildQueue`, for a job {url, projectId, deploymentId, frontendConfig, …}."""
-    return {
-        "cluster": "caisson",
-        "taskDefinition": definition,
-        "launchType": "FARGATE",
-        "count": 1,
-        "networkConfiguration": NETWORK,
-        "overrides": {"containerOverrides": [{"name": container, "environment": [
-            {"name": "AWS_REGION", "value": "ap-south-1"},
-            {"name": "AWS_ACCESS_KEY_ID", "value": WORKER.access},
-            {"name": "AWS_SECRET_ACCESS_KEY", "value": WORKER.secret},
-            {"name": "GIT_REPOSITORY__URL", "value": repository},
-            {"name": "PROJECT_ID", "value": project},
-            {"name": "DEPLOYMENTID", "value": "6650f1c2a7d3"},
-            {"name": "FRONTENDPATH", "value": "frontend"},
-            {"name": "BUILDCOMMAND", "value": "npm run build"},
-            {"name": "INSTALLCOMMAND", "value": "npm install"},
-            {"name": "FRONTENDOUTPUTDIR", "value": "dist"},
-            {"name": "KAFKA_CLIENT_ID", "value": "frontend-builder"},
-            {"name": "KAFKA_BROKER1", "value": "kafka-1.example:25946"},
-            {"name": "KAFKA_SASL_USERNAME", "value": "avnadmin"},
-            {"name": "KAFKA_SASL_PASSWORD", "value": "kafka-s3cret-w0rd"},
-            {"name": "DOMAIN_EVENTS_TOPIC_ARN", "value": "arn:aws:sns:ap-south-1:123456789012:events.fifo"},
-            # frontendEnv of the tenant, after the system's
-            {"name": "VITE_API", "value": "https://api.of-the-tenant"},
-            {"name": "NODE_ENV", "value": ""},
-        ]}]},
-    }
-
-
-def of_a_vercel_clones_api(definition, container, repository, project, tenants=()):
-    """POST /deploy of a clone's API server: the subdomain is the project, the row of the database the deployment."""
-    return {
-        "cluster": "caisson",
-        "taskDefinition": definition,
-        "launchType": "FARGATE",
-        "count": 1,
-        "networkConfiguration": NETWORK,
-        "overrides": {"containerOverrides": [{"name": container, "environment": [
-            {"name": "GIT_REPOSITORY__URL", "value": repository},
-            {"name": "PROJECT_ID", "value": project},
-            {"name": "DEPLOYEMENT_ID", "value": "clx0q3v5k0001"},
-            {"name": "SUB_DOMAIN", "value": "wonderful-grumpy-moon"},
-            {"name": "S3_BUCKET", "value": BUCKET},
-            {"name": "OUTPUT_DIR", "value": "dist"},
-            {"name": "REDIS_URL", "value": "rediss://default:redis-s3cret@redis.example:6379"},
-            *({"name": name, "value": value} for name, value in tenants),
-        ]}]},
-    }
-
-
 def test_a_veren_worker_finds_all_as_it_was(plane, bed):
     """RunTask → container → clone → build → S3 → result → event."""
     repository = bed.repository({f"frontend/{path}": content for path, content in FILES.items()})
     project = "v" + uuid.uuid4().hex[:8]
     definition = plane.register("node", "veren-frontend", family="veren-frontend", container_name="frontend-builder")
-    call = of_a_veren_worker(definition, "frontend-builder", repository.url(), project)
+    call = of_a_veren_worker(definition, "frontend-builder", repository.url(), project, WORKER)
     arn = plane.begin(call)
     event = plane.ecs.wait(arn)
     text = plane.ecs.started(arn).task.text()
@@ -198,7 +145,7 @@ def test_a_veren_worker_finds_all_as_it_was(plane, bed):
 def test_a_vercel_clone_changes_nothing_but_the_task_definition(plane, bed):
     repository, project = bed.repository(FILES), "c" + uuid.uuid4().hex[:8]
     definition = plane.register("node", "vercel-clone", container_name="builder-image")
-    arn = plane.begin(of_a_vercel_clones_api(definition, "builder-image", repository.url(), project,
+    arn = plane.begin(of_a_vercel_clones_api(definition, "builder-image", repository.url(), project, BUCKET,
                                              [("VITE_API", "https://api")]))
     event = plane.ecs.wait(arn)
     text = plane.ecs.started(arn).task.text()
@@ -209,11 +156,46 @@ def test_a_vercel_clone_changes_nothing_but_the_task_definition(plane, bed):
     assert "redis-s3cret" not in text and "REDIS_URL" in text
 
 
+def test_the_shortest_call_of_a_vercel_clone(plane, bed):
+    """Most send a repository and a project; the bucket is the builder's own knowledge."""
+    repository, project = bed.repository(FILES), "p" + uuid.uuid4().hex[:8]
+    plane.ecs.files[OPERATOR_FILE] = OPERATOR.replace("pins: {", f"pins: {{ bucket: {BUCKET},")
+    definition = plane.register("node", "vercel-clone", container_name="builder-image")
+    event = plane.ecs.wait(plane.begin(of_a_plain_vercel_clone(definition, "builder-image", repository.url(), project)))
+    assert codes(event) == {"builder-image": 0}
+    assert bed.storage.tree(BUCKET, f"__outputs/{project}/") == {"index.html": b"\n"}
+
+
+@pytest.mark.usefixtures("kaniko")
+def test_a_veren_worker_has_a_backend_built(plane, bed):
+    """Its keys push, the task's role does not; the Dockerfile is the template's, in two containers."""
+    package = {"name": "api", "version": "1.0.0", "scripts": {"start": "node server.js"}}
+    files = {"api/package.json": json.dumps(package), "api/server.js": "console.log(process.version)\n"}
+    repository, project = bed.repository(files), "b" + uuid.uuid4().hex[:8]
+    pins = {"ca_bundle": "/etc/test-ca.pem", "image": {"mirrors": {"docker.io": bed.world.mirror.name}}}
+    plane.ecs.files[OPERATOR_FILE], plane.ecs.size = json.dumps({"pins": pins}), "6g"
+    definition = plane.register("kaniko", "veren-backend", family="backend-build-worker",
+                                container_name="backend-build-worker")
+    with bed_ecr.Ecr(bed.folder, {WORKER.access: WORKER}.get) as ecr:
+        ecr.add("my-backend")
+        plane.ecs.services = [*bed.world.mirror.services(), *ecr.services(bed.world.authority)]
+        call = of_a_veren_worker_for_a_backend(definition, "backend-build-worker", repository.url(), project, WORKER,
+                                               f"{bed_ecr.HOST}/my-backend")
+        arn = plane.begin(call)
+        event = plane.ecs.wait(arn, 240)
+        task = plane.task(arn)
+        assert codes(event) == {"backend-build-worker": 0, "sandbox": 0}, task.evidence()
+        assert list(ecr.images("my-backend").values()) == [[f"{project}-6650f1c2a7d3"]] and ecr.mistakes == []
+    for secret in ("kafka-s3cret-w0rd", WORKER.secret, WORKER.access):
+        assert secret not in task.text() and secret not in task.container("sandbox").text()
+    assert event["detail"]["overrides"]["containerOverrides"] == call["overrides"]["containerOverrides"]
+
+
 def test_a_name_that_the_tenant_sends_again_wins_as_in_ecs(plane, bed):
     """What a control plane must know: docs/security.md says that credentials of the project's own are the only help."""
     repository, project = bed.repository(FILES), "t" + uuid.uuid4().hex[:8]
     definition = plane.register("node", "vercel-clone", container_name="builder-image")
-    arn = plane.begin(of_a_vercel_clones_api(definition, "builder-image", repository.url(), "of-the-system",
+    arn = plane.begin(of_a_vercel_clones_api(definition, "builder-image", repository.url(), "of-the-system", BUCKET,
                                              [("VITE_API", "x"), ("PROJECT_ID", project)]))
     event = plane.ecs.wait(arn)
     assert codes(event) == {"builder-image": 0}, plane.ecs.started(arn).task.text()

@@ -48,7 +48,8 @@ def run(bed, ecr, executor, pins=None, **changes):
                                 size="6g"), 200)
 
 
-@pytest.mark.parametrize("executor", ["sandbox", pytest.param("local", marks=pytest.mark.rare)])
+@pytest.mark.rare  # the quick set has it as RunTask starts it (test_run_task.py)
+@pytest.mark.parametrize("executor", ["sandbox", "local"])
 def test_the_task_of_today(bed, ecr, executor, tmp_path):
     ended = run(bed, ecr, executor)
     assert ended.code == 0, ended
