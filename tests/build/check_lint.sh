@@ -62,6 +62,8 @@ for file in "${workflows[@]}"; do
     if grep -E 'uses: ' "$file" | grep -vE 'uses: [a-z-]+/[a-z-]+@[0-9a-f]{40} # v[0-9.]+$'; then
         fail "an action of $file is not pinned by its commit and version"
     fi
+    # these run a fork's pull request with what is this repository's
+    if grep -nE '\b(pull_request_target|workflow_run|issue_comment)\b' "$file"; then fail "$file may run for a fork with our rights"; fi
     if grep -nE '\bsecrets\.' "$file"; then fail "$file uses a secret that lives longer than a job"; fi
     # what a job does is a make target; the rest is of Git
     if grep -E '^ *(- )?run: ' "$file" | grep -vE 'run: (make [a-z -]+( >>"\$GITHUB_OUTPUT")?|git checkout --quiet --detach "\$REF")$'; then

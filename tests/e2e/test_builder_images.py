@@ -43,7 +43,7 @@ def test_an_image_starts_the_program_as_root_and_hears_sigterm(image):
     assert set(config["Labels"]) >= {f"org.opencontainers.image.{label}" for label in (
         "title", "description", "licenses", "version", "revision")}
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", config["Labels"]["org.opencontainers.image.version"])
-    assert not any("KEY" in pair or "SECRET" in pair or "TOKEN" in pair for pair in config.get("Env") or [])
+    assert [pair for pair in config.get("Env") or [] if re.match(r"\w*(KEY|SECRET|TOKEN|PASSWORD)(_\w*)?=", pair)] == []
 
 
 def test_no_program_of_an_image_changes_its_user(image):
@@ -120,7 +120,7 @@ def test_the_node_image_has_node_and_nothing_that_helps_an_attack(world):
              if os.path.dirname(path) in ("/bin", "/usr/bin", "/usr/local/bin", "/usr/sbin")}
     assert {"node", "npm", "npx", "sh", "caisson"} <= set(names)
     assert not set(HACKERS_FRIENDS) & set(names)
-    assert CA_BUNDLE in files and "/usr/local/etc/npmrc" not in files
+    assert CA_BUNDLE in files
     leftovers = [path for path in files if path.startswith(("/var/lib/apt/lists/", "/tmp/", "/root/.npm"))]
     assert leftovers == []
     with open(root + "/etc/passwd") as file:

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 
 import pytest
+import yaml
 
 from bed import layouts, registry
 from bed.world import ROOT, tool
@@ -231,6 +232,64 @@ def test_the_steps_of_a_release(tmp_path, hub):
     (joined_folder / "node-22.references").rename(tmp_path / "build" / "published" / "node-22.references")
     assert call("release", "tags", **settings).returncode == 0
     assert hub.tags("owner/caisson-node") == hub.tags("caisson/builders/node") == {"1.2.3-node22": said["digest"]}
+
+
+def workflow(name):
+    """(what starts it, its jobs)"""
+    with open(os.path.join(ROOT, ".github", "workflows", f"{name}.yml")) as file:
+        document = yaml.safe_load(file)
+    assert document["permissions"] == {} and document["concurrency"]["group"]
+    return document[True], document["jobs"]  # `on` is true in YAML 1.1
+
+
+def uses(job, action):
+    return [step for step in job["steps"] if step.get("uses", "").startswith(action + "@")]
+
+
+def runs(job):
+    return [step["run"].removeprefix("make ").removeprefix("--no-print-directory ").split(" >>")[0]
+            for step in job["steps"] if "run" in step]
+
+
+def test_the_workflow_publishes_what_is_built_and_tags_last():
+    starts, jobs = workflow("release-images")
+    assert set(starts) == {"push", "schedule", "workflow_dispatch"} and starts["push"] == {"tags": ["v*"]}
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "prepare": None, "build": "prepare", "publish": ["prepare", "build"], "tag": ["prepare", "publish"],
+        "assets": ["prepare", "tag"]}
+    machines = {row["architecture"]: row["runner"] for row in jobs["build"]["strategy"]["matrix"]["include"]}
+    assert machines == {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"} and "fail-fast" not in jobs["build"]["strategy"]
+    assert runs(jobs["build"]) == ["dist images-all", "test-images"] and runs(jobs["tag"])[-1] == "tag-images"
+    with open(os.path.join(ROOT, "Makefile")) as file:
+        makefile = file.read()
+    majors = re.search(r"^NODE_MAJORS \?= (.*)$", makefile, re.M)[1].split()
+    built = re.search(r"builder-images/build (runner .*);", makefile)[1].split()
+    published = [row["name"] for row in jobs["publish"]["strategy"]["matrix"]["include"]]
+    assert sorted(published) == sorted([name + ("-20" if name.startswith("node") else "") for name in built]
+                                       + [f"node-{major}" for major in majors])
+    provenance, *bills = uses(jobs["publish"], "actions/attest")
+    assert "sbom-path" not in provenance["with"] and [
+        (re.search("digest_(.*) }}", step["with"]["subject-digest"])[1], step["with"]["sbom-path"].split(".")[-3])
+        for step in bills] == [("amd64", "amd64"), ("arm64", "arm64")]
+    assert uses(jobs["assets"], "actions/attest")[0]["with"] == {"subject-checksums": "build/dist/SHA256SUMS"}
+
+
+def test_what_may_write_stands_behind_an_environment_and_no_fork_gets_it():
+    for name in ("ci", "terraform", "release-images"):
+        starts, jobs = workflow(name)
+        for title, job in jobs.items():
+            rights = {key for key, value in job["permissions"].items() if value == "write"}
+            if uses(job, "aws-actions/configure-aws-credentials"):
+                assert "id-token" in rights
+            if not rights:
+                continue
+            assert "pull_request" not in starts or "github.event" in job["if"], title
+            reads_only = name == "terraform" and title == "plan"
+            assert ("environment" in job) is not reads_only, title
+    _, jobs = workflow("terraform")
+    assert "head.repo.full_name == github.repository" in jobs["plan"]["if"] and runs(jobs["plan"]) == ["terraform-plan"]
+    assert jobs["apply"]["if"].startswith("github.event_name == 'push'") and jobs["apply"]["environment"] == "production"
+    assert runs(workflow("ci")[1]["test"]) == ["test"]
 
 
 def test_a_release_is_of_a_tag_that_agrees_with_its_sources(tmp_path):

@@ -117,4 +117,4 @@ def test_the_first_container_is_the_runner_and_gets_the_overrides(name):
     assert first["command"][0] == "run" and first["stopTimeout"] == 120
     assert first["command"][first["command"].index("--stop-budget") + 1] == "110s"
     assert [one["name"] for one in others] == (["sandbox"] if name == "kaniko" else [])
-    assert not any(one["essential"] for one in others)
+    assert all((one["essential"], one["command"], one["stopTimeout"]) == (False, ["sandbox"], 30) for one in others)
