@@ -218,6 +218,10 @@ def test_the_call_of_a_canary_is_that_of_today(read, system):
     assert call["overrides"]["containerOverrides"] == task["overrides"]["containerOverrides"]
     assert call["taskDefinition"] == "a-canary" and call["cluster"] == task["clusterArn"]
     network = call["networkConfiguration"]["awsvpcConfiguration"]
+    (shown,) = re.findall(r"`'(\{\"command.*?\})'`", MIGRATION.read_text())
+    reader.shell.run(f"canary a-canary sg-0a1b2c3d '{shown}'")
+    (override,) = reader.ecs.of("RunTask")[-1]["overrides"]["containerOverrides"]
+    assert override == {**task["overrides"]["containerOverrides"][0], "command": ["doctor", "--profile", "veren-frontend"]}
     assert network["securityGroups"] == ["sg-0a1b2c3d"] and network["subnets"] == ["subnet-0a1b2c3d4e5f60718"]
 
 
@@ -299,6 +303,23 @@ def test_links_and_names_of_the_page_are_there():
     for path in re.findall(r"`((?:src|tests)/[\w/.-]+)`", text):
         assert pathlib.Path(ROOT, path).exists(), path
     assert "docs/migration.md" in pathlib.Path(ROOT, "README.md").read_text()
+
+
+def test_terraforms_part_names_what_the_modules_have():
+    (block,) = [block.text for block in documents.blocks(MIGRATION) if block.language == "hcl"]
+    modules = dict(re.findall(r'^module "(\w+)" \{\n(.*?)^\}', block, re.DOTALL | re.MULTILINE))
+    assert set(modules) == {"iam", "frontend_18"}
+    for body in modules.values():
+        folder = pathlib.Path(ROOT, re.search(r'source += "(\S+)"', body)[1])
+        variables = (folder / "variables.tf").read_text()
+        arguments = set(re.findall(r"^  (\w+) +=", body, re.MULTILINE)) - {"source"}
+        assert [name for name in arguments if f'variable "{name}"' not in variables] == []
+        required = re.findall(r'variable "(\w+)" \{((?:(?!^\}).)*)^\}', variables, re.DOTALL | re.MULTILINE)
+        assert {name for name, text in required if " default " not in text} <= arguments
+        for module, output in re.findall(r"module\.(\w+)\.(\w+)", body):
+            outputs = pathlib.Path(ROOT, re.search(r'source += "(\S+)"', modules[module])[1], "outputs.tf").read_text()
+            assert f'output "{output}"' in outputs
+    assert 'output "run_task_policy_arn"' in pathlib.Path(ROOT, "terraform/modules/iam/outputs.tf").read_text()
 
 
 def test_profiles_of_the_page_are_those_of_the_program(caisson):
