@@ -1,0 +1,551 @@
+/* Redis: a real server of the test's own, and a few that are none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus/redis.h"
+#include "core/clock.h"
+#include "core/mem.h"
+#include "support/broker.h"
+#include "support/http_server.h"
+#include "support/skip.h"
+
+static struct broker broker;
+static bool have_broker;
+
+struct answers {
+    int answered, failed;
+    struct error last;
+    char order[64];
+    struct redis *free_at_first;
+};
+
+struct asked {
+    struct answers *answers;
+    char name;
+};
+
+static struct loop *loop;
+
+static void on_done(void *context, const struct error *error)
+{
+    struct asked *asked = context;
+    struct answers *answers = asked->answers;
+    size_t len = strlen(answers->order);
+
+    answers->answered++;
+    answers->failed += error != NULL;
+    if (error)
+        answers->last = *error;
+    if (len + 1 < sizeof answers->order)
+        answers->order[len] = asked->name;
+    if (answers->free_at_first) {
+        redis_free(answers->free_at_first);
+        answers->free_at_first = NULL;
+    }
+    free(asked);
+}
+
+static struct asked *ask(struct answers *answers, char name)
+{
+    struct asked *asked = xmalloc(sizeof *asked);
+
+    *asked = (struct asked){answers, name};
+    return asked;
+}
+
+static void publish(struct redis *redis, struct answers *answers, const char *channel, const char *text)
+{
+    redis_publish(redis, channel, view_of(text), on_done, ask(answers, text[0]));
+}
+
+static void wait_for(const int *count, int wanted)
+{
+    int64_t until = clock_monotonic_ms() + 20000;
+
+    while (*count < wanted && clock_monotonic_ms() < until)
+        loop_run_once(loop, 100);
+    assert_int_equal(*count, wanted);
+}
+
+static struct redis_options options_of(bool tls)
+{
+    return (struct redis_options){.host = "localhost",
+                                  .port = tls ? broker.tls_port : broker.port,
+                                  .username = broker.user,
+                                  .password = broker.password,
+                                  .tls = tls,
+                                  .ca_bundle = broker.ca};
+}
+
+/* The broker's collector is another client: what it has seen comes a moment later. */
+static json_t *seen_at_least(size_t count)
+{
+    int64_t until = clock_monotonic_ms() + 5000;
+    json_t *seen = broker_ask(&broker, "seen");
+
+    while (json_array_size(seen) < count && clock_monotonic_ms() < until) {
+        json_decref(seen);
+        loop_sleep(loop, 20, NULL);
+        seen = broker_ask(&broker, "seen");
+    }
+    return seen;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    loop = loop_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    return 0;
+}
+
+#define NEED_BROKER()                                                                                                  \
+    if (!have_broker)                                                                                                  \
+    skip_because("no Redis (tests/tools/ensure-redis)")
+
+static void publishes_in_order(void **state)
+{
+    (void)state;
+    NEED_BROKER();
+    for (int tls = 0; tls < 2; tls++) {
+        struct redis_options options = options_of(tls);
+        struct redis *redis = redis_new(loop, &options);
+        struct answers answers = {0};
+        json_t *seen;
+
+        broker_tell(&broker, "collect logs:order%d", tls);
+        for (int i = 0; i < 20; i++) {
+            char channel[32], text[16];
+
+            snprintf(channel, sizeof channel, "logs:order%d", tls);
+            snprintf(text, sizeof text, "%c-line", 'a' + i);
+            publish(redis, &answers, channel, text);
+        }
+        wait_for(&answers.answered, 20);
+        assert_int_equal(answers.failed, 0);
+        assert_string_equal(answers.order, "abcdefghijklmnopqrst");
+        seen = seen_at_least(20);
+        assert_int_equal(json_array_size(seen), 20);
+        for (size_t i = 0; i < 20; i++)
+            assert_int_equal(json_string_value(json_array_get(seen, i))[0], 'a' + (int)i);
+        json_decref(seen);
+        redis_free(redis);
+    }
+}
+
+static void appends_to_a_stream(void **state)
+{
+    struct redis_options options;
+    struct redis *redis;
+    struct answers answers = {0};
+    struct redis_field fields[] = {{"id", view_of("1-2")}, {"data", {"bin\0ary", 7}}};
+    json_t *entries;
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(true);
+    redis = redis_new(loop, &options);
+    redis_xadd(redis, "logs:stream", fields, 1, 100, on_done, ask(&answers, 'x'));
+    redis_xadd(redis, "logs:stream", fields, 2, 0, on_done, ask(&answers, 'y'));
+    wait_for(&answers.answered, 2);
+    assert_int_equal(answers.failed, 0);
+    entries = broker_ask(&broker, "stream logs:stream");
+    assert_int_equal(json_array_size(entries), 2);
+    assert_non_null(strstr(json_string_value(json_array_get(entries, 0)), "\"id\": \"1-2\""));
+    assert_non_null(strstr(json_string_value(json_array_get(entries, 1)), "bin\\u0000ary"));
+    json_decref(entries);
+    redis_free(redis);
+}
+
+static void large_payloads_arrive_whole(void **state)
+{
+    size_t len = 3u << 20;
+    char *text = xmalloc(len + 1);
+    struct redis_options options;
+    struct redis *redis;
+    struct answers answers = {0};
+    json_t *seen;
+
+    (void)state;
+    if (!have_broker)
+        free(text);
+    NEED_BROKER();
+    memset(text, 'z', len);
+    text[len] = '\0';
+    options = options_of(true);
+    redis = redis_new(loop, &options);
+    broker_tell(&broker, "collect logs:large");
+    for (int i = 0; i < 8; i++) /* more than the connection takes at once */
+        publish(redis, &answers, "logs:large", text);
+    wait_for(&answers.answered, 8);
+    assert_int_equal(answers.failed, 0);
+    seen = seen_at_least(8);
+    assert_int_equal(json_string_length(json_array_get(seen, 7)), len);
+    json_decref(seen);
+    redis_free(redis);
+    free(text);
+}
+
+static void refuses_what_is_too_large(void **state)
+{
+    struct redis_options options = {.host = "127.0.0.1", .port = 1};
+    struct redis *redis = redis_new(loop, &options);
+    struct answers answers = {0};
+    char *text = xcalloc(1, 17u << 20);
+
+    (void)state;
+    redis_publish(redis, "c", (struct view){text, 17u << 20}, on_done, ask(&answers, 'l'));
+    assert_int_equal(answers.answered, 0);
+    wait_for(&answers.answered, 1);
+    assert_string_equal(answers.last.reason, "message-too-large");
+    assert_false(answers.last.retryable);
+    redis_free(redis);
+    free(text);
+}
+
+static void one_failure(struct redis_options options, const char *channel, struct error *error)
+{
+    struct redis *redis = redis_new(loop, &options);
+    struct answers answers = {0};
+
+    publish(redis, &answers, channel, "one");
+    publish(redis, &answers, channel, "two");
+    wait_for(&answers.answered, 2);
+    assert_int_equal(answers.failed, 2);
+    *error = answers.last;
+    redis_free(redis);
+    assert_null(strstr(error->message, "secret-of-the-test"));
+}
+
+static void says_who_is_denied(void **state)
+{
+    struct redis_options options;
+    struct error error;
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(false);
+    options.password = "secret-of-the-test";
+    one_failure(options, "logs:x", &error);
+    assert_string_equal(error.reason, "broker-denied");
+    assert_int_equal(error.class, CLASS_CREDENTIALS);
+    assert_false(error.retryable);
+    assert_non_null(strstr(error.message, "signing in"));
+
+    options = options_of(false);
+    options.username = options.password = NULL;
+    one_failure(options, "logs:x", &error);
+    assert_string_equal(error.reason, "broker-denied");
+
+    one_failure(options_of(false), "secrets:x", &error);
+    assert_string_equal(error.reason, "broker-denied");
+    assert_non_null(strstr(error.message, "NOPERM"));
+}
+
+static void a_full_server_is_retried(void **state)
+{
+    struct redis_options options;
+    struct redis *redis;
+    struct redis_field field = {"a", view_of("b")};
+    struct answers answers = {0};
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(false);
+    redis = redis_new(loop, &options);
+    broker_tell(&broker, "fill");
+    redis_xadd(redis, "logs:full", &field, 1, 0, on_done, ask(&answers, 'x'));
+    wait_for(&answers.answered, 1);
+    assert_string_equal(answers.last.reason, "broker-busy");
+    assert_true(answers.last.retryable);
+    broker_tell(&broker, "room");
+    redis_xadd(redis, "logs:full", &field, 1, 0, on_done, ask(&answers, 'x'));
+    wait_for(&answers.answered, 2);
+    assert_int_equal(answers.failed, 1);
+    redis_free(redis);
+}
+
+static void tls_wants_a_known_authority(void **state)
+{
+    struct redis_options options;
+    struct error error;
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(true);
+    options.ca_bundle = NULL;
+    one_failure(options, "logs:x", &error);
+    assert_string_equal(error.reason, "tls-failed");
+    assert_false(error.retryable);
+
+    options = options_of(true);
+    options.server_name = "redis.example.com";
+    one_failure(options, "logs:x", &error);
+    assert_string_equal(error.reason, "tls-failed");
+
+    /* the other way round: by an address, for the name in the certificate */
+    options = options_of(true);
+    options.host = "127.0.0.1";
+    options.server_name = "localhost";
+    {
+        struct redis *redis = redis_new(loop, &options);
+        struct answers answers = {0};
+
+        publish(redis, &answers, "logs:x", "one");
+        wait_for(&answers.answered, 1);
+        assert_int_equal(answers.failed, 0);
+        redis_free(redis);
+    }
+}
+
+static void a_lost_connection_fails_all_and_the_next_connects(void **state)
+{
+    struct redis_options options;
+    struct redis *redis;
+    struct answers answers = {0};
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(true);
+    redis = redis_new(loop, &options);
+    publish(redis, &answers, "logs:l", "before");
+    wait_for(&answers.answered, 1);
+    broker_tell(&broker, "pause");
+    for (int i = 0; i < 5; i++)
+        publish(redis, &answers, "logs:l", "during");
+    loop_sleep(loop, 200, NULL);
+    assert_int_equal(answers.answered, 1);
+    broker_tell(&broker, "kill");
+    wait_for(&answers.answered, 6);
+    assert_int_equal(answers.failed, 5);
+    assert_string_equal(answers.last.reason, "connection-lost");
+    assert_true(answers.last.retryable);
+    publish(redis, &answers, "logs:l", "down");
+    wait_for(&answers.answered, 7);
+    assert_string_equal(answers.last.reason, "connect-failed");
+    assert_true(answers.last.retryable);
+    broker_tell(&broker, "start");
+    publish(redis, &answers, "logs:l", "after");
+    wait_for(&answers.answered, 8);
+    assert_int_equal(answers.failed, 6);
+    /* an idle connection that ends is nobody's concern */
+    broker_tell(&broker, "drop");
+    loop_sleep(loop, 100, NULL);
+    publish(redis, &answers, "logs:l", "again");
+    wait_for(&answers.answered, 9);
+    assert_int_equal(answers.failed, 6);
+    redis_free(redis);
+}
+
+static void a_silent_server_is_given_up(void **state)
+{
+    struct redis_options options;
+    struct redis *redis;
+    struct answers answers = {0};
+    int64_t start;
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(false);
+    options.answer_timeout_ms = 400;
+    redis = redis_new(loop, &options);
+    publish(redis, &answers, "logs:s", "one");
+    wait_for(&answers.answered, 1);
+    broker_tell(&broker, "pause");
+    start = clock_monotonic_ms();
+    publish(redis, &answers, "logs:s", "two");
+    wait_for(&answers.answered, 2);
+    assert_in_range(clock_monotonic_ms() - start, 350, 5000);
+    assert_string_equal(answers.last.reason, "timed-out");
+    assert_true(answers.last.retryable);
+    broker_tell(&broker, "resume");
+    redis_free(redis);
+}
+
+static void done_may_free_it(void **state)
+{
+    struct redis_options options = {.host = "127.0.0.1", .port = http_server_unused_port()};
+    struct redis *redis = redis_new(loop, &options);
+    struct answers answers = {.free_at_first = redis};
+
+    (void)state;
+    publish(redis, &answers, "c", "one");
+    wait_for(&answers.answered, 1);
+    if (!have_broker)
+        return;
+    options = options_of(true);
+    redis = redis_new(loop, &options);
+    answers = (struct answers){.free_at_first = redis};
+    publish(redis, &answers, "logs:f", "one");
+    wait_for(&answers.answered, 1);
+    assert_int_equal(answers.failed, 0);
+}
+
+struct heard {
+    int count, ended;
+    char text[64];
+    struct error error;
+    struct redis *redis; /* freed at the end */
+};
+
+static void on_message(void *context, struct view payload)
+{
+    struct heard *heard = context;
+
+    snprintf(heard->text, sizeof heard->text, "%.*s", (int)payload.len, payload.data);
+    heard->count++;
+}
+
+static void on_ended(void *context, const struct error *error)
+{
+    struct heard *heard = context;
+
+    heard->ended++;
+    heard->error = *error;
+    redis_free(heard->redis);
+}
+
+static void listens_to_a_channel(void **state)
+{
+    struct redis_options options;
+    struct heard heard = {0};
+    struct redis_subscription subscription = {on_message, on_ended, &heard};
+
+    (void)state;
+    NEED_BROKER();
+    options = options_of(true);
+    heard.redis = redis_new(loop, &options);
+    redis_subscribe(heard.redis, "builder:cancel", &subscription);
+    for (int i = 0; i < 100 && !heard.count; i++) {
+        broker_tell(&broker, "publish builder:cancel {\"deploymentId\":\"d1\"}");
+        loop_sleep(loop, 50, NULL);
+    }
+    assert_string_equal(heard.text, "{\"deploymentId\":\"d1\"}");
+    broker_tell(&broker, "drop");
+    broker_tell(&broker, "kill");
+    wait_for(&heard.ended, 1);
+    assert_true(heard.error.retryable);
+    broker_tell(&broker, "start");
+
+    options.password = "secret-of-the-test";
+    heard = (struct heard){.redis = redis_new(loop, &options)};
+    redis_subscribe(heard.redis, "builder:cancel", &subscription);
+    wait_for(&heard.ended, 1);
+    assert_string_equal(heard.error.reason, "broker-denied");
+
+    options = options_of(false);
+    heard = (struct heard){.redis = redis_new(loop, &options)};
+    redis_subscribe(heard.redis, "other", &subscription);
+    wait_for(&heard.ended, 1);
+    assert_string_equal(heard.error.reason, "broker-denied");
+}
+
+struct ticks {
+    int count;
+    int64_t last, longest;
+};
+
+static void tick(void *context)
+{
+    struct ticks *ticks = context;
+    int64_t now = clock_monotonic_ms();
+
+    if (ticks->last && now - ticks->last > ticks->longest)
+        ticks->longest = now - ticks->last;
+    ticks->last = now;
+    ticks->count++;
+    loop_timer_start(loop, 10, tick, ticks);
+}
+
+/* A port that neither takes nor refuses connections: its queue is full. */
+static int open_black_hole(int fds[8])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+
+    for (int i = 0; i < 8; i++)
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (i ? SOCK_NONBLOCK : 0), 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    getsockname(fds[0], (struct sockaddr *)&address, &size);
+    for (int i = 1; i < 8; i++)
+        connect(fds[i], (struct sockaddr *)&address, sizeof address);
+    return ntohs(address.sin_port);
+}
+
+/* Whatever becomes of an address where nobody answers, and of a name that does not exist: the loop runs. */
+static void connecting_never_holds_the_loop(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "no-such-name.invalid"};
+    static const char *const reasons[] = {"timed-out", "name-lookup-failed"};
+    struct ticks ticks = {0};
+    int fds[8], port = open_black_hole(fds);
+
+    (void)state;
+    tick(&ticks);
+    for (int i = 0; i < 2; i++) {
+        struct redis_options options = {.host = hosts[i], .port = port, .connect_timeout_ms = 600};
+        struct error error;
+
+        one_failure(options, "c", &error);
+        assert_string_equal(error.reason, reasons[i]);
+        assert_true(error.retryable);
+    }
+    assert_in_range(ticks.count, 20, 10000);
+    assert_in_range(ticks.longest, 1, 300);
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+}
+
+static void private_addresses_can_be_refused(void **state)
+{
+    struct redis_options options = {.host = "localhost", .port = 6379, .refuse_private = true};
+    struct error error;
+
+    (void)state;
+    one_failure(options, "c", &error);
+    assert_string_equal(error.reason, "private-address");
+    assert_false(error.retryable);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(publishes_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(appends_to_a_stream, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_payloads_arrive_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_what_is_too_large, setup, teardown),
+        cmocka_unit_test_setup_teardown(says_who_is_denied, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_server_is_retried, setup, teardown),
+        cmocka_unit_test_setup_teardown(tls_wants_a_known_authority, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_connection_fails_all_and_the_next_connects, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_silent_server_is_given_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(done_may_free_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(listens_to_a_channel, setup, teardown),
+        cmocka_unit_test_setup_teardown(connecting_never_holds_the_loop, setup, teardown),
+        cmocka_unit_test_setup_teardown(private_addresses_can_be_refused, setup, teardown),
+    };
+    int failed;
+
+    have_broker = broker_start(&broker, "redis");
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    broker_stop(&broker);
+    return failed;
+}
