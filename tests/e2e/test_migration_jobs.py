@@ -209,6 +209,26 @@ def test_what_ecs_tells_of_a_task_becomes_a_plan(bed, caisson, tmp_path):
     assert spec["source"]["auth"]["token"] == {"env": "GITHUB_TOKEN"} and "REDIS_URL" in plan.stderr
 
 
+@pytest.mark.parametrize("name, value, shown", [
+    ("PROJECT_ID", "p1", "p1"), ("DEPLOYEMENT_ID", "d1", "d1"), ("DEPLOYMENTID", "d1", "d1"), ("OUTDIR", "dist", "dist"),
+    ("ROOT_PROJECT_DIR", "web", "web"), ("INSTALL_CMD", "npm i", "npm i"), ("R2_BUCKET_NAME", "b", "b"),
+    ("GIT_REPOSITORY_URL", "https://user:t0ken@git.example/r", "https://removed@git.example/r"),
+    ("R2_ACCESS_KEY_ID", "x", "removed"), ("JWT_TOKEN", "x", "removed"), ("MINIO_ROOT_PASSWORD", "x", "removed"),
+    ("MY_PROJECT_ID", "x", "removed"), ("GITHUB_TOKEN", "", ""),
+    ("ENV_VARIABLES", '{"A": "x", "B": 1}', '{"A":"removed","B":"removed"}'),
+    ("ENVVARS", '[{"key": "A", "value": "x"}, "x"]', '[{"key":"A","value":"removed"},"removed"]'),
+    ("ENVVARS", "A=x", "removed"), ("ENVVARS", "3", "removed"),
+])
+def test_what_is_kept_of_a_value(name, value, shown):
+    task = {"tasks": [{"overrides": {"containerOverrides": [
+        {"name": "other", "environment": [{"name": name, "value": "of another"}]},
+        {"name": "theirs", "environment": [{"name": name, "value": value}]}]}}]}
+    definition = {"taskDefinition": {"containerDefinitions": [
+        {"name": "theirs", "secrets": [{"name": name, "valueFrom": "arn"}, {"name": "TASK", "valueFrom": "arn"}]}]}}
+    captured = jq(filters("capture")["capture.jq"], [task, definition], container="theirs")
+    assert captured == [{"name": "TASK", "value": "removed"}, {"name": name, "value": shown}]
+
+
 def test_a_capture_that_is_none(caisson, tmp_path):
     captured = tmp_path / "captured.json"
     captured.write_text('[{"name": "PROJECT_ID", "value": "s3cret')
