@@ -40,7 +40,7 @@ static const struct {
 
 static char **slot_of(struct platform *platform, size_t index)
 {
-    return (char **)((char *)platform + services[index].slot);
+    return (char **)(void *)((char *)platform + services[index].slot);
 }
 
 static void from_environment(struct platform *platform, const struct strings *env)
@@ -97,7 +97,7 @@ void platform_init(struct platform *platform, const struct strings *env, const s
     if (operator_file) {
         pin(&platform->region, operator_file->pin_region);
         for (i = 0; i < ARRAY_LEN(services); i++)
-            pin(slot_of(platform, i), *(char *const *)((const char *)operator_file + services[i].pin));
+            pin(slot_of(platform, i), *(char *const *)(const void *)((const char *)operator_file + services[i].pin));
         pin(&platform->github_endpoint, operator_file->pin_github_endpoint);
         pin(&platform->ca_bundle, operator_file->pin_ca_bundle);
         pin(&platform->proxy, operator_file->pin_proxy);

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -17,12 +18,14 @@
 #define TEMP_NEEDS ((uint64_t)128 << 20) /* free space for the copy: more than a log may have */
 #define PART_BYTES ((size_t)256 << 10)   /* of text in a part, at least */
 #define GZIP_LEVEL 6
+#define ZSTD_LEVEL 1 /* the slower levels are not in our library */
 #define GZIP_HEAD 10 /* bytes before the first block: RFC 1952, 2.3 */
 
 struct copy {
     int fd;
     enum log_encoding encoding;
     z_stream gzip;
+    ZSTD_CCtx *zstd;
     struct buf text; /* of the part that is being gathered */
     char *packed;
     size_t packed_cap;
@@ -37,12 +40,14 @@ enum log_encoding log_encoding_of(const char *name)
 {
     size_t len = strlen(name);
 
-    return len > 3 && strcmp(name + len - 3, ".gz") == 0 ? LOG_GZIP : LOG_IDENTITY;
+    if (len > 3 && strcmp(name + len - 3, ".gz") == 0)
+        return LOG_GZIP;
+    return len > 4 && strcmp(name + len - 4, ".zst") == 0 ? LOG_ZSTD : LOG_IDENTITY;
 }
 
 const char *log_encoding_name(enum log_encoding encoding)
 {
-    return encoding == LOG_GZIP ? "gzip" : "identity";
+    return encoding == LOG_GZIP ? "gzip" : encoding == LOG_ZSTD ? "zstd" : "identity";
 }
 
 /* On disk, for memory is the task's scarcer good; in memory where the disk is full or read-only. */
@@ -107,6 +112,18 @@ static void pack_gzip(struct copy *copy, int flush)
         write_all(copy, out, max - copy->gzip.avail_out);
 }
 
+static void pack_zstd(struct copy *copy)
+{
+    size_t max = ZSTD_compressBound(copy->text.len);
+    char *out = room(copy, max);
+    size_t len = ZSTD_compress2(copy->zstd, out, max, copy->text.data, copy->text.len);
+
+    if (ZSTD_isError(len))
+        copy->failed = true;
+    else
+        write_all(copy, out, len);
+}
+
 static json_t *time_of(int64_t wall_ms)
 {
     char text[CLOCK_TEXT_SIZE];
@@ -123,6 +140,8 @@ static void end_part(struct copy *copy)
         return;
     if (copy->encoding == LOG_GZIP)
         pack_gzip(copy, Z_FULL_FLUSH);
+    else if (copy->encoding == LOG_ZSTD)
+        pack_zstd(copy);
     else
         write_all(copy, copy->text.data, copy->text.len);
     json_array_append_new(copy->parts,
@@ -195,6 +214,9 @@ static int begin(struct copy *copy, const char *name, struct error *err)
     if (copy->encoding == LOG_GZIP &&
         deflateInit2(&copy->gzip, GZIP_LEVEL, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return error_set(err, CLASS_INTERNAL, "log-copy-failed", "starting the compression of the log failed");
+    copy->zstd = copy->encoding == LOG_ZSTD ? ZSTD_createCCtx() : NULL;
+    if (copy->zstd)
+        ZSTD_CCtx_setParameter(copy->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
     return 0;
 }
 
@@ -202,6 +224,7 @@ static void dispose(struct copy *copy)
 {
     if (copy->encoding == LOG_GZIP)
         deflateEnd(&copy->gzip);
+    ZSTD_freeCCtx(copy->zstd);
     buf_dispose(&copy->text);
     free(copy->packed);
     json_decref(copy->parts);

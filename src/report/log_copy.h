@@ -1,6 +1,6 @@
 /*
  * The whole log as text (LOG_PLAIN), in an unlinked file of ours, and an index beside it: where the lines of a step and of
- * a time are. A reader of a long log fetches the parts that it wants: a part
+ * a time are. A reader of a long log fetches the parts that it wants: a part of a zstd log is a frame (RFC 8878, 3), a part
  * of a gzip log begins behind a full flush, where raw deflate can be read from (RFC 1951, 3.2.4). Gzip members would be
  * simpler, but what reads Content-Encoding: gzip often stops after the first. Any ordinary program reads the whole.
  */
@@ -14,10 +14,10 @@
 
 #define LOG_INDEX_SUFFIX ".index.json"
 
-enum log_encoding { LOG_IDENTITY, LOG_GZIP };
-/* By the name's end: ".gz". */
+enum log_encoding { LOG_IDENTITY, LOG_GZIP, LOG_ZSTD };
+/* By the name's end: ".gz", ".zst". */
 enum log_encoding log_encoding_of(const char *name);
-/* "identity", "gzip"; static. */
+/* "identity", "gzip", "zstd"; static. */
 const char *log_encoding_name(enum log_encoding encoding);
 
 /* Descriptor of the copy (caller closes it), or -1 and *err; *index is a new reference. `name` of the log is its last
