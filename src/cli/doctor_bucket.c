@@ -5,15 +5,17 @@
 #include "aws/s3.h"
 #include "cli/doctor.h"
 #include "core/mem.h"
+#include "publish/target_s3.h"
 
 #define ATTEMPTS 2
 #define PROBE ".caisson-doctor"
 
 struct place {
-    struct s3_options options; /* strings borrowed, but the bucket */
-    char *bucket, *prefix;     /* the folder */
-    bool needs_list;           /* a job there looks before it writes */
-    const char *use;           /* "artifacts", "result": for people */
+    struct s3_options options;            /* strings borrowed, but the bucket */
+    char *bucket, *prefix;                /* the folder */
+    const char *use;                      /* "artifacts", "result": for people */
+    const struct spec_artifact *artifact; /* NULL: another place */
+    bool read_only;                       /* a job only looks there */
 };
 
 /* ---- one call within the check's time ---- */
@@ -113,17 +115,60 @@ static void try_to_write(struct doctor *doctor, struct s3 *s3, const struct plac
     s3_call_dispose(&removal);
 }
 
-/* Roles that may put and nothing else are usual, and enough for what is only added. */
-static bool is_harmless(const struct place *place, const struct error *err)
+static bool is_denied(const struct error *err)
 {
-    return !place->needs_list && strcmp(err->reason, "access-denied") == 0;
+    return strcmp(err->reason, "access-denied") == 0;
 }
 
-static void soften(const struct doctor *doctor, struct error *err)
+/* By its state a publish knows what is newer than it, and what of the place is ours. S3 says "denied" also of what is not
+ * there to those who may not list: `listed` tells whether the word counts. */
+static void look_at_state(struct doctor *doctor, struct s3 *s3, const struct place *place, bool listed)
 {
-    error_context(err, "may not be listed, which what is only added does not need");
-    if (!doctor->write)
-        error_hint(err, "whether it may be written to is shown by caisson doctor --write");
+    CLEANUP_FREE char *key = s3_target_state_key(place->prefix);
+    CLEANUP_FREE char *uri = s3_uri(s3, key);
+    bool mirror = place->artifact->mode == ARTIFACT_MIRROR;
+    struct s3_call call;
+    struct error err;
+
+    s3_call_init(&call, "HEAD", key);
+    if (perform(doctor, s3, &call, &err) == 0 || strcmp(err.reason, "no-such-key") == 0) {
+        doctor_ok(doctor, uri, "what keeps jobs in order may be read");
+    } else if (is_denied(&err)) {
+        if (mirror)
+            error_context(&err, "mirror needs to read and write it");
+        else
+            error_context(&err, "without it jobs are not kept in order, and all files are sent each time");
+        error_hint(&err, "allow s3:GetObject and s3:PutObject beneath .caisson/ of the bucket%s",
+                   listed ? "" : "; without s3:ListBucket S3 says so also of what is not there yet");
+        doctor_add(doctor, uri, mirror && listed ? DOCTOR_FAILED : DOCTOR_WARNING, &err);
+    } else {
+        doctor_fail(doctor, uri, &err);
+    }
+    s3_call_dispose(&call);
+}
+
+static void look_further(struct doctor *doctor, struct s3 *s3, const struct place *place, const char *subject,
+                         bool listed)
+{
+    /* Of a place that only the checkout will know the state is not known either. */
+    if (place->artifact && !strstr(place->artifact->to, "${"))
+        look_at_state(doctor, s3, place, listed);
+    if (doctor->write && !place->read_only)
+        try_to_write(doctor, s3, place, subject);
+}
+
+/* Roles that may put and nothing else are usual. */
+static void tell_denied(struct doctor *doctor, const struct place *place, const char *subject, struct error *err)
+{
+    if (place->read_only) {
+        error_context(err, "may not be listed: what is not there yet cannot be told from what may not be read");
+        error_hint(err, "allow s3:GetObject and s3:ListBucket there");
+    } else {
+        error_context(err, "may not be listed, which only adopt needs");
+        if (!doctor->write)
+            error_hint(err, "whether it may be written to is shown by caisson doctor --write");
+    }
+    doctor_warn(doctor, subject, err);
 }
 
 static void look_at(struct doctor *doctor, const struct place *place)
@@ -133,6 +178,10 @@ static void look_at(struct doctor *doctor, const struct place *place)
     char region[64];
     struct s3 *s3;
 
+    if (doctor->stop) {
+        doctor_skip(doctor, subject, "not looked at: the time of this check is over");
+        return;
+    }
     if (s3_new(&s3, doctor->setup.client, doctor->setup.credentials, &place->options, &err)) {
         doctor_fail(doctor, subject, &err);
         return;
@@ -140,13 +189,10 @@ static void look_at(struct doctor *doctor, const struct place *place)
     if (list(doctor, s3, place->prefix, region, &err) == 0) {
         doctor_ok(doctor, subject, "the bucket is there and answers%s%s", *region ? ", region " : "", region);
         compare_region(doctor, subject, region, place->options.region);
-        if (doctor->write)
-            try_to_write(doctor, s3, place, subject);
-    } else if (is_harmless(place, &err)) {
-        soften(doctor, &err);
-        doctor_warn(doctor, subject, &err);
-        if (doctor->write)
-            try_to_write(doctor, s3, place, subject);
+        look_further(doctor, s3, place, subject, true);
+    } else if (is_denied(&err) && !(place->artifact && place->artifact->adopt)) {
+        tell_denied(doctor, place, subject, &err);
+        look_further(doctor, s3, place, subject, false);
     } else {
         doctor_fail(doctor, subject, &err);
     }
@@ -169,11 +215,12 @@ static void cut_to_folder(char *key)
         *key = '\0';
 }
 
-static void look_at_uri(struct doctor *doctor, const char *uri, const char *use, bool needs_list,
-                        const struct spec_artifact *artifact)
+/* `s3`: whose S3 it is; NULL: what surrounds the job. */
+static void look_at_uri(struct doctor *doctor, const char *uri, const char *use, const struct spec_artifact *s3,
+                        bool is_artifact)
 {
     const struct platform *platform = &doctor->setup.platform;
-    struct place place = {.use = use, .needs_list = needs_list};
+    struct place place = {.use = use, .artifact = is_artifact ? s3 : NULL, .read_only = uri == doctor->spec.control};
     struct error err;
 
     if (!uri || strncmp(uri, "s3://", 5) != 0)
@@ -188,12 +235,12 @@ static void look_at_uri(struct doctor *doctor, const char *uri, const char *use,
                                         .endpoint = platform->endpoint,
                                         .path_style = platform->path_style,
                                         .max_attempts = ATTEMPTS};
-    if (artifact) {
-        if (artifact->s3.region)
-            place.options.region = artifact->s3.region;
-        if (artifact->s3.endpoint)
-            place.options.endpoint = artifact->s3.endpoint;
-        place.options.path_style = artifact->s3.path_style || (!artifact->s3.endpoint && platform->path_style);
+    if (s3) {
+        if (s3->s3.region)
+            place.options.region = s3->s3.region;
+        if (s3->s3.endpoint)
+            place.options.endpoint = s3->s3.endpoint;
+        place.options.path_style = s3->s3.path_style || (!s3->s3.endpoint && platform->path_style);
     }
     look_at(doctor, &place);
     free(place.bucket);
@@ -223,7 +270,7 @@ static void look_at_pinned(struct doctor *doctor)
     }
     uri =
         xasprintf("s3://%s/%s", operator_file->pin_bucket, operator_file->pin_prefix ? operator_file->pin_prefix : "");
-    look_at_uri(doctor, uri, "pinned by the operator", false, NULL);
+    look_at_uri(doctor, uri, "pinned by the operator", NULL, false);
 }
 
 void doctor_check_bucket(struct doctor *doctor)
@@ -240,11 +287,11 @@ void doctor_check_bucket(struct doctor *doctor)
         return;
     }
     for (i = 0; i < spec->artifacts_len; i++)
-        look_at_uri(doctor, spec->artifacts[i].to, "artifacts",
-                    spec->artifacts[i].mode == ARTIFACT_MIRROR || spec->artifacts[i].adopt, &spec->artifacts[i]);
-    look_at_uri(doctor, spec->result, "result", false, same_bucket(spec, spec->result));
-    look_at_uri(doctor, spec->log, "log", false, same_bucket(spec, spec->log));
-    look_at_uri(doctor, spec->cache.to, "cache", false, NULL);
+        look_at_uri(doctor, spec->artifacts[i].to, "artifacts", &spec->artifacts[i], true);
+    look_at_uri(doctor, spec->result, "result", same_bucket(spec, spec->result), false);
+    look_at_uri(doctor, spec->log, "log", same_bucket(spec, spec->log), false);
+    look_at_uri(doctor, spec->cache.to, "cache", NULL, false);
+    look_at_uri(doctor, spec->control, "control", same_bucket(spec, spec->control), false);
     if (doctor->rows_len == before)
         doctor_skip(doctor, "places in S3", "the spec names none");
 }

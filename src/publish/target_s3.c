@@ -298,7 +298,7 @@ static const struct target_type s3_type = {
 };
 
 /* The prefix as one component: "/" is "~1" and "~" is "~0" (as in JSON Pointer), none at all is "~". */
-static char *state_key_of(const char *prefix)
+char *s3_target_state_key(const char *prefix)
 {
     struct buf key;
     const char *p;
@@ -387,7 +387,7 @@ int target_s3_open(struct target **out, struct loop *loop, const struct publish_
     target->base.prefix_len = strlen(prefix);
     target->request = request;
     target->prefix = prefix;
-    target->state_key = state_key_of(prefix);
+    target->state_key = s3_target_state_key(prefix);
     if (open_clients(target, bucket, err)) {
         s3_target_free(&target->base);
         return -1;

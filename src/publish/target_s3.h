@@ -18,6 +18,9 @@ struct s3_target {
     struct state_read *early; /* the first look at the state, under way while files are hashed; NULL: none */
 };
 
+/* Where the state of a prefix ("a/b/" or "") is, in the same bucket. Caller frees. */
+char *s3_target_state_key(const char *prefix);
+
 /* A condition that did not hold. S3 says 404 when there is nothing to compare with. */
 bool s3_target_is_conflict(const struct error *error);
 

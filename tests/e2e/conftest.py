@@ -138,7 +138,7 @@ def kaniko():
 @pytest.fixture
 def hub(bed):
     """A registry at registry.test, with TLS and basic authentication: what a job pushes to."""
-    with registry.Registry(bed.folder, auth="basic", tls=bed.world.run_authority) as made:
+    with registry.Registry(bed.folder, auth="basic", tls=bed.world.authority) as made:
         yield made
 
 

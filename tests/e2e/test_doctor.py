@@ -139,7 +139,7 @@ def test_a_healthy_task(bed, look, metadata, executor):
         assert found.state("sandbox")[0] == "skipped"
         assert {row["status"] for row in found.rows("programs")} == {"ok"}, found
     # it has changed nothing
-    assert {seen.method for seen in bed.gate.requests} <= {"GET", "HEAD"}, bed.gate.requests
+    assert {seen.method for seen in bed.gate.requests} == {"GET", "HEAD"}, bed.gate.requests
 
 
 def test_without_a_job(bed, look, metadata):
@@ -268,25 +268,42 @@ def test_a_region_that_is_wrong(bed, look):
     bed.gate.add(Elsewhere(lambda seen: seen.bucket == BUCKET))
     found = look(job(bed))
     rows = found.rows("bucket", BUCKET)
-    assert [(row["status"], row.get("reason")) for row in rows] == [("ok", None), ("warning", "wrong-region")], found
+    assert [(row["status"], row.get("reason")) for row in rows] == [("ok", None), ("warning", "wrong-region"),
+                                                                    ("ok", None)], found
     assert "ap-south-1" in rows[1]["message"] and found.code == 0
 
 
-@pytest.mark.parametrize("mode", ["add", "mirror"])
-def test_a_bucket_that_may_not_be_listed(bed, look, mode):
-    bed.gate.allow = lambda seen: seen.bucket != BUCKET or seen.method != "GET"
-    spec = job(bed, artifacts=[{"to": f"s3://{BUCKET}/x/", "mode": mode, "s3": storage_options()}])
+@pytest.mark.parametrize("mode, adopt", [("add", False), ("mirror", False), ("mirror", True)])
+def test_a_bucket_that_may_not_be_listed(bed, look, mode, adopt):
+    bed.gate.allow = lambda seen: seen.bucket != BUCKET or seen.method not in ("GET", "HEAD")
+    spec = job(bed, artifacts=[{"to": f"s3://{BUCKET}/x/", "mode": mode, "adopt": adopt, "s3": storage_options()}])
     found = look(spec)
-    expected = ("warning", "access-denied") if mode == "add" else ("failed", "access-denied")
-    assert found.state("bucket", BUCKET) == expected and found.code == (0 if mode == "add" else 40), found
-    if mode == "add":
-        assert "--write" in found.row("bucket", BUCKET)["hint"]
+    place, *state = found.rows("bucket", BUCKET)
+    if adopt:
+        assert (place["status"], place["reason"]) == ("failed", "access-denied") and found.code == 40, found
+    else:
+        assert (place["status"], place["reason"]) == ("warning", "access-denied") and found.code == 0, found
+        assert "--write" in place["hint"]
+        assert [(row["subject"], row["status"]) for row in state] == [
+            (f"s3://{BUCKET}/.caisson/x/manifest.json", "warning")], found
+
+
+@pytest.mark.parametrize("mode, state", [("add", "warning"), ("mirror", "failed")])
+def test_an_order_that_may_not_be_read(bed, look, mode, state):
+    bed.gate.allow = lambda seen: not seen.key.startswith(".caisson/")
+    spec = job(bed, artifacts=[{"to": f"s3://{BUCKET}/a/b/", "mode": mode, "s3": storage_options()}])
+    found = look(spec)
+    row = found.row("bucket", f"s3://{BUCKET}/.caisson/a~1b/manifest.json")
+    assert (row["status"], row["reason"]) == (state, "access-denied"), found
+    assert ".caisson/" in row["hint"] and found.code == (40 if mode == "mirror" else 0)
+    assert found.row("bucket", f"s3://{BUCKET}/a/b/")["status"] == "ok"
 
 
 def test_a_try_to_write(bed, look):
-    spec = job(bed)
+    spec = job(bed, control=f"s3://{JOBS_BUCKET}/control.json")
     found = look(spec, "--write")
-    assert [row["status"] for row in found.rows("bucket", BUCKET)] == ["ok", "ok"] and found.code == 0, found
+    assert [row["status"] for row in found.rows("bucket", "control")] == ["ok"], found
+    assert [row["status"] for row in found.rows("bucket", BUCKET)] == ["ok", "ok", "ok"] and found.code == 0, found
     put, removal = [[seen.key for seen in bed.gate.seen(method=method, bucket=BUCKET)] for method in ("PUT", "DELETE")]
     assert put == removal == [bed.folder_of(spec) + ".caisson-doctor"]
     assert bed.published(spec) == {}
@@ -297,7 +314,7 @@ def test_a_try_to_write_that_is_denied(bed, look, method):
     bed.gate.allow = lambda seen: seen.bucket != BUCKET or seen.method != method
     spec = job(bed)
     found = look(spec, "--write")
-    row = found.rows("bucket", BUCKET)[1]
+    row = found.rows("bucket", BUCKET)[2]
     if method == "PUT":
         assert found.code == 40 and (row["status"], row["reason"]) == ("failed", "access-denied"), found
         assert "s3:PutObject" in row["hint"]
@@ -318,7 +335,7 @@ def test_names_that_do_not_resolve(bed, look):
     assert ("source", "name-lookup-failed") in found.failed(), found
     assert ("bucket", "name-lookup-failed") in found.failed() and found.code == 20
     # what the job does not use is no failure
-    assert found.state("endpoints", "CloudWatch Logs") == ("warning", "name-lookup-failed")
+    assert found.state("endpoints", "Parameter Store")[0] == found.state("endpoints", "Logs")[0] == "warning"
 
 
 def test_an_authority_that_is_unknown(bed, look):
