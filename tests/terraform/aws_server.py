@@ -147,6 +147,8 @@ def input_transformers():
     from moto.events.utils import EventTemplateParser as Parser
 
     def transform(input_template, input_paths_map, event):
+        if input_template is None:
+            return event
         values = {}
         for name, path in (input_paths_map or {}).items():
             found = parse(path).find(event)

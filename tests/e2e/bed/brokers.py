@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from . import github, rabbitmq, redis, servers, tls, webhook, world
+from . import aws_messages, github, kafka, rabbitmq, redis, servers, sigv4, sqs, tls, webhook, world
 
 
 def pytest_configure(config):
@@ -50,6 +50,9 @@ def shared_servers(run_folder, run_authority, stranger):
     folder.mkdir(exist_ok=True)
     make = {
         "rabbitmq": lambda path: rabbitmq.RabbitMQ(path, run_authority, stranger),
+        "kafka": lambda path: kafka.Kafka(path, run_authority, stranger),
+        "elasticmq": sqs.ElasticMQ,
+        "moto": aws_messages.Moto,
     }
     shared = servers.Shared(str(folder), make)
     yield shared
@@ -97,6 +100,58 @@ def rabbitmq_place(rabbitmq_server):
     place = rabbitmq_server.place()
     yield place
     place.close()
+
+
+@pytest.fixture
+def kafka_server(request, shared_servers):
+    with _use(request, shared_servers, "kafka") as server:
+        yield _of_test(request, server)
+
+
+class Keys:
+    """Whom the gates of AWS's services know: its own, unless a test has tasks, whose role's keys come from the S3 gate."""
+
+    def __init__(self):
+        self.own = sigv4.Keys("ASIATESTOFTHEBED", "secret/of+the-bed", "session-token")
+        self.find = self._own
+
+    def _own(self, access):
+        return self.own if access == self.own.access else None
+
+    def __call__(self, access):
+        return self.find(access)
+
+
+@pytest.fixture
+def aws_keys(request):
+    """The role's keys of a task where the test has one (bed), else its own."""
+    keys = Keys()
+    if "bed" in request.fixturenames:
+        keys.find = request.getfixturevalue("bed").gate.issued.get
+    return keys
+
+
+@pytest.fixture
+def sqs_api(request, shared_servers, aws_keys, run_authority):
+    with _use(request, shared_servers, "elasticmq") as server:
+        yield _of_test(request, sqs.Sqs(aws_keys, run_authority, server))
+
+
+@pytest.fixture
+def sns_api(request, shared_servers, aws_keys, run_authority):
+    with _use(request, shared_servers, "moto") as server:
+        yield _of_test(request, aws_messages.Sns(aws_keys, run_authority, server))
+
+
+@pytest.fixture
+def events_api(request, shared_servers, aws_keys, run_authority):
+    with _use(request, shared_servers, "moto") as server:
+        yield _of_test(request, aws_messages.Events(aws_keys, run_authority, server))
+
+
+@pytest.fixture
+def logs_api(request, aws_keys, run_authority):
+    return _of_test(request, aws_messages.Logs(aws_keys, run_authority))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the published models of ECR and STS say of requests and answers, and ECR's guide of lifecycle policies."""
+"""What the published models of AWS's services say of requests and answers, and ECR's guide of lifecycle policies."""
 
 import functools
 import gzip
@@ -11,7 +11,8 @@ import re
 @functools.cache
 def model(service="ecr"):
     found = importlib.util.find_spec("botocore")
-    version = {"ecr": "2015-09-21", "sts": "2011-06-15"}[service]
+    version = {"ecr": "2015-09-21", "sts": "2011-06-15", "sqs": "2012-11-05", "sns": "2010-03-31",
+               "events": "2015-10-07", "logs": "2014-03-28"}[service]
     path = os.path.join(os.path.dirname(found.origin), "data", service, version, "service-2.json.gz")
     with gzip.open(path) as file:
         return json.load(file)
@@ -27,7 +28,7 @@ def validate(name, value, where="", answer=False, service="ecr"):
     check = CHECKS[shape["type"]]
     if not isinstance(value, check) or (isinstance(value, bool) and check is not bool):
         raise Invalid(f"at '{where}' must be of type {shape['type']}")
-    size = len(value) if isinstance(value, (str, list)) else value if shape["type"] in ("integer", "long") else None
+    size = len(value) if isinstance(value, (str, list, dict)) else value if shape["type"] in ("integer", "long") else None
     least = size if answer else shape.get("min", size)
     if size is not None and not least <= size <= shape.get("max", size):
         raise Invalid(f"at '{where}' must be between {shape.get('min')} and {shape.get('max')}, and is {size}")
@@ -46,10 +47,14 @@ def validate(name, value, where="", answer=False, service="ecr"):
     if shape["type"] == "list":
         for number, part in enumerate(value):
             validate(shape["member"]["shape"], part, f"{where}[{number}]", answer, service)
+    if shape["type"] == "map":
+        for key, part in value.items():
+            validate(shape["key"]["shape"], key, f"{where}.{key}", answer, service)
+            validate(shape["value"]["shape"], part, f"{where}.{key}", answer, service)
 
 
 CHECKS = {"structure": dict, "list": list, "string": str, "boolean": bool, "integer": int, "long": int,
-          "timestamp": (int, float)}
+          "map": dict, "blob": str, "timestamp": (int, float)}
 
 
 def check_lifecycle(policy):

@@ -2,7 +2,8 @@
 
     keeper.py FOLDER WORD...     the server's command; FOLDER belongs to this server alone
 
-FOLDER/users is a file that every user holds locked, shared: once nobody does the server is killed. FOLDER/alive is locked for as long as the server lives, FOLDER/pid says its process group.
+FOLDER/users is a file that every user holds locked, shared: once nobody does the server is killed. FOLDER/alive is
+locked for as long as the server lives, FOLDER/pid says its process group.
 """
 
 import fcntl
