@@ -154,6 +154,29 @@ def test_python(plane, bed, tmp_path):
     assert container["exitCode"] == 0 and result(bed, spec)["id"] == spec["id"]
 
 
+DOCTOR = "When something is not right: caisson doctor"
+
+
+def test_the_doctor_comes_by_the_same_call(plane, bed, tmp_path):
+    spec = job(bed)
+    call_of_the_job = {"cluster": "caisson", "taskDefinition": "caisson-node", "networkConfiguration": NETWORK,
+                       "clientToken": "4711-1", "overrides": {"taskRoleArn": ROLE, "containerOverrides": [
+                           {"name": "builder", "environment": [{"name": "CAISSON_JOB", "value": json.dumps(spec)}]}]}}
+    (tmp_path / "run-task.json").write_text(json.dumps(call_of_the_job))
+    plane.client(CALLER).run_task(**call_of_the_job)
+    (tmp_path / "doctor.sh").write_text(f"export PATH='{made('python')}/bin':$PATH\n" + block(DOCTOR, "sh"))
+    arn = call(plane, tmp_path, "bash", "-euo", "pipefail", "doctor.sh").strip()
+    plane.wait(arn)
+    text = plane.started(arn).task.text()
+    assert re.search(r"^ok +credentials ", text, re.MULTILINE) and re.search(r"^ok +bucket .*__outputs|^ok +bucket ", text, re.MULTILINE)
+    assert re.search(r"\d+ ok, \d+ warnings?, \d+ failed, \d+ skipped", text)
+
+
+def test_every_check_of_the_doctor_is_there_and_no_other(caisson):
+    (listed,) = re.findall(r"--only NAME.*\n *\(([a-z ]+)\)", caisson("help", "doctor").stdout)
+    assert sorted(re.findall(r"`([a-z]+)`", " ".join(row[0] for row in table(DOCTOR)))) == sorted(listed.split())
+
+
 # ---- Step Functions
 
 

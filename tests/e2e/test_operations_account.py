@@ -16,10 +16,10 @@ from bed.world import ENDPOINT, OPERATOR_FILE, ROOT
 sys.path.insert(0, os.path.join(ROOT, "tests", "terraform"))
 import rendered  # noqa: E402, of tests/terraform
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.rare]
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.rare]
 
 OPERATIONS = pathlib.Path(ROOT, "docs", "operations.md")
-IMAGE = "ghcr.io/owner/caisson-node:0.1.0-node20"
+IMAGE, NEXT = (f"ghcr.io/owner/caisson-node:{version}-node20" for version in ("0.1.0", "0.1.1"))
 REPOSITORY = "https://github.com/owner/site"
 OPERATOR = f"pins: {{ endpoint: '{ENDPOINT}', region: {s3.REGION} }}\nallow: [private-http]\n"
 SITE = {"package.json": '{"name": "site", "version": "1.0.0", "scripts": {"build": "sh build.sh"}}',
@@ -35,6 +35,12 @@ OVERRIDE = """provider "aws" {
 }
 """
 
+# For SQS this version of the command line has an address of its own, whatever the environment says.
+AWS = """aws() {
+    if [ "$1" = sqs ]; then command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; else command aws "$@"; fi
+}
+"""
+
 
 class Newcomer:
     """Who follows the document: a shell in a checkout, with an account of nobody else."""
@@ -45,7 +51,7 @@ class Newcomer:
         self.example = tree / "examples/minimal"
         (self.example / "server_override.tf").write_text(OVERRIDE % {"url": account.url})
         self.ecs = account.plane = run_task.RunTask(
-            bed, {IMAGE: "node"}, [], {account.keys.access: account.keys}.get, files={OPERATOR_FILE: OPERATOR},
+            bed, {IMAGE: "node", NEXT: "node"}, [], {account.keys.access: account.keys}.get, files={OPERATOR_FILE: OPERATOR},
             on_event=account.take_event)
         sdks = bed_account.made("ensure-sdks", "python")
         versity = "http://%s:%d" % bed.world.versity.address
@@ -54,6 +60,8 @@ class Newcomer:
             AWS_ACCESS_KEY_ID=account.keys.access, AWS_SECRET_ACCESS_KEY=account.keys.secret, AWS_PAGER="",
             TF_CLI_ARGS="-no-color",
             PATH=f"{sdks}/bin:{os.environ['PATH']}"))
+
+        self.shell.run(AWS)
 
     def close(self):
         self.shell.close()
@@ -64,12 +72,21 @@ class Newcomer:
         self.bring()
         return printed
 
+    def run(self, change):
+        """The first job's call once more; change(spec). Gives the task's ARN."""
+        call = json.loads((self.example / "run-task.json").read_text())
+        (variable,) = call["overrides"]["containerOverrides"][0]["environment"]
+        spec = json.loads(variable["value"])
+        change(spec)
+        variable["value"] = json.dumps(spec)
+        return self.ecs.client(self.account.keys).run_task(**call)["tasks"][0]["taskArn"]
+
     def bring(self):
         """What terraform has made at the other server: task definitions, buckets, and the roles that may be passed."""
         ecs, taken = self.account.client("ecs"), run_task.model().operation_model("RegisterTaskDefinition").input_shape
         for arn in ecs.list_task_definitions()["taskDefinitionArns"]:
             made = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-            if made["family"] not in self.ecs.definitions:
+            if len(self.ecs.definitions.get(made["family"], ())) < made["revision"]:
                 document = {key: value for key, value in made.items() if key in taken.members and value}
                 document["containerDefinitions"] = [  # the server adds what is empty
                     {key: value for key, value in one.items() if value or value is False}
@@ -114,13 +131,9 @@ def follow(newcomer, title):
 
 
 def kill_a_job(newcomer):
-    """The first job's call once more, for a build that does not end; its PID 1 is killed from outside. Gives the ARN."""
-    call = json.loads((newcomer.example / "run-task.json").read_text())
-    (variable,) = call["overrides"]["containerOverrides"][0]["environment"]
-    spec = json.loads(variable["value"])
-    spec["source"]["repository"] = newcomer.bed.repository({**SITE, "build.sh": "echo building\nsleep 600\n"}).url()
-    variable["value"] = json.dumps(spec)
-    arn = newcomer.ecs.client(newcomer.account.keys).run_task(**call)["tasks"][0]["taskArn"]
+    """PID 1 of a build that does not end is killed from outside. Gives the task's ARN."""
+    repository = newcomer.bed.repository({**SITE, "build.sh": "echo building\nsleep 600\n"}).url()
+    arn = newcomer.run(lambda spec: spec["source"].update(repository=repository))
     task = newcomer.ecs.containers(arn)
     task.wait_for("| building")
     os.kill(task.main.pid(), signal.SIGKILL)
@@ -158,5 +171,8 @@ def test_from_an_empty_account_to_nothing_left(newcomer):
     assert follow(newcomer, "Rotating") == []
     told = newcomer.account.client("ssm").get_parameter(Name="/caisson/shop/git-token", WithDecryption=True)
     assert told["Parameter"]["Value"] == "of-today"
+    assert follow(newcomer, "Upgrading") == []
+    (container,) = newcomer.ecs.wait(newcomer.run(lambda spec: None))["detail"]["containers"]
+    assert (container["image"], container["exitCode"]) == (NEXT, 0)
     assert follow(newcomer, "Removing") == []
     assert newcomer.shell.run("terraform state list\n").strip() == ""

@@ -305,7 +305,8 @@ class RunTask:
             override = overridden.get(name, {})
             fields = taskdefs.definition({**entry, **{key: override[key] for key in ("memory",) if key in override}})
             image = self.images[entry["image"]]
-            layers, config = bed.world.image(image)
+            with self.lock:  # the first one makes it
+                layers, config = bed.world.image(image)
             more = {"files": self.files}
             if image == "kaniko":
                 more["volumes"] = bed.world.network_files(bed.folder, layers)
