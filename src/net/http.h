@@ -103,6 +103,8 @@ int url_parse(const char *text, struct url *url, struct error *err);
 void url_dispose(struct url *url);
 /* Percent-encodes all but unreserved characters (RFC 3986), and '/' too unless keep_slash. Appends to out. */
 void url_encode(const char *text, bool keep_slash, struct buf *out);
+/* The other way round: what is percent-encoded becomes what it stands for, up to a NUL. Caller frees with free. */
+char *url_decode(const char *text);
 /* Removes user and password: what may stand in a message. Caller frees with free. */
 char *url_without_userinfo(const char *text);
 

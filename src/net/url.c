@@ -43,6 +43,16 @@ int url_parse(const char *text, struct url *url, struct error *err)
     return 0;
 }
 
+char *url_decode(const char *text)
+{
+    int len = 0;
+    char *decoded = curl_easy_unescape(NULL, text, 0, &len);
+    char *copy = xstrdup(decoded ? decoded : text);
+
+    curl_free(decoded);
+    return copy;
+}
+
 void url_dispose(struct url *url)
 {
     free(url->scheme);

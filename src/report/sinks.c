@@ -4,11 +4,12 @@
 #include "core/mem.h"
 #include "report/sink.h"
 
-extern const struct sink_type sink_cloudwatch_logs, sink_eventbridge, sink_file, sink_github, sink_http, sink_sns,
-    sink_sqs;
+extern const struct sink_type sink_amqp, sink_cloudwatch_logs, sink_eventbridge, sink_file, sink_github, sink_http,
+    sink_kafka, sink_redis, sink_sns, sink_sqs;
 
 static const struct sink_type *const types[] = {
-    &sink_cloudwatch_logs, &sink_eventbridge, &sink_file, &sink_github, &sink_http, &sink_sns, &sink_sqs};
+    &sink_amqp, &sink_cloudwatch_logs, &sink_eventbridge, &sink_file, &sink_github,
+    &sink_http, &sink_kafka,           &sink_redis,       &sink_sns,  &sink_sqs};
 
 const struct sink_type *sink_type_at(size_t index)
 {

@@ -1,0 +1,60 @@
+#include "report/sink_bus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+
+void bus_batch_begin(struct bus_batch *batch, size_t len, size_t per_message, sink_done *done, void *context)
+{
+    size_t i;
+
+    *batch = (struct bus_batch){
+        .requests = len * per_message, .len = len, .first_failed = len, .done = done, .context = context};
+    batch->places = xcalloc(batch->requests, sizeof *batch->places);
+    for (i = 0; i < batch->requests; i++)
+        batch->places[i] = (struct bus_place){batch, i / per_message};
+}
+
+void *bus_batch_place(struct bus_batch *batch, size_t request)
+{
+    return &batch->places[request];
+}
+
+/* A message that is wrong is left out; all else may be mended, by time or by somebody. */
+static void judge(struct error *err)
+{
+    if (err->class != CLASS_CREDENTIALS && strcmp(err->reason, "message-too-large") != 0 &&
+        strcmp(err->reason, "broker-refused") != 0)
+        error_retryable(err, err->retry_after_ms);
+}
+
+void bus_batch_settle(void *place, const struct error *error)
+{
+    const struct bus_place *settled = place;
+    struct bus_batch *batch = settled->batch;
+    struct bus_batch ended;
+
+    if (error && settled->index < batch->first_failed) {
+        batch->first_failed = settled->index;
+        batch->error = *error;
+        judge(&batch->error);
+    }
+    if (++batch->settled < batch->requests)
+        return;
+    ended = *batch;
+    bus_batch_forget(batch);
+    /* What came after the first that failed is sent again, with the ids that it had. */
+    ended.done(ended.context, ended.first_failed, ended.first_failed < ended.len ? &ended.error : NULL);
+}
+
+bool bus_batch_waits(const struct bus_batch *batch)
+{
+    return batch->places != NULL;
+}
+
+void bus_batch_forget(struct bus_batch *batch)
+{
+    free(batch->places);
+    *batch = (struct bus_batch){0};
+}
