@@ -64,7 +64,7 @@ static bool tell(struct requests *list, struct request *request, const struct er
     return !gone;
 }
 
-bool requests_settle(struct requests *list, struct request *request, const struct error *error)
+static void take_out(struct requests *list, struct request *request)
 {
     struct request **at = &list->first, *before = NULL;
 
@@ -75,7 +75,18 @@ bool requests_settle(struct requests *list, struct request *request, const struc
     *at = request->next;
     if (list->last == request)
         list->last = before;
+}
+
+bool requests_settle(struct requests *list, struct request *request, const struct error *error)
+{
+    take_out(list, request);
     return tell(list, request, error);
+}
+
+void requests_withdraw(struct requests *list, struct request *request)
+{
+    take_out(list, request);
+    free_request(request);
 }
 
 bool requests_fail(struct requests *list, const struct error *error)

@@ -41,7 +41,9 @@ struct request *requests_unsent(const struct requests *list);
 void request_sent(struct request *request);
 /* Takes it out and tells it. False: the list is disposed of, touch nothing any more. */
 bool requests_settle(struct requests *list, struct request *request, const struct error *error);
-/* The same for all that there are now. */
+/* Takes it out again, telling nobody. */
+void requests_withdraw(struct requests *list, struct request *request);
+/* Settles all that there are now. */
 bool requests_fail(struct requests *list, const struct error *error);
 /* Tells nobody. */
 void requests_dispose(struct requests *list);

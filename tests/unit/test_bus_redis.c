@@ -9,73 +9,22 @@
 
 #include <cmocka.h>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "bus/redis.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "support/broker.h"
+#include "support/bus_fixture.h"
 #include "support/http_server.h"
 #include "support/skip.h"
 
 static struct broker broker;
 static bool have_broker;
 
-struct answers {
-    int answered, failed;
-    struct error last;
-    char order[64];
-    struct redis *free_at_first;
-};
-
-struct asked {
-    struct answers *answers;
-    char name;
-};
-
 static struct loop *loop;
-
-static void on_done(void *context, const struct error *error)
-{
-    struct asked *asked = context;
-    struct answers *answers = asked->answers;
-    size_t len = strlen(answers->order);
-
-    answers->answered++;
-    answers->failed += error != NULL;
-    if (error)
-        answers->last = *error;
-    if (len + 1 < sizeof answers->order)
-        answers->order[len] = asked->name;
-    if (answers->free_at_first) {
-        redis_free(answers->free_at_first);
-        answers->free_at_first = NULL;
-    }
-    free(asked);
-}
-
-static struct asked *ask(struct answers *answers, char name)
-{
-    struct asked *asked = xmalloc(sizeof *asked);
-
-    *asked = (struct asked){answers, name};
-    return asked;
-}
 
 static void publish(struct redis *redis, struct answers *answers, const char *channel, const char *text)
 {
-    redis_publish(redis, channel, view_of(text), on_done, ask(answers, text[0]));
-}
-
-static void wait_for(const int *count, int wanted)
-{
-    int64_t until = clock_monotonic_ms() + 20000;
-
-    while (*count < wanted && clock_monotonic_ms() < until)
-        loop_run_once(loop, 100);
-    assert_int_equal(*count, wanted);
+    redis_publish(redis, channel, view_of(text), answered, asked(answers, text[0]));
 }
 
 static struct redis_options options_of(bool tls)
@@ -138,7 +87,7 @@ static void publishes_in_order(void **state)
             snprintf(text, sizeof text, "%c-line", 'a' + i);
             publish(redis, &answers, channel, text);
         }
-        wait_for(&answers.answered, 20);
+        wait_for(loop, &answers.answered, 20);
         assert_int_equal(answers.failed, 0);
         assert_string_equal(answers.order, "abcdefghijklmnopqrst");
         seen = seen_at_least(20);
@@ -162,9 +111,9 @@ static void appends_to_a_stream(void **state)
     NEED_BROKER();
     options = options_of(true);
     redis = redis_new(loop, &options);
-    redis_xadd(redis, "logs:stream", fields, 1, 100, on_done, ask(&answers, 'x'));
-    redis_xadd(redis, "logs:stream", fields, 2, 0, on_done, ask(&answers, 'y'));
-    wait_for(&answers.answered, 2);
+    redis_xadd(redis, "logs:stream", fields, 1, 100, answered, asked(&answers, 'x'));
+    redis_xadd(redis, "logs:stream", fields, 2, 0, answered, asked(&answers, 'y'));
+    wait_for(loop, &answers.answered, 2);
     assert_int_equal(answers.failed, 0);
     entries = broker_ask(&broker, "stream logs:stream");
     assert_int_equal(json_array_size(entries), 2);
@@ -194,7 +143,7 @@ static void large_payloads_arrive_whole(void **state)
     broker_tell(&broker, "collect logs:large");
     for (int i = 0; i < 8; i++) /* more than the connection takes at once */
         publish(redis, &answers, "logs:large", text);
-    wait_for(&answers.answered, 8);
+    wait_for(loop, &answers.answered, 8);
     assert_int_equal(answers.failed, 0);
     seen = seen_at_least(8);
     assert_int_equal(json_string_length(json_array_get(seen, 7)), len);
@@ -211,9 +160,9 @@ static void refuses_what_is_too_large(void **state)
     char *text = xcalloc(1, 17u << 20);
 
     (void)state;
-    redis_publish(redis, "c", (struct view){text, 17u << 20}, on_done, ask(&answers, 'l'));
+    redis_publish(redis, "c", (struct view){text, 17u << 20}, answered, asked(&answers, 'l'));
     assert_int_equal(answers.answered, 0);
-    wait_for(&answers.answered, 1);
+    wait_for(loop, &answers.answered, 1);
     assert_string_equal(answers.last.reason, "message-too-large");
     assert_false(answers.last.retryable);
     redis_free(redis);
@@ -227,7 +176,7 @@ static void one_failure(struct redis_options options, const char *channel, struc
 
     publish(redis, &answers, channel, "one");
     publish(redis, &answers, channel, "two");
-    wait_for(&answers.answered, 2);
+    wait_for(loop, &answers.answered, 2);
     assert_int_equal(answers.failed, 2);
     *error = answers.last;
     redis_free(redis);
@@ -271,13 +220,13 @@ static void a_full_server_is_retried(void **state)
     options = options_of(false);
     redis = redis_new(loop, &options);
     broker_tell(&broker, "fill");
-    redis_xadd(redis, "logs:full", &field, 1, 0, on_done, ask(&answers, 'x'));
-    wait_for(&answers.answered, 1);
+    redis_xadd(redis, "logs:full", &field, 1, 0, answered, asked(&answers, 'x'));
+    wait_for(loop, &answers.answered, 1);
     assert_string_equal(answers.last.reason, "broker-busy");
     assert_true(answers.last.retryable);
     broker_tell(&broker, "room");
-    redis_xadd(redis, "logs:full", &field, 1, 0, on_done, ask(&answers, 'x'));
-    wait_for(&answers.answered, 2);
+    redis_xadd(redis, "logs:full", &field, 1, 0, answered, asked(&answers, 'x'));
+    wait_for(loop, &answers.answered, 2);
     assert_int_equal(answers.failed, 1);
     redis_free(redis);
 }
@@ -309,7 +258,7 @@ static void tls_wants_a_known_authority(void **state)
         struct answers answers = {0};
 
         publish(redis, &answers, "logs:x", "one");
-        wait_for(&answers.answered, 1);
+        wait_for(loop, &answers.answered, 1);
         assert_int_equal(answers.failed, 0);
         redis_free(redis);
     }
@@ -326,30 +275,30 @@ static void a_lost_connection_fails_all_and_the_next_connects(void **state)
     options = options_of(true);
     redis = redis_new(loop, &options);
     publish(redis, &answers, "logs:l", "before");
-    wait_for(&answers.answered, 1);
+    wait_for(loop, &answers.answered, 1);
     broker_tell(&broker, "pause");
     for (int i = 0; i < 5; i++)
         publish(redis, &answers, "logs:l", "during");
     loop_sleep(loop, 200, NULL);
     assert_int_equal(answers.answered, 1);
     broker_tell(&broker, "kill");
-    wait_for(&answers.answered, 6);
+    wait_for(loop, &answers.answered, 6);
     assert_int_equal(answers.failed, 5);
     assert_string_equal(answers.last.reason, "connection-lost");
     assert_true(answers.last.retryable);
     publish(redis, &answers, "logs:l", "down");
-    wait_for(&answers.answered, 7);
+    wait_for(loop, &answers.answered, 7);
     assert_string_equal(answers.last.reason, "connect-failed");
     assert_true(answers.last.retryable);
     broker_tell(&broker, "start");
     publish(redis, &answers, "logs:l", "after");
-    wait_for(&answers.answered, 8);
+    wait_for(loop, &answers.answered, 8);
     assert_int_equal(answers.failed, 6);
     /* an idle connection that ends is nobody's concern */
     broker_tell(&broker, "drop");
     loop_sleep(loop, 100, NULL);
     publish(redis, &answers, "logs:l", "again");
-    wait_for(&answers.answered, 9);
+    wait_for(loop, &answers.answered, 9);
     assert_int_equal(answers.failed, 6);
     redis_free(redis);
 }
@@ -367,11 +316,11 @@ static void a_silent_server_is_given_up(void **state)
     options.answer_timeout_ms = 400;
     redis = redis_new(loop, &options);
     publish(redis, &answers, "logs:s", "one");
-    wait_for(&answers.answered, 1);
+    wait_for(loop, &answers.answered, 1);
     broker_tell(&broker, "pause");
     start = clock_monotonic_ms();
     publish(redis, &answers, "logs:s", "two");
-    wait_for(&answers.answered, 2);
+    wait_for(loop, &answers.answered, 2);
     assert_in_range(clock_monotonic_ms() - start, 350, 5000);
     assert_string_equal(answers.last.reason, "timed-out");
     assert_true(answers.last.retryable);
@@ -379,22 +328,27 @@ static void a_silent_server_is_given_up(void **state)
     redis_free(redis);
 }
 
+static void free_it(void *context)
+{
+    redis_free(context);
+}
+
 static void done_may_free_it(void **state)
 {
     struct redis_options options = {.host = "127.0.0.1", .port = http_server_unused_port()};
     struct redis *redis = redis_new(loop, &options);
-    struct answers answers = {.free_at_first = redis};
+    struct answers answers = {.first = free_it, .context = redis};
 
     (void)state;
     publish(redis, &answers, "c", "one");
-    wait_for(&answers.answered, 1);
+    wait_for(loop, &answers.answered, 1);
     if (!have_broker)
         return;
     options = options_of(true);
     redis = redis_new(loop, &options);
-    answers = (struct answers){.free_at_first = redis};
+    answers = (struct answers){.first = free_it, .context = redis};
     publish(redis, &answers, "logs:f", "one");
-    wait_for(&answers.answered, 1);
+    wait_for(loop, &answers.answered, 1);
     assert_int_equal(answers.failed, 0);
 }
 
@@ -440,54 +394,21 @@ static void listens_to_a_channel(void **state)
     assert_string_equal(heard.text, "{\"deploymentId\":\"d1\"}");
     broker_tell(&broker, "drop");
     broker_tell(&broker, "kill");
-    wait_for(&heard.ended, 1);
+    wait_for(loop, &heard.ended, 1);
     assert_true(heard.error.retryable);
     broker_tell(&broker, "start");
 
     options.password = "secret-of-the-test";
     heard = (struct heard){.redis = redis_new(loop, &options)};
     redis_subscribe(heard.redis, "builder:cancel", &subscription);
-    wait_for(&heard.ended, 1);
+    wait_for(loop, &heard.ended, 1);
     assert_string_equal(heard.error.reason, "broker-denied");
 
     options = options_of(false);
     heard = (struct heard){.redis = redis_new(loop, &options)};
     redis_subscribe(heard.redis, "other", &subscription);
-    wait_for(&heard.ended, 1);
+    wait_for(loop, &heard.ended, 1);
     assert_string_equal(heard.error.reason, "broker-denied");
-}
-
-struct ticks {
-    int count;
-    int64_t last, longest;
-};
-
-static void tick(void *context)
-{
-    struct ticks *ticks = context;
-    int64_t now = clock_monotonic_ms();
-
-    if (ticks->last && now - ticks->last > ticks->longest)
-        ticks->longest = now - ticks->last;
-    ticks->last = now;
-    ticks->count++;
-    loop_timer_start(loop, 10, tick, ticks);
-}
-
-/* A port that neither takes nor refuses connections: its queue is full. */
-static int open_black_hole(int fds[8])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-
-    for (int i = 0; i < 8; i++)
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (i ? SOCK_NONBLOCK : 0), 0);
-    assert_int_equal(bind(fds[0], (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(fds[0], 0), 0);
-    getsockname(fds[0], (struct sockaddr *)&address, &size);
-    for (int i = 1; i < 8; i++)
-        connect(fds[i], (struct sockaddr *)&address, sizeof address);
-    return ntohs(address.sin_port);
 }
 
 /* Whatever becomes of an address where nobody answers, and of a name that does not exist: the loop runs. */
@@ -495,13 +416,14 @@ static void connecting_never_holds_the_loop(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1", "no-such-name.invalid"};
     static const char *const reasons[] = {"timed-out", "name-lookup-failed"};
-    struct ticks ticks = {0};
-    int fds[8], port = open_black_hole(fds);
+    struct ticks ticks;
+    struct black_hole hole;
 
     (void)state;
-    tick(&ticks);
+    black_hole_open(&hole);
+    ticks_start(&ticks, loop);
     for (int i = 0; i < 2; i++) {
-        struct redis_options options = {.host = hosts[i], .port = port, .connect_timeout_ms = 600};
+        struct redis_options options = {.host = hosts[i], .port = hole.port, .connect_timeout_ms = 600};
         struct error error;
 
         one_failure(options, "c", &error);
@@ -509,9 +431,8 @@ static void connecting_never_holds_the_loop(void **state)
         assert_true(error.retryable);
     }
     assert_in_range(ticks.count, 20, 10000);
-    assert_in_range(ticks.longest, 1, 300);
-    for (int i = 0; i < 8; i++)
-        close(fds[i]);
+    assert_in_range(ticks.longest_ms, 1, 300);
+    black_hole_close(&hole);
 }
 
 static void private_addresses_can_be_refused(void **state)
