@@ -49,7 +49,8 @@ bool doctor_needs_aws(const struct doctor *doctor)
         if (is_s3(spec->artifacts[i].to))
             return true;
     return is_s3(spec->result) || is_s3(spec->log) || is_s3(spec->cache.to) || spec->image.pull_auth.role ||
-           (registry && strstr(registry, ".amazonaws.com")) || has_remote_values(spec);
+           (registry && (strstr(registry, ".amazonaws.com") || strstr(registry, ".dkr-ecr."))) ||
+           has_remote_values(spec);
 }
 
 const char *doctor_region(const struct doctor *doctor)
@@ -168,7 +169,7 @@ static void ask_who(struct doctor *doctor)
 
     /* Keys of another maker's storage are nobody at AWS. */
     if (platform->endpoint && !platform->sts_endpoint && !doctor->in_task) {
-        doctor_skip(doctor, "who that is", "the endpoint %s is not AWS's own", platform->endpoint);
+        doctor_skip(doctor, "who that is", "the endpoint of S3 is not AWS's own");
         return;
     }
     if (!platform->region || !json_service_region(platform->region)) {

@@ -8,6 +8,7 @@
 #include "core/address.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "git/remote.h"
 #include "oci/reference.h"
 
 #define ENDPOINTS_MAX 16
@@ -177,11 +178,27 @@ static bool has_answered(const struct endpoint *endpoint)
     return !endpoint->failed || strcmp(endpoint->error.reason, "response-too-large") == 0;
 }
 
+static bool goes_through_proxy(const struct doctor *doctor, const char *text)
+{
+    const struct platform *platform = &doctor->setup.platform;
+    struct url url;
+    bool direct;
+
+    if (!platform_proxy_for(platform, text) || url_parse(text, &url, NULL))
+        return false;
+    direct = no_proxy_has(platform->no_proxy, url.host,
+                          url.port                           ? url.port
+                          : strcmp(url.scheme, "https") == 0 ? "443"
+                                                             : "80");
+    url_dispose(&url);
+    return !direct;
+}
+
 static void tell(struct doctor *doctor, const struct endpoint *endpoint)
 {
     CLEANUP_FREE char *plain = url_without_userinfo(endpoint->url);
     CLEANUP_FREE char *subject = xasprintf("%s (%s)", endpoint->name, plain);
-    bool proxied = platform_proxy_for(&doctor->setup.platform, endpoint->url) != NULL;
+    bool proxied = goes_through_proxy(doctor, endpoint->url);
     const char *peer = endpoint->response.peer;
     struct error err;
 

@@ -145,11 +145,11 @@ void doctor_check_source(struct doctor *doctor)
         doctor_skip(doctor, "repository", "no spec names one");
         return;
     }
+    subject = url_without_userinfo(repository);
     if (strncmp(repository, "http://", 7) != 0 && strncmp(repository, "https://", 8) != 0) {
-        doctor_skip(doctor, "repository", "it is no server's: %s", repository);
+        doctor_skip(doctor, subject, "no server that is asked by http");
         return;
     }
-    subject = url_without_userinfo(repository);
     subject[strcspn(subject, "?#")] = '\0';
     len = strlen(subject);
     while (len && subject[len - 1] == '/')

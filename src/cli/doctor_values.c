@@ -92,7 +92,7 @@ char *doctor_value(const struct doctor *doctor, const struct value_source *sourc
 
 static void look_at(struct doctor *doctor, const char *name, const struct value_source *source)
 {
-    struct error err;
+    struct error err = {0};
     char *value;
 
     if (source->kind == VALUE_NONE || source->kind == VALUE_TEXT)
