@@ -1,0 +1,437 @@
+#include "bus/kafka.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus/kafka_internal.h"
+#include "core/address.h"
+#include "core/mem.h"
+#include "net/http.h"
+
+#define DELIVERY_TIMEOUT_MS 30000
+#define MAX_MESSAGE ((size_t)16 * 1024 * 1024)
+/* Messages of one request to a broker. It is refused as a whole: see on_delivered. */
+#define BATCH_BYTES 65536
+/* Answers of one turn: others want theirs too. */
+#define EVENTS_A_TURN 256
+#define FAREWELL_MS 500
+
+struct kafka {
+    struct loop *loop; /* borrowed */
+    struct kafka_options options;
+    char *brokers, *client_id, *mechanism, *username, *password, *ca_bundle;
+    rd_kafka_t *handle; /* NULL: none yet, or of no more use */
+    rd_kafka_queue_t *queue;
+    int event_fd;
+    struct loop_watch *watch;
+    struct loop_timer *again, *refusal;
+    struct requests requests, refused;
+    struct kafka_trouble trouble;
+    bool one_by_one; /* a message a request */
+};
+
+/* ---- an end in time ---- */
+
+/* Ending librdkafka means to join its threads, and one of them may be waiting for a name server. A thread of its own
+ * does it, and where that takes long nobody waits for it. */
+struct farewell {
+    rd_kafka_t *handle;
+    rd_kafka_queue_t *queue;
+    int event_fd, done_fd; /* done_fd: the reader's end is the one who waits */
+};
+
+static void *say_farewell(void *context)
+{
+    struct farewell *farewell = context;
+
+    rd_kafka_purge(farewell->handle,
+                   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_queue_destroy(farewell->queue);
+    rd_kafka_destroy(farewell->handle);
+    close(farewell->event_fd);
+    close(farewell->done_fd);
+    free(farewell);
+    return NULL;
+}
+
+/* Waits for the thread when wait_ms says so. */
+static void part(rd_kafka_t *handle, rd_kafka_queue_t *queue, int event_fd, int wait_ms)
+{
+    struct farewell *farewell = xmalloc(sizeof *farewell);
+    struct pollfd gone = {.events = POLLIN};
+    sigset_t all, before;
+    pthread_t thread;
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC))
+        abort();
+    *farewell = (struct farewell){handle, queue, event_fd, ends[1]};
+    gone.fd = ends[0];
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, say_farewell, farewell))
+        abort();
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_detach(thread);
+    while (poll(&gone, 1, wait_ms) < 0 && errno == EINTR)
+        ;
+    close(ends[0]);
+}
+
+/* What is said after it is heard by nobody. */
+static void abandon(struct kafka *kafka, int wait_ms)
+{
+    loop_unwatch(kafka->watch);
+    loop_timer_stop(kafka->again);
+    kafka->watch = NULL;
+    kafka->again = NULL;
+    if (!kafka->handle)
+        return;
+    rd_kafka_queue_io_event_enable(kafka->queue, -1, NULL, 0);
+    part(kafka->handle, kafka->queue, kafka->event_fd, wait_ms);
+    kafka->handle = NULL;
+    kafka->queue = NULL;
+    kafka->trouble = (struct kafka_trouble){0};
+}
+
+/* ---- life cycle ---- */
+
+struct kafka *kafka_new(struct loop *loop, const struct kafka_options *options)
+{
+    struct kafka *kafka = xcalloc(1, sizeof *kafka);
+    struct kafka_options *own = &kafka->options;
+
+    kafka->loop = loop;
+    *own = *options;
+    own->brokers = kafka->brokers = xstrdup(options->brokers);
+    own->client_id = kafka->client_id = xstrdup(options->client_id ? options->client_id : "caisson");
+    own->mechanism = kafka->mechanism = xstrdup(options->mechanism);
+    own->username = kafka->username = xstrdup(options->username);
+    own->password = kafka->password = secret_dup(options->password);
+    own->ca_bundle = kafka->ca_bundle = xstrdup(options->ca_bundle);
+    if (own->delivery_timeout_ms <= 0)
+        own->delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
+    return kafka;
+}
+
+void kafka_free(struct kafka *kafka)
+{
+    if (!kafka)
+        return;
+    abandon(kafka, FAREWELL_MS);
+    loop_timer_stop(kafka->refusal);
+    requests_dispose(&kafka->requests);
+    requests_dispose(&kafka->refused);
+    free(kafka->brokers);
+    free(kafka->client_id);
+    free(kafka->mechanism);
+    free(kafka->username);
+    secret_free(kafka->password);
+    free(kafka->ca_bundle);
+    free(kafka);
+}
+
+/* ---- settings ---- */
+
+/* Called by librdkafka's threads. */
+static int connect_to_public(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
+{
+    (void)id;
+    (void)opaque;
+    if (address_is_private(address))
+        return EACCES;
+    return connect(fd, address, (socklen_t)len) && errno != EINPROGRESS ? errno : 0;
+}
+
+static const char *system_bundle(void)
+{
+    size_t i;
+
+    for (i = 0; http_ca_places[i]; i++)
+        if (access(http_ca_places[i], R_OK) == 0)
+            return http_ca_places[i];
+    return "probe";
+}
+
+struct setting {
+    const char *name, *value;
+};
+
+static rd_kafka_conf_res_t set_all(rd_kafka_conf_t *conf, const struct setting *settings, char *text, size_t size)
+{
+    rd_kafka_conf_res_t result = RD_KAFKA_CONF_OK;
+
+    for (; settings->name && result == RD_KAFKA_CONF_OK; settings++)
+        if (settings->value)
+            result = rd_kafka_conf_set(conf, settings->name, settings->value, text, size);
+    return result;
+}
+
+/* NULL: something of it cannot be, the text says what. */
+static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t size)
+{
+    const struct kafka_options *options = &kafka->options;
+    bool login = options->mechanism != NULL;
+    char timeout[16], largest[24], batch[16];
+    const char *protocols[2][2] = {{"plaintext", "sasl_plaintext"}, {"ssl", "sasl_ssl"}};
+    const struct setting settings[] = {
+        {"bootstrap.servers", options->brokers},
+        {"client.id", options->client_id},
+        {"security.protocol", protocols[options->tls][login]},
+        {"sasl.mechanisms", options->mechanism},
+        {"sasl.username", login ? options->username : NULL},
+        {"sasl.password", login ? options->password : NULL},
+        {"ssl.ca.location", !options->tls        ? NULL
+                            : options->ca_bundle ? options->ca_bundle
+                                                 : system_bundle()},
+        {"enable.idempotence", "true"}, /* and with it acks=all */
+        {"message.timeout.ms", timeout},
+        {"message.max.bytes", largest},
+        {"receive.message.max.bytes", "1048576"},
+        {"fetch.max.bytes", "524288"},
+        {"batch.size", batch},
+        {"batch.num.messages", kafka->one_by_one ? "1" : "1000"},
+        {"linger.ms", "2"},
+        {"queue.buffering.max.kbytes", "32768"},
+        {"topic.metadata.propagation.max.ms", "5000"},
+        {"socket.connection.setup.timeout.ms", "10000"},
+        {"socket.timeout.ms", "15000"},
+        {"socket.nagle.disable", "true"},
+        {"reconnect.backoff.max.ms", "2000"},
+        {"enable.metrics.push", "false"}, /* we tell brokers nothing of ourselves */
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+    snprintf(timeout, sizeof timeout, "%d", options->delivery_timeout_ms < 1000 ? 1000 : options->delivery_timeout_ms);
+    snprintf(largest, sizeof largest, "%zu", MAX_MESSAGE);
+    snprintf(batch, sizeof batch, "%d", BATCH_BYTES);
+    if (set_all(conf, settings, text, size) != RD_KAFKA_CONF_OK) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_log_cb(conf, NULL); /* standard error is not its place; errors come as events */
+    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    if (options->refuse_private)
+        rd_kafka_conf_set_connect_cb(conf, connect_to_public);
+    return conf;
+}
+
+static void on_ready(void *context, int events);
+
+/* -1: it cannot be; kafka->trouble says why. */
+static int start(struct kafka *kafka)
+{
+    static const uint64_t one = 1;
+    char text[512] = "";
+    rd_kafka_conf_t *conf = configure(kafka, text, sizeof text);
+
+    if (conf)
+        kafka->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    if (!kafka->handle) {
+        if (conf)
+            rd_kafka_conf_destroy(conf);
+        kafka->trouble.code =
+            strstr(text, "ssl.") || strstr(text, "SSL") ? RD_KAFKA_RESP_ERR__SSL : RD_KAFKA_RESP_ERR__INVALID_ARG;
+        bus_quote(text, strlen(text), kafka->trouble.text);
+        return -1;
+    }
+    kafka->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (kafka->event_fd < 0)
+        abort();
+    kafka->queue = rd_kafka_queue_get_main(kafka->handle);
+    rd_kafka_queue_io_event_enable(kafka->queue, kafka->event_fd, &one, sizeof one);
+    kafka->watch = loop_watch(kafka->loop, kafka->event_fd, LOOP_READ, on_ready, kafka);
+    return 0;
+}
+
+/* ---- what it says ---- */
+
+/* All that wait are told; the last thing that is done with it. */
+static void fail(struct kafka *kafka, rd_kafka_resp_err_t code)
+{
+    struct kafka_trouble trouble = kafka->trouble;
+    struct error error;
+
+    kafka_explain(kafka->brokers, code, &trouble, &error);
+    abandon(kafka, 0);
+    requests_fail(&kafka->requests, &error);
+}
+
+struct delivery {
+    struct request *request;
+    rd_kafka_resp_err_t code;
+    size_t size;
+};
+
+/* A broker refuses a request as a whole. Was the message alone in it? Then it is too large; else it may come again, and
+ * from now on each goes alone. */
+static bool was_in_company(const struct kafka *kafka, const struct delivery *delivery)
+{
+    return !kafka->one_by_one && delivery->size < BATCH_BYTES && delivery->code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+}
+
+/* False: it is gone, or another handle is there. */
+static bool on_delivered(struct kafka *kafka, const struct delivery *delivery)
+{
+    rd_kafka_t *handle = kafka->handle;
+    struct error error;
+    bool lives;
+
+    if (was_in_company(kafka, delivery)) {
+        kafka->one_by_one = true;
+        kafka->trouble.code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+        snprintf(kafka->trouble.text, sizeof kafka->trouble.text, "%s",
+                 "several messages in one request were too large; from now on each goes alone");
+        fail(kafka, RD_KAFKA_RESP_ERR__QUEUE_FULL);
+        return false;
+    }
+    if (delivery->code)
+        kafka_explain(kafka->brokers, delivery->code, &kafka->trouble, &error);
+    else
+        kafka->trouble.code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    lives = requests_settle(&kafka->requests, delivery->request, delivery->code ? &error : NULL);
+    return lives && kafka->handle == handle;
+}
+
+/* Ends the event before anybody is told: who is told may end the handle that it belongs to. */
+static bool on_deliveries(struct kafka *kafka, rd_kafka_event_t *event)
+{
+    size_t count = 0, i;
+    CLEANUP_FREE struct delivery *deliveries = xcalloc(rd_kafka_event_message_count(event) + 1, sizeof *deliveries);
+    const rd_kafka_message_t *message;
+
+    while ((message = rd_kafka_event_message_next(event)))
+        deliveries[count++] = (struct delivery){message->_private, message->err, message->len + message->key_len};
+    rd_kafka_event_destroy(event);
+    for (i = 0; i < count; i++)
+        if (!on_delivered(kafka, &deliveries[i]))
+            return false;
+    return true;
+}
+
+static bool on_error(struct kafka *kafka, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    bool fatal = code == RD_KAFKA_RESP_ERR__FATAL;
+    char text[512];
+
+    snprintf(text, sizeof text, "%s", rd_kafka_event_error_string(event));
+    rd_kafka_event_destroy(event);
+    if (fatal)
+        code = rd_kafka_fatal_error(kafka->handle, text, sizeof text);
+    /* that all brokers are down says less than why */
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && kafka->trouble.code)
+        return true;
+    kafka->trouble.code = code;
+    bus_quote(text, strlen(text), kafka->trouble.text);
+    if (fatal || kafka_trouble_is_final(&kafka->trouble)) {
+        fail(kafka, code);
+        return false;
+    }
+    return true;
+}
+
+static void on_again(void *context)
+{
+    struct kafka *kafka = context;
+
+    kafka->again = NULL;
+    on_ready(kafka, LOOP_READ);
+}
+
+static void on_ready(void *context, int events)
+{
+    struct kafka *kafka = context;
+    uint64_t count;
+    int i;
+
+    (void)events;
+    if (read(kafka->event_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        abort();
+    for (i = 0; i < EVENTS_A_TURN; i++) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->queue, 0);
+        bool lives = true;
+
+        if (!event)
+            return;
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+            lives = on_deliveries(kafka, event);
+        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+            lives = on_error(kafka, event);
+        else
+            rd_kafka_event_destroy(event);
+        if (!lives)
+            return;
+    }
+    if (!kafka->again)
+        kafka->again = loop_timer_start(kafka->loop, 0, on_again, kafka);
+}
+
+/* ---- messages ---- */
+
+static void on_refused(void *context)
+{
+    struct kafka *kafka = context;
+
+    kafka->refusal = NULL;
+    while (kafka->refused.first) {
+        struct request *request = kafka->refused.first;
+        struct error error;
+
+        kafka_explain(kafka->brokers, (rd_kafka_resp_err_t)(int64_t)request->tag, &kafka->trouble, &error);
+        if (!requests_settle(&kafka->refused, request, &error))
+            return;
+    }
+}
+
+static void refuse(struct kafka *kafka, rd_kafka_resp_err_t code, bus_done *done, void *context)
+{
+    requests_add(&kafka->refused, NULL, 0, done, context)->tag = (uint64_t)(int64_t)code;
+    if (!kafka->refusal)
+        kafka->refusal = loop_timer_start(kafka->loop, 0, on_refused, kafka);
+}
+
+static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct kafka_message *message, struct request *request)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
+    rd_kafka_resp_err_t code;
+    size_t i;
+
+    for (i = 0; i < message->header_count; i++)
+        rd_kafka_header_add(headers, message->headers[i].name, -1, message->headers[i].value, -1);
+    code = rd_kafka_producev(kafka->handle, RD_KAFKA_V_TOPIC(message->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                             RD_KAFKA_V_KEY(message->key, message->key ? strlen(message->key) : 0),
+                             RD_KAFKA_V_VALUE((void *)message->value.data, message->value.len),
+                             RD_KAFKA_V_TIMESTAMP(message->wall_ms), RD_KAFKA_V_HEADERS(headers),
+                             RD_KAFKA_V_OPAQUE(request), RD_KAFKA_V_END);
+    if (code)
+        rd_kafka_headers_destroy(headers); /* else they are its own */
+    return code;
+}
+
+void kafka_produce(struct kafka *kafka, const struct kafka_message *message, bus_done *done, void *context)
+{
+    struct request *request;
+    rd_kafka_resp_err_t code;
+
+    if (!kafka->handle && start(kafka)) {
+        refuse(kafka, kafka->trouble.code, done, context);
+        return;
+    }
+    request = requests_add(&kafka->requests, NULL, 0, done, context);
+    code = produce(kafka, message, request);
+    if (!code)
+        return;
+    requests_withdraw(&kafka->requests, request);
+    refuse(kafka, code, done, context);
+}
