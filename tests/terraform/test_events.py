@@ -243,3 +243,38 @@ def test_profiles_are_those_of_the_program():
         text = (ROOT / "terraform/modules" / module / "variables.tf").read_text()
         (listed,) = re.findall(r'contains\(\[((?:"[a-z]+-[a-z]+"(?:, )?)+)\], (?:var\.profile|var\.builders)', text)
         assert set(re.findall(r'"([a-z-]+)"', listed)) == known
+
+
+def graphs(plan):
+    body = json.loads(plan["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+    return [widget["properties"] for widget in body["widgets"]]
+
+
+def test_metrics_are_those_of_the_program(plan):
+    """Of graphs, alarms and the query: names in the line that a job ends with, and classes."""
+    program = (ROOT / "src/report/metrics.c").read_text()
+    metrics = set(re.findall(r'\bput\(line, metrics, "([A-Za-z]+)"', program))
+    fields = metrics | {"Class"} | set(re.findall(r'(?:put_text|json_put_text|json_object_set_new)\(line, "([A-Z][A-Za-z]+)"', program))
+    classes = set(re.findall(r'\{CLASS_[A-Z_]+, "([a-z-]+)"', (ROOT / "src/core/error.c").read_text()))
+
+    shown = [metric for graph in graphs(plan) for metric in graph.get("metrics", [])]
+    asked = {metric[1] for metric in shown if metric[0] == "caisson"}
+    asked |= {name for metric in shown if isinstance(metric[0], dict)
+              for name in re.findall(r'MetricName="(\w+)"', metric[0]["expression"])}
+    alarms = [query["metric"][0] for address, alarm in plan.items() if "_metric_alarm." in address
+              for query in alarm["metric_query"] or [] if query["metric"]]
+    asked |= {alarm["metric_name"] for alarm in alarms}
+    assert {"Jobs", "Failed", "Seconds", "Bytes", "CacheHits", "CacheMisses"} <= asked <= metrics
+    assert {alarm["namespace"] for alarm in alarms} == {"caisson"}
+    assert {alarm["dimensions"]["Class"] for alarm in alarms if alarm["dimensions"]} == {
+        "credentials", "platform", "sandbox-lost", "internal"} <= classes
+    (query,) = [graph["query"] for graph in graphs(plan) if "query" in graph]
+    assert set(re.findall(r"\b[A-Z][A-Za-z]+\b", re.sub(r"SOURCE '[^']*'", "", query))) <= fields
+
+
+def test_an_alarm_says_what_to_do(plan):
+    alarms = {address: alarm for address, alarm in plan.items() if "_metric_alarm." in address}
+    assert len(alarms) == 7
+    for address, alarm in alarms.items():
+        assert len(alarm["alarm_description"]) > 80 and alarm["alarm_actions"], address
+        assert alarm["treat_missing_data"] == "notBreaching", address

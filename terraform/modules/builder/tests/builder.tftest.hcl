@@ -34,6 +34,14 @@ run "as_the_document_says" {
     condition     = jsondecode(aws_ecs_task_definition.builder.container_definitions)[0].logConfiguration.options["awslogs-group"] == "/caisson/builders/node-20" && jsondecode(aws_ecs_task_definition.builder.container_definitions)[0].logConfiguration.options["awslogs-region"] == "eu-central-1"
     error_message = "logs go to the group that is made, in this region"
   }
+  assert {
+    condition     = aws_ecs_task_definition.builder.network_mode == "awsvpc" && aws_ecs_task_definition.builder.requires_compatibilities == toset(["FARGATE"]) && aws_ecs_task_definition.builder.runtime_platform[0].operating_system_family == "LINUX"
+    error_message = "for Fargate"
+  }
+  assert {
+    condition     = aws_ecs_task_definition.builder.execution_role_arn == var.execution_role_arn && aws_cloudwatch_log_group.builder.retention_in_days == 30
+    error_message = "the agent's role, and for how long logs stay"
+  }
 }
 
 run "profile_and_sizes" {

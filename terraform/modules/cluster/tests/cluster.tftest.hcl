@@ -51,6 +51,10 @@ run "spot_by_default" {
     condition     = aws_ecs_cluster.this.tags == tomap({ team = "platform" }) && aws_ecs_cluster.this.name == "ci"
     error_message = "name and tags"
   }
+  assert {
+    condition     = [for s in aws_ecs_cluster_capacity_providers.this.default_capacity_provider_strategy : s.base if s.capacity_provider == "FARGATE"] == [2]
+    error_message = "the first tasks run on Fargate"
+  }
 }
 
 run "mistakes" {

@@ -97,6 +97,22 @@ run "everything" {
     condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
     error_message = "the dashboard's graphs"
   }
+  assert {
+    condition     = alltrue([for q in aws_sqs_queue.this : jsondecode(q.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 5 } && q.message_retention_seconds == 4 * 86400])
+    error_message = "what nobody can read becomes a dead letter"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.consumer["hook"].role_arn == aws_iam_role.caller[0].arn && aws_cloudwatch_event_target.consumer["raw"].role_arn == null
+    error_message = "an endpoint is called by the role that may"
+  }
+  assert {
+    condition     = [for q in aws_cloudwatch_metric_alarm.failing[0].metric_query : q.expression if coalesce(q.return_data, false)] == ["IF(jobs >= 10, 100 * failed / jobs, 0)"] && [for q in aws_cloudwatch_metric_alarm.platform.metric_query : q.expression if coalesce(q.return_data, false)] == ["FILL(m0, 0) + FILL(m1, 0) + FILL(m2, 0) + FILL(m3, 0)"]
+    error_message = "percent of the jobs, and the sum of the classes"
+  }
+  assert {
+    condition     = alltrue([for w in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : w.properties.region == "eu-central-1"])
+    error_message = "graphs of this region"
+  }
 }
 
 run "least" {

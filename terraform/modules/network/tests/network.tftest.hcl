@@ -83,6 +83,26 @@ run "vpc_of_its_own" {
     condition     = output.network_configuration.awsvpcConfiguration.subnets == output.subnet_ids && length(output.subnet_ids) == 2 && output.vpc_cidr == "10.128.0.0/16"
     error_message = "outputs"
   }
+  assert {
+    condition     = aws_vpc.this[0].enable_dns_support && aws_vpc.this[0].enable_dns_hostnames
+    error_message = "names of endpoints are private ones, which needs both"
+  }
+  assert {
+    condition     = one(data.aws_availability_zones.available[0].filter).values == toset(["opt-in-not-required"])
+    error_message = "no local zones"
+  }
+  assert {
+    condition     = alltrue([for e in aws_vpc_endpoint.interface : e.subnet_ids == toset(output.subnet_ids)]) && aws_vpc_endpoint.s3[0].route_table_ids == toset([for r in aws_route_table.build : r.id])
+    error_message = "endpoints are reached from every zone"
+  }
+  assert {
+    condition     = aws_flow_log.vpc[0].traffic_type == "ALL" && aws_cloudwatch_log_group.flow[0].retention_in_days == 30
+    error_message = "what was allowed and what was not, for a month"
+  }
+  assert {
+    condition     = aws_network_acl.build[0].subnet_ids == toset(output.subnet_ids)
+    error_message = "the network ACL is on all build subnets"
+  }
 }
 
 run "acl_keeps_builds_away_from_private_addresses" {

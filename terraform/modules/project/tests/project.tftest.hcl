@@ -157,6 +157,10 @@ run "repository_by_terraform" {
     condition     = !contains([for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid], "CreateRepositories")
     error_message = "a job creates nothing then"
   }
+  assert {
+    condition     = aws_ecr_repository.application[0].image_tag_mutability == "MUTABLE" && one(aws_ecr_repository.application[0].image_scanning_configuration).scan_on_push
+    error_message = "jobs of existing systems move their tags; images are scanned"
+  }
 }
 
 run "long_name" {

@@ -60,6 +60,10 @@ run "template_for_applications" {
     condition     = output.application_lifecycle_policy == one(aws_ecr_repository_creation_template.applications).lifecycle_policy
     error_message = "the same policy for repositories that are made elsewhere"
   }
+  assert {
+    condition     = one(aws_ecr_repository_creation_template.applications).applied_for == toset(["PULL_THROUGH_CACHE", "REPLICATION"]) && one(aws_ecr_repository_creation_template.applications).image_tag_mutability == "MUTABLE"
+    error_message = "for what ECR makes by itself; jobs of existing systems move their tags"
+  }
 }
 
 run "no_template" {

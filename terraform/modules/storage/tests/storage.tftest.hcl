@@ -67,6 +67,14 @@ run "two_private_buckets" {
     condition     = length(aws_cloudfront_distribution.sites) == 0 && output.distribution_id == null
     error_message = "no distribution unless it is asked for"
   }
+  assert {
+    condition     = alltrue([for r in concat(aws_s3_bucket_lifecycle_configuration.artifacts.rule, [for r in aws_s3_bucket_lifecycle_configuration.state.rule : r if r.id == "noncurrent"]) : r.abort_incomplete_multipart_upload[0].days_after_initiation == 2])
+    error_message = "unfinished uploads are removed"
+  }
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.artifacts.rule[0].noncurrent_version_expiration[0].noncurrent_days == 30 && aws_s3_bucket_lifecycle_configuration.artifacts.rule[0].expiration[0].expired_object_delete_marker
+    error_message = "what was overwritten can be brought back for a month"
+  }
 }
 
 run "key_and_days" {
@@ -126,6 +134,14 @@ run "distribution" {
   assert {
     condition     = strcontains(aws_cloudfront_function.sites["sites"].code, "var domain = '';")
     error_message = "without a domain the project is a folder"
+  }
+  assert {
+    condition     = one(aws_cloudfront_distribution.sites["sites"].origin).origin_access_control_id == aws_cloudfront_origin_access_control.sites["sites"].id
+    error_message = "the distribution signs"
+  }
+  assert {
+    condition     = one(one(aws_cloudfront_distribution.sites["sites"].default_cache_behavior).function_association).event_type == "viewer-request"
+    error_message = "addresses are mapped before the cache is asked"
   }
 }
 
