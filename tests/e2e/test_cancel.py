@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from bed import http1, s3
+from bed import http1, images, s3
 from bed.world import BUCKET, JOBS_BUCKET
 
 CA = {"CAISSON_CA_BUNDLE": "/etc/test-ca.pem"}
@@ -259,6 +259,24 @@ def test_after_the_point_of_no_return(bed):
     polls = len(control.polls())
     time.sleep(0.5)
     assert len(control.polls()) == polls
+
+
+@pytest.mark.usefixtures("kaniko")
+def test_after_an_image_was_published(bed):
+    """What follows is for later builds alone: it is done, and the job has succeeded."""
+    files = {"Dockerfile": "FROM busybox\nRUN echo x >/x\n"}
+    spec = images.spec(bed, files, to="oci:/var/lib/caisson/out",
+                       cache=[{"to": f"s3://{BUCKET}/layers-of-a-cancelled-job/"}])
+    key = f"{spec['id']}/control"
+    hold = bed.gate.add(s3.Hold(lambda seen: seen.method == "PUT" and "/blobs/" in seen.key))
+    task = images.start(bed, {**spec, "control": f"s3://{JOBS_BUCKET}/{key}"}, "sandbox")
+    assert hold.reached.wait(90), task.text()
+    bed.storage.put(JOBS_BUCKET, key, json.dumps(ALICE).encode())
+    task.wait_for("the request comes too late")
+    hold.release()
+    ended = bed.finish(task)
+    assert ended.code == 0 and ended.result["image"]["published"], ended
+    assert [step["status"] for step in ended.result["steps"] if step["name"] == "save"] == ["succeeded"], ended
 
 
 @pytest.mark.rare
