@@ -56,6 +56,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("KANIKO TESTS SKIPPED", sep="!", red=True, bold=True)
         terminalreporter.line(images.why_no_kaniko())
         terminalreporter.line("Builds by Kaniko have NOT been tested. STRICT=1 makes this a failure.")
+    from bed import brokers  # a plugin: pytest itself is to import it first
+
+    missing = {str(report.longrepr).partition(brokers.MISSING)[2].partition(":")[0].strip()
+               for report in terminalreporter.stats.get("skipped", ()) if brokers.MISSING in str(report.longrepr)}
+    if missing:
+        terminalreporter.section("BROKERS MISSING", sep="!", red=True, bold=True)
+        terminalreporter.line(f"Could not be had: {', '.join(sorted(missing))}. What reports to them has NOT been tested. "
+                              "STRICT=1 makes this a failure.")
 
 
 @pytest.hookimpl(trylast=True)

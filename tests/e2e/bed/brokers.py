@@ -4,12 +4,17 @@ Those that take seconds to start are one for all workers of a run (servers.py). 
 one is marked `alone`: it waits for the others' tests, and they for it.
 """
 
+import importlib
 import os
-import pathlib
+import subprocess
 
 import pytest
 
-from . import aws_messages, github, kafka, rabbitmq, redis, servers, sigv4, sqs, tls, webhook, world
+# The modules that hold clients of brokers are imported by the fixture that needs them: together they take a second.
+from . import servers, sigv4, tls, world
+
+MISSING = "no server of"
+NEEDS = {"rabbitmq": "ensure-rabbitmq", "kafka": "ensure-kafka", "elasticmq": "ensure-elasticmq", "redis": "ensure-redis"}
 
 
 def pytest_configure(config):
@@ -22,8 +27,6 @@ def run_folder(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "run"
     folder.mkdir(exist_ok=True)
-    for path in (folder, base, base.parent):
-        os.chmod(path, 0o755)  # servers of the bed may run as another user
     return folder
 
 
@@ -48,18 +51,31 @@ def stranger(run_folder):
 def shared_servers(run_folder, run_authority, stranger):
     folder = run_folder / "servers"
     folder.mkdir(exist_ok=True)
-    make = {
-        "rabbitmq": lambda path: rabbitmq.RabbitMQ(path, run_authority, stranger),
-        "kafka": lambda path: kafka.Kafka(path, run_authority, stranger),
-        "elasticmq": sqs.ElasticMQ,
-        "moto": aws_messages.Moto,
-    }
-    shared = servers.Shared(str(folder), make)
+    shared = servers.Shared(str(folder), {
+        "rabbitmq": lambda path: _module("rabbitmq").RabbitMQ(path, run_authority, stranger),
+        "kafka": lambda path: _module("kafka").Kafka(path, run_authority, stranger),
+        "elasticmq": lambda path: _module("sqs").ElasticMQ(path),
+        "moto": lambda path: _module("aws_messages").Moto(path),
+    })
     yield shared
     shared.close()
 
 
+def _module(name):
+    return importlib.import_module(f".{name}", __package__)
+
+
+def _require(name):
+    """Skips, loudly (conftest.py), where what it needs cannot be had on this machine."""
+    if name in NEEDS:
+        try:
+            world.tool(NEEDS[name])
+        except subprocess.CalledProcessError:
+            pytest.skip(f"{MISSING} {name}: tests/tools/{NEEDS[name]} says why")
+
+
 def _use(request, shared, name):
+    _require(name)
     return shared.use(name, alone=request.node.get_closest_marker("alone") is not None)
 
 
@@ -83,8 +99,9 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture
 def redis_server(request, tmp_path, run_authority, stranger):
     """A Redis of the test's own; `@pytest.mark.parametrize("redis_server", [{…}], indirect=True)` gives it options."""
+    _require("redis")
     options = getattr(request, "param", {})
-    with redis.Redis(str(pathlib.Path(tmp_path) / "redis"), run_authority, stranger, **options) as made:
+    with _module("redis").Redis(str(tmp_path / "redis"), run_authority, stranger, **options) as made:
         yield _of_test(request, made)
 
 
@@ -134,32 +151,32 @@ def aws_keys(request):
 @pytest.fixture
 def sqs_api(request, shared_servers, aws_keys, run_authority):
     with _use(request, shared_servers, "elasticmq") as server:
-        yield _of_test(request, sqs.Sqs(aws_keys, run_authority, server))
+        yield _of_test(request, _module("sqs").Sqs(aws_keys, run_authority, server))
 
 
 @pytest.fixture
 def sns_api(request, shared_servers, aws_keys, run_authority):
     with _use(request, shared_servers, "moto") as server:
-        yield _of_test(request, aws_messages.Sns(aws_keys, run_authority, server))
+        yield _of_test(request, _module("aws_messages").Sns(aws_keys, run_authority, server))
 
 
 @pytest.fixture
 def events_api(request, shared_servers, aws_keys, run_authority):
     with _use(request, shared_servers, "moto") as server:
-        yield _of_test(request, aws_messages.Events(aws_keys, run_authority, server))
+        yield _of_test(request, _module("aws_messages").Events(aws_keys, run_authority, server))
 
 
 @pytest.fixture
 def logs_api(request, aws_keys, run_authority):
-    return _of_test(request, aws_messages.Logs(aws_keys, run_authority))
+    return _of_test(request, _module("aws_messages").Logs(aws_keys, run_authority))
 
 
 @pytest.fixture
 def hook(request, run_authority, stranger):
     """A receiver of webhooks at hooks.test."""
-    return _of_test(request, webhook.Webhook(run_authority, stranger))
+    return _of_test(request, _module("webhook").Webhook(run_authority, stranger))
 
 
 @pytest.fixture
 def github_api(request, run_authority):
-    return _of_test(request, github.GitHub(run_authority))
+    return _of_test(request, _module("github").GitHub(run_authority))

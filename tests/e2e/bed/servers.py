@@ -199,19 +199,24 @@ class Shared:
     """The servers that all workers of a run share. `make[name](folder)` gives a Server that is not yet started."""
 
     def __init__(self, folder, make):
-        self.folder, self.make, self.made = folder, make, {}
+        self.folder, self.make, self.made, self.in_use = folder, make, {}, set()
 
     def _lock(self, name, kind):
         return open(os.path.join(self.folder, f"{name}.{kind}.lock"), "a")
 
     @contextlib.contextmanager
     def use(self, name, alone=False):
-        with self._lock(name, "use") as in_use:
-            fcntl.flock(in_use, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if name in self.in_use:  # by another fixture of this test
+            yield self.made[name]
+            return
+        with self._lock(name, "use") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
             server = self._server(name)
+            self.in_use.add(name)
             try:
                 yield server
             finally:
+                self.in_use.discard(name)
                 if alone and server.alive():
                     server.resume()
                 for link in server.links.values():
