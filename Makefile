@@ -65,7 +65,9 @@ images-all: release ## every builder image as a layout in LAYOUTS (build/images)
 test-images: release ## the end-to-end tests of the images in LAYOUTS (build/images), with those very images
 	@export CAISSON_IMAGES='$(abspath $(LAYOUTS))'; \
 		export CAISSON_KANIKO="$$($(as_root) tests/tools/ensure-released-images '$(abspath $(LAYOUTS))' kaniko)/root/kaniko/executor"; \
-		tests/e2e/run test_builder_images.py test_container.py test_image.py
+		tests/e2e/run test_builder_images.py test_container.py test_image.py; \
+		for major in $(filter-out 20,$(NODE_MAJORS)); do \
+			NODE_MAJOR=$$major tests/e2e/run test_builder_images.py -k a_site_in_the_node_image_alone; done
 
 release-name registry-login publish-image tag-images release-assets: ## the steps of a release: see builder-images/release
 	@tests/tools/ensure-packages skopeo >&2

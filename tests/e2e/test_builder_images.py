@@ -190,7 +190,9 @@ def react_site(bed, ended, spec):
 def test_a_site_in_the_node_image_alone(bed):
     spec = bed.spec(bed.repository(repositories.fixture("vite-react")))
     task = bed.start(spec, image="node", executor="local")
-    react_site(bed, bed.finish(task, 180), spec)
+    ended = bed.finish(task, 180)
+    react_site(bed, ended, spec)
+    assert f"node {os.environ.get('NODE_MAJOR', '20')}." in ended.text, ended
 
 
 def test_a_site_in_a_runner_beside_a_sandbox(bed):
