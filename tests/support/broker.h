@@ -1,6 +1,6 @@
 /*
- * A real broker of the test's own: Redis, RabbitMQ or Kafka, by tests/unit/support/broker.py, which says what orders it takes.
- * It is on 127.0.0.1, with TLS as "localhost", and ends with the test, whatever becomes of that.
+ * A real broker of the test's own: Redis, RabbitMQ or Kafka, by tests/unit/support/broker.py, which says what orders it
+ * takes. It is on 127.0.0.1, with TLS as "localhost", and ends with the test, whatever becomes of that.
  */
 #ifndef CAISSON_TESTS_BROKER_H
 #define CAISSON_TESTS_BROKER_H
@@ -19,7 +19,8 @@ struct broker {
     char *place;                /* the virtual host of RabbitMQ */
 };
 
-/* kind: "redis", "redis-open" (no password wanted), "rabbitmq", "kafka". False when it cannot be had here: say so and skip. */
+/* kind: "redis", "redis-open" (no password wanted), "rabbitmq", "kafka" (its port plain, tls_port SASL). False when it
+ * cannot be had here: say so and skip. */
 bool broker_start(struct broker *broker, const char *kind);
 /* An order and its answer, a new reference; aborts where the order fails. */
 json_t *broker_ask(struct broker *broker, const char *format, ...) __attribute__((format(printf, 2, 3)));
