@@ -9,9 +9,6 @@ input does.
     publish CHANNEL TEXT                                          stream says is JSON of each entry
     exchange NAME   queue NAME EXCHANGE KEY   messages NAME       of RabbitMQ, with everything in a place (virtual host) of
     full   room                                                   this test; full: its disk
-    topic NAME [BYTES]   denied NAME   records NAME               of Kafka: records says "KEY TEXT" of each, since the topic
-                                                                  was named; BYTES: the most a message may have; denied: a
-                                                                  topic that the user may not write to
     topic NAME   small NAME BYTES   denied NAME   records NAME    of Kafka: small has a limit to its messages; what
                                                                   records says is JSON of each
 """
@@ -56,19 +53,6 @@ def kafka_orders(broker):
             "denied": lambda name: make(name, denied=True), "records": records}
 
 
-def kafka_orders(broker):
-    topics = {}
-
-    def topic(name, size=1 << 20):
-        topics[name] = broker.topic(name, max_message_bytes=int(size))
-
-    def denied(name):
-        topics[name] = broker.topic(name, denied=True)
-
-    return {"topic": topic, "denied": denied,
-            "records": lambda name: [f"{record.key} {record.text()}" for record in topics[name].read()]}
-
-
 def serve(reports, broker, words, orders):
     orders.update(kill=broker.kill, start=lambda: broker.start() and None, pause=broker.pause, resume=broker.resume)
     print(json.dumps(words), file=reports, flush=True)
@@ -86,20 +70,20 @@ def main(kind, folder):
     os.makedirs(os.path.join(folder, "tls"))
     authority = tls.Authority(os.path.join(folder, "tls"), ["localhost"])
     words = {"ca": authority.bundle, "place": ""}
-    where = os.path.join(folder, "broker")
     if kind == "rabbitmq":
-        with rabbitmq.RabbitMQ(where, authority) as broker:
+        with rabbitmq.RabbitMQ(os.path.join(folder, "broker"), authority) as broker:
             place = broker.place()
             user = rabbitmq.USER
             words.update(port=broker.kept["port"], tls_port=broker.kept["tls_port"], user=place.users[user],
                          password=place.passwords[user], place=place.name)
             serve(reports, broker, words, rabbitmq_orders(broker, place))
     elif kind == "kafka":
-        with kafka.Kafka(where, authority) as broker:
-            words.update({name: broker.kept[name] for name in ("port", "tls_port", "password")}, user=kafka.USER)
+        with kafka.Kafka(os.path.join(folder, "broker"), authority) as broker:
+            words.update(port=broker.kept["port"], tls_port=broker.kept["tls_port"], user=kafka.USER,
+                         password=broker.kept["password"])
             serve(reports, broker, words, kafka_orders(broker))
     else:
-        with redis.Redis(where, authority, open_to_all=kind == "redis-open") as broker:
+        with redis.Redis(os.path.join(folder, "broker"), authority, open_to_all=kind == "redis-open") as broker:
             words.update(port=broker.port, tls_port=broker.tls_port, user=redis.USER, password=broker.passwords[redis.USER])
             serve(reports, broker, words, redis_orders(broker))
 
