@@ -25,7 +25,8 @@ def client_of(gate, keys=None, change=None, region=s3.REGION):
     keys = keys or gate.find_keys.own
     made = SESSION.create_client(
         gate.service, region, aws_access_key_id=keys.access, aws_secret_access_key=keys.secret,
-        aws_session_token=keys.token, config=botocore.config.Config(retries={"max_attempts": 0}, parameter_validation=False))
+        aws_session_token=keys.token,
+        config=botocore.config.Config(retries={"max_attempts": 0}, parameter_validation=False))
 
     def send(request, **_):
         parts = http1.urllib.parse.urlsplit(request.url)
@@ -68,7 +69,8 @@ def call_of(gate):
     if gate.service == "sns":
         return "publish", {"TopicArn": gate.topic().arn, "Message": "x"}
     if gate.service == "events":
-        return "put_events", {"Entries": [{"EventBusName": gate.bus().name, "Source": "a", "DetailType": "b", "Detail": "{}"}]}
+        entry = {"EventBusName": gate.bus().name, "Source": "a", "DetailType": "b", "Detail": "{}"}
+        return "put_events", {"Entries": [entry]}
     return "create_log_stream", {"logGroupName": gate.group("/a"), "logStreamName": "b"}
 
 
@@ -207,14 +209,15 @@ def test_sns_hands_on(sns_api, raw):
 def test_sns_fifo_keeps_order_and_drops_what_came_before(sns_api):
     topic, client = sns_api.topic(fifo=True), client_of(sns_api)
     for number in [0, 1, 1, 2, 0, 3]:
-        client.publish(TopicArn=topic.arn, Message=f'{{"n": {number}}}', MessageGroupId="d1", MessageDeduplicationId=f"{number}")
+        client.publish(TopicArn=topic.arn, Message=json.dumps({"n": number}), MessageGroupId="d1",
+                       MessageDeduplicationId=str(number))
     assert [message["n"] for message in topic.messages(4)] == [0, 1, 2, 3]
     assert topic.take() == [] and sns_api.mistakes == []
 
 
 WRONG_FOR_SNS = [{"Message": ""}, {"Message": "\x00"}, {"Message": "x" * (aws_gate.MESSAGE_MAX + 1)},
-                 {"Message": "x", "Subject": "ü"}, {"Message": "x", "Subject": "a\nb"}, {"Message": "x", "Subject": "x" * 101},
-                 {"Message": "x", "Subject": ""}, {"Message": "x", "MessageDeduplicationId": "x"},
+                 {"Message": "x", "Subject": "ü"}, {"Message": "x", "Subject": "a\nb"},
+                 {"Message": "x", "Subject": "x" * 101}, {"Message": "x", "Subject": ""}, {"Message": "x", "MessageDeduplicationId": "x"},
                  {"Message": "x", "MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}}}]
 
 

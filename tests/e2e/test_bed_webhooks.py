@@ -61,7 +61,8 @@ SPOILED_WEBHOOKS = {
     "no id": lambda headers: headers.pop("webhook-id"),
     "another id": lambda headers: headers.update({"webhook-id": "msg_9"}),
     "another time": lambda headers: headers.update({"webhook-timestamp": str(int(headers["webhook-timestamp"]) - 1)}),
-    "another version": lambda headers: headers.update({"webhook-signature": headers["webhook-signature"].replace("v1", "v2")}),
+    "another version": lambda headers: headers.update(
+        {"webhook-signature": headers["webhook-signature"].replace("v1", "v2")}),
     "no type": lambda headers: headers.pop("content-type"),
     "credentials without TLS": lambda headers: headers.update({"authorization": "Bearer x"}),
 }

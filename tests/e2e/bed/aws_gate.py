@@ -8,7 +8,7 @@ published model (botocore's) and the limits that its reference names.
     gate.denied.add(arn)                        # the role may not
     gate.mistakes                               # what no client should have sent; to be empty
 
-Sources: the API references of the services; the Smithy specifications of AWS JSON 1.0 and 1.1 and of the AWS query protocol.
+Sources: the API references of the services; the Smithy specifications of AWS JSON 1.0 and 1.1 and of AWS query.
 """
 
 import json
@@ -143,8 +143,9 @@ class Gate:
             user = f"arn:aws:sts::{ecs.ACCOUNT}:assumed-role/build/0123"
             action = self.operations[call.operation]
             code = "AuthorizationError" if self.protocol == "query" else "AccessDeniedException"
-            raise Failed(code, f"User: {user} is not authorized to perform: {action} on resource: {resource} because no "
-                               f"identity-based policy allows the {action} action", 403 if self.protocol == "query" else 400)
+            why = (f"User: {user} is not authorized to perform: {action} on resource: {resource} because no "
+                   f"identity-based policy allows the {action} action")
+            raise Failed(code, why, 403 if self.protocol == "query" else 400)
 
     def mistake(self, text, code=None):
         """What the program must never send."""

@@ -1,7 +1,7 @@
 """Who receives HTTP callbacks: strict about Standard Webhooks' signatures, and as difficult as a test wants it.
 
     hook = webhook.Webhook(authority, stranger)
-    bed.start(…, services=hook.services())      # https://hooks.test/…, http://hooks.test/…, https://hooks.test:8443: a stranger
+    bed.start(…, services=hook.services())      # http://hooks.test/…, https://hooks.test/…, and by a stranger :8443
     hook.secret                                 # "whsec_…", what the job gets
     hook.answers += [500, webhook.answer(429, retry_after="1"), webhook.slow(2), webhook.reset()]
     hook.by_path["/status"] = [401]             # the same for one path; the last one of such a list stays
@@ -113,7 +113,8 @@ class Webhook:
 
     def evidence(self):
         lines = [f"{request.method} {request.target} {request.body[:300]!r}" for request in self.requests[-20:]]
-        return "webhook", "\n".join([f"{len(self.requests)} requests, {len(self.received)} accepted", *lines, *self.mistakes])
+        counts = f"{len(self.requests)} requests, {len(self.received)} accepted"
+        return "webhook", "\n".join([counts, *lines, *self.mistakes])
 
 
 class _Of:
