@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/redis_internal.h"
 #include "core/mem.h"
-#include "net/stream.h"
 
 #define ANSWER_TIMEOUT_MS 15000
 /* A subscription is silent by nature: it is asked for a sign of life. */
@@ -32,8 +32,6 @@ struct redis {
     bool subscribed;
     struct redis_subscription subscription;
 };
-
-static const struct stream_events stream_events;
 
 /* ---- life cycle ---- */
 
@@ -216,7 +214,7 @@ static void connect_now(struct redis *redis)
     if (!redis->reader)
         abort();
     redis->reader->maxelements = MAX_ELEMENTS;
-    redis->stream = stream_open(redis->loop, &to, &stream_events, redis);
+    redis->stream = stream_open(redis->loop, &to, &redis_stream_events, redis);
 }
 
 /* The next step of the handshake; requests only when all of it is done, so that none runs as another user. */
@@ -393,7 +391,7 @@ static void on_ended(void *context, const struct error *error)
     fail(context, error);
 }
 
-static const struct stream_events stream_events = {on_connected, on_received, on_ended};
+const struct stream_events redis_stream_events = {on_connected, on_received, on_ended};
 
 /* ---- requests ---- */
 
