@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/mem.h"
 #include "spec/spec.h"
@@ -19,6 +20,28 @@ static void check_tags(const struct strings *tags)
         if (len == 0 || len > 128 || strspn(tags->items[i], letters) < len || strchr(".-", tags->items[i][0]))
             abort();
     }
+}
+
+/* Nobody said that it may be told in the clear, to private addresses, or into files of root's. */
+static void check_notify(const struct spec *spec, bool pid1)
+{
+    static const char *const refused[] = {"redis://", "amqp://", "kafka://", "http://"};
+    size_t i, j;
+
+    for (i = 0; i < spec->notify_len; i++) {
+        const struct spec_notify *notify = &spec->notify[i];
+        bool own = !pid1 && (notify->plain || notify->private_http);
+
+        if (!*notify->target || !*notify->format || strpbrk(notify->target, "\r\n\t\x7f"))
+            abort();
+        if (pid1 && (notify->plain || notify->private_http || strcmp(notify->type, "file") == 0))
+            abort();
+        for (j = 0; !own && j < ARRAY_LEN(refused); j++)
+            if (strncasecmp(notify->target, refused[j], strlen(refused[j])) == 0)
+                abort();
+    }
+    if (spec->control && strncmp(spec->control, "s3://", 5) != 0 && strncasecmp(spec->control, "https://", 8) != 0)
+        abort();
 }
 
 static void load(struct view text, bool pid1)
@@ -42,6 +65,7 @@ static void load(struct view text, bool pid1)
         if ((spec.build.builder == BUILDER_DOCKERFILE) != (spec.image.tags.len > 0) ||
             (pid1 && spec.image.repository && strncmp(spec.image.repository, "oci:", 4) == 0))
             abort();
+        check_notify(&spec, pid1);
         if (spec_expand(&spec, "0f3c1a9be27d40c58f6a1b2c3d4e5f6071829304", "refs/heads/a/b", &err) == 0)
             check_tags(&spec.image.tags);
     }
