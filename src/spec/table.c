@@ -131,7 +131,7 @@ const struct rule spec_rules[] = {
      .pattern = "^(s3|[Hh][Tt][Tt][Pp][Ss])://",
      .doc = "Where a request to cancel is looked for while the job runs: `s3://bucket/key` or an `https://` URL, one a "
             "job (below).",
-     .example = "s3://bucket/jobs/${id}/control"},
+     .example = "s3://bucket/jobs/${project}/${id}/control"},
     {.name = "result",
      .type = TYPE_TEXT,
      .check = check_object,
