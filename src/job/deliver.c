@@ -9,6 +9,7 @@
 #include "report/deliver.h"
 
 #define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
+#define TELL_LIMIT_MS (30 * 1000)     /* then, whom `notify` names: a dead receiver does not keep a task for long */
 
 /* The S3 of a bucket that an artifact names is the artifact's; else what surrounds the job. */
 static void choose_s3(const struct job *job, const char *to, struct deliver *deliver)
@@ -74,14 +75,19 @@ static bool deliver_log_copy(struct job *job)
 
 static void tell_end(struct job *job)
 {
+    int64_t result_ms = job->deliver_deadline_ms;
     struct error err;
     size_t i;
 
+    if (!job->stopping && job->deliver_deadline_ms > clock_monotonic_ms() + TELL_LIMIT_MS)
+        job->deliver_deadline_ms = clock_monotonic_ms() + TELL_LIMIT_MS;
     /* A job that ended before it began: whoever can be told is. What is wrong with the others has been said. */
     (void)job_notify(job, &err);
     job_notify_finish(job, &job->deliver_deadline_ms, &job->result->undelivered);
     for (i = 0; i < job->result->undelivered.len; i++)
         log_warning(job->options->log, "not told: %s", job->result->undelivered.items[i]);
+    if (!job->stopping)
+        job->deliver_deadline_ms = result_ms;
 }
 
 void job_deliver(struct job *job)
