@@ -230,7 +230,7 @@ int check_amqp(const char *text, struct remark *remark)
 int check_kafka(const char *text, struct remark *remark)
 {
     static const char hint[] = "host:port, or several of them with commas between; kafka://host:port is without TLS";
-    const char *at = text + (strncasecmp(text, "kafka://", 8) == 0 ? 8 : 0);
+    const char *at = text + (strncmp(text, "kafka://", 8) == 0 ? 8 : 0);
 
     if (strlen(text) > URL_MAX)
         return remark_set(remark, NULL, "longer than %d bytes", URL_MAX);
