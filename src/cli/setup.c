@@ -72,17 +72,34 @@ static void make_ids(struct setup *setup)
     setup->default_id = xasprintf("local-%.8s", setup->run_id);
 }
 
-/* The profile comes before the surroundings: it may name the credentials in its system's own words. */
-static int apply_profile(struct setup *setup, struct error *err)
+/* A message of the system's queue: the operand, or the variable that --message-env names. */
+static int load_message(const struct setup *setup, struct buf *text, char **name, struct error *err)
+{
+    const char *path = setup->call->operands_len ? setup->call->operands[0] : NULL;
+    const char *variable = cli_value(setup->call, "message-env");
+    const char *value = variable ? env_get(&setup->env, variable) : NULL;
+
+    if (path && variable)
+        return error_set(err, CLASS_USAGE, "two-messages",
+                         "a message is expected in %.200s or in the variable %.200s, "
+                         "not in both",
+                         path, variable);
+    if (path)
+        return load_local(path, setup->loop, setup->stop, text, name, err);
+    *name = xasprintf("variable %s", variable);
+    if (!value || !*value)
+        return error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found",
+                         "the variable %.200s, which --message-env names, is not set", variable);
+    if (buf_adds(text, value))
+        return error_set(err, CLASS_SPEC_INVALID, "spec-too-large", "the variable %.200s is too long", variable);
+    return 0;
+}
+
+/* Keys of a storage of its own stand for all of ours: a session token beside them would belong to others. */
+static void take_system(struct setup *setup)
 {
     size_t i;
 
-    if (!setup->profile)
-        return 0;
-    if (profile_apply(profile_find(setup->profile), &setup->env,
-                      setup->has_operator_file ? &setup->operator_file : NULL, &setup->profile_job, err))
-        return -1;
-    /* Keys of a storage of its own stand for all of ours: a session token beside them would belong to others. */
     if (setup->profile_job.system.len)
         env_unset(&setup->env, "AWS_SESSION_TOKEN");
     for (i = 0; i < setup->profile_job.system.len; i++) {
@@ -92,7 +109,35 @@ static int apply_profile(struct setup *setup, struct error *err)
 
         env_set(&setup->env, name, entry + len + 1);
     }
-    return 0;
+}
+
+/* The profile comes before the surroundings: it may name the credentials in its system's own words. */
+static int apply_profile(struct setup *setup, struct error *err)
+{
+    struct profile_input input = {.env = &setup->env,
+                                  .operator_file = setup->has_operator_file ? &setup->operator_file : NULL};
+    CLEANUP_FREE char *name = NULL;
+    struct buf text;
+    int status = 0;
+
+    if (!setup->profile) {
+        if (!cli_value(setup->call, "message-env"))
+            return 0;
+        error_set(err, CLASS_USAGE, "no-profile", "--message-env is for the queue message of a profile");
+        return error_hint(err, "name the profile: --profile deployra");
+    }
+    buf_init(&text, SPEC_TEXT_MAX);
+    if (setup->call->operands_len || cli_value(setup->call, "message-env")) {
+        status = load_message(setup, &text, &name, err);
+        input.message = buf_text(&text);
+        input.message_name = name;
+    }
+    if (status == 0)
+        status = profile_apply(profile_find(setup->profile), &input, &setup->profile_job, err);
+    buf_wipe(&text);
+    if (status == 0)
+        take_system(setup);
+    return status;
 }
 
 int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err)
@@ -146,6 +191,23 @@ static const char *format_at(size_t index)
     return format ? format->name : NULL;
 }
 
+/* Whom the system may not be told at, is left out of the job. */
+static int load_profile(struct profile_job *job, struct spec *spec, const struct spec_context *context,
+                        struct problems *problems, struct strings *warnings, struct error *err)
+{
+    int status = spec_load_json(spec, job->document, job->origins, context, problems, err);
+
+    while (status && profile_leave_out(job, problems)) {
+        problems_dispose(problems);
+        *problems = (struct problems){0};
+        status = spec_load_json(spec, job->document, job->origins, context, problems, err);
+    }
+    if (status == 0)
+        profile_warn_plain(job, spec);
+    strings_copy(warnings, &job->warnings);
+    return status;
+}
+
 int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
                struct error *err)
 {
@@ -169,8 +231,7 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
     if (setup->profile) {
         *name = xasprintf("profile %s", setup->profile);
         context.name = *name;
-        strings_copy(warnings, &setup->profile_job.warnings);
-        return spec_load_json(spec, setup->profile_job.document, setup->profile_job.origins, &context, problems, err);
+        return load_profile(&setup->profile_job, spec, &context, problems, warnings, err);
     }
     buf_init(&text, SPEC_TEXT_MAX);
     status = load_text(&source, &setup->platform, setup->client, setup->credentials, &text, name, err);

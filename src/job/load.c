@@ -160,19 +160,23 @@ static int load_s3(const char *uri, const struct platform *platform, struct http
     return error_context(err, "fetching the job spec");
 }
 
+int load_local(const char *path, struct loop *loop, const bool *stop, struct buf *text, char **name, struct error *err)
+{
+    if (strcmp(path, "-") == 0) {
+        *name = xstrdup("standard input");
+        return load_stdin(loop, stop, text, err);
+    }
+    *name = xstrdup(path);
+    return load_file(path, text, err);
+}
+
 int load_text(const struct load_source *source, const struct platform *platform, struct http_client *client,
               struct credentials_provider *credentials, struct buf *text, char **name, struct error *err)
 {
     const char *job = source->job;
 
-    if (source->path && strcmp(source->path, "-") == 0) {
-        *name = xstrdup("standard input");
-        return load_stdin(http_client_loop(client), source->stop, text, err);
-    }
-    if (source->path) {
-        *name = xstrdup(source->path);
-        return load_file(source->path, text, err);
-    }
+    if (source->path)
+        return load_local(source->path, http_client_loop(client), source->stop, text, name, err);
     if (!job || !*job) {
         error_set(err, CLASS_SPEC_NOT_FOUND, "spec-not-found",
                   "no job spec: no file was named, and CAISSON_JOB is not set");

@@ -13,6 +13,9 @@ struct load_source {
     const bool *stop; /* when it turns true the wait ends: CLASS_INTERRUPTED; NULL: never */
 };
 
+/* A file, or "-" for standard input: what is on this machine alone. Else like load_text. */
+int load_local(const char *path, struct loop *loop, const bool *stop, struct buf *text, char **name, struct error *err);
+
 /* Appends the text to `text` (ceiling SPEC_TEXT_MAX) and names it ("job.yaml", "standard input", "CAISSON_JOB", the
  * URL without its query). Caller frees *name with free. CLASS_SPEC_NOT_FOUND, CLASS_SPEC_INVALID (too large),
  * CLASS_PLATFORM (the place does not answer; retryable). */

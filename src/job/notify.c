@@ -186,6 +186,7 @@ static struct reporter *make_reporter(const struct notify *notify)
                 .repository = result->repository,
                 .ref = job->spec.source.ref,
                 .commit = job->spec.source.commit,
+                .directory = job->spec.source.directory,
                 .log_url = job->spec.log,
                 .result_url = job->spec.result,
                 .created_at_ms = result->created_at_ms,

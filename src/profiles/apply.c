@@ -7,19 +7,9 @@
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/utf8.h"
-#include "profiles/profile_internal.h"
+#include "profiles/draft.h"
 
 #define PROBLEMS_MAX_BYTES 1800 /* an error's message holds 2,048 */
-
-struct profile_draft {
-    const struct profile *profile;
-    const struct strings *env;
-    const struct operator_file *operator_file;
-    struct profile_job *job;
-    json_t *dropped; /* names of the user's that may not reach the build, as keys: there may be many */
-    struct buf problems;
-    const char *reason; /* of the first problem */
-};
 
 /* What the container's runtime and shell put there. */
 static const char *const runtime_names[] = {"HOSTNAME", "TERM", "SHLVL", "_", "container", "INIT_CWD"};
@@ -28,7 +18,7 @@ static bool role_has(const struct profile_role *role, const char *name)
 {
     size_t i;
 
-    for (i = 0; role->names[i]; i++)
+    for (i = 0; role->names && role->names[i]; i++)
         if (strcmp(role->names[i], name) == 0)
             return true;
     return false;
@@ -72,6 +62,14 @@ const struct operator_file *profile_operator(const struct profile_draft *draft)
     return draft->operator_file;
 }
 
+bool profile_operator_names_repository(const struct profile_draft *draft)
+{
+    const struct operator_file *file = draft->operator_file;
+
+    return file && (json_object_get(json_object_get(file->pins, "image"), "repository") ||
+                    json_object_get(json_object_get(file->defaults, "image"), "repository"));
+}
+
 const char *profile_variable(const struct profile_draft *draft, const char *name)
 {
     const char *value = env_get(draft->env, name);
@@ -83,7 +81,14 @@ static const char *role_text(const struct profile_draft *draft, const struct pro
 {
     size_t i;
 
-    for (i = 0; role->names[i]; i++) {
+    if (draft->message && role->message) {
+        const char *value = json_string_value(json_object_get(draft->fields, role->message));
+
+        if (name)
+            *name = value ? role->message : NULL;
+        return value;
+    }
+    for (i = 0; role->names && role->names[i]; i++) {
         const char *value = profile_variable(draft, role->names[i]);
 
         if (name)
@@ -117,10 +122,24 @@ static json_t *object_of(json_t *into, const char *name, size_t len)
     return object;
 }
 
+static char *origin_of(const struct profile_draft *draft, const char *variable)
+{
+    if (!variable)
+        return xasprintf("profile %s", draft->profile->name);
+    if (draft->fields && json_object_get(draft->fields, variable))
+        return xasprintf("profile message %s", variable);
+    return xasprintf("profile variable %s", variable);
+}
+
+void profile_note(struct profile_draft *draft, const char *path, const char *variable)
+{
+    CLEANUP_FREE char *origin = origin_of(draft, variable);
+
+    json_object_set_new(draft->job->origins, path, json_string(origin));
+}
+
 void profile_put(struct profile_draft *draft, const char *path, json_t *value, const char *variable)
 {
-    CLEANUP_FREE char *origin =
-        variable ? xasprintf("profile variable %s", variable) : xasprintf("profile %s", draft->profile->name);
     json_t *object = draft->job->document;
     const char *key = path;
     const char *dot;
@@ -130,15 +149,7 @@ void profile_put(struct profile_draft *draft, const char *path, json_t *value, c
         key = dot + 1;
     }
     json_object_set_new(object, key, value);
-    json_object_set_new(draft->job->origins, path, json_string(origin));
-}
-
-static void note(struct profile_draft *draft, const char *path, const char *variable)
-{
-    CLEANUP_FREE char *origin =
-        variable ? xasprintf("profile variable %s", variable) : xasprintf("profile %s", draft->profile->name);
-
-    json_object_set_new(draft->job->origins, path, json_string(origin));
+    profile_note(draft, path, variable);
 }
 
 void profile_put_artifact(struct profile_draft *draft, const char *bucket, const char *bucket_variable,
@@ -156,8 +167,8 @@ void profile_put_artifact(struct profile_draft *draft, const char *bucket, const
         json_object_set(artifact, "s3", s3);
     json_decref(s3);
     json_object_set_new(draft->job->document, "artifacts", json_pack("[o]", artifact));
-    note(draft, "artifacts[0].to", bucket_variable);
-    note(draft, "artifacts[0].mode", NULL);
+    profile_note(draft, "artifacts[0].to", bucket_variable);
+    profile_note(draft, "artifacts[0].mode", NULL);
 }
 
 void profile_system(struct profile_draft *draft, const char *name, const char *value)
@@ -180,7 +191,7 @@ static void check_agreement(struct profile_draft *draft, const struct profile_ro
 {
     size_t i;
 
-    for (i = 0; role->names[i]; i++) {
+    for (i = 0; role->names && role->names[i]; i++) {
         const char *other = profile_variable(draft, role->names[i]);
 
         if (other && strcmp(other, value) != 0)
@@ -188,6 +199,14 @@ static void check_agreement(struct profile_draft *draft, const struct profile_ro
                             "%s and %s mean the same and differ: one of them is not the system's", name,
                             role->names[i]);
     }
+}
+
+static void miss(struct profile_draft *draft, const struct profile_role *role)
+{
+    if (draft->message && role->message)
+        profile_problem(draft, "profile-variable-missing", "the message has no %s", role->message);
+    else
+        profile_problem(draft, "profile-variable-missing", "%s is not set", role->names[0]);
 }
 
 static void apply_role(struct profile_draft *draft, const struct profile_role *role)
@@ -199,15 +218,16 @@ static void apply_role(struct profile_draft *draft, const struct profile_role *r
         return;
     if (!value) {
         if (role->required)
-            profile_problem(draft, "profile-variable-missing", "%s is not set", role->names[0]);
+            miss(draft, role);
         if (role->fallback)
             profile_put(draft, role->path, json_string(role->fallback), NULL);
         return;
     }
-    check_agreement(draft, role, name, value);
+    if (!draft->message || !role->message)
+        check_agreement(draft, role, name, value);
     if (!role->path || !is_text(draft, name, value))
         return;
-    if (role->secret)
+    if (role->secret && !(draft->message && role->message))
         profile_put(draft, role->path, json_pack("{s:s}", "env", name), name);
     else
         profile_put(draft, role->path, json_string(value), name);
@@ -240,13 +260,11 @@ static void warn_unused(struct profile_draft *draft)
 
     buf_init(&names, 2000);
     for (role = draft->profile->roles; role->key; role++)
-        for (i = 0; role->unused && role->names[i]; i++)
+        for (i = 0; role->unused && role->names && role->names[i]; i++)
             if (env_get(draft->env, role->names[i]))
                 buf_addf(&names, "%s%s", names.len ? ", " : "", role->names[i]);
     if (names.len)
-        strings_addf(&draft->job->warnings,
-                     "this version has no use yet for %s (status and logs to queues, topics and servers); they are "
-                     "kept from the build",
+        strings_addf(&draft->job->warnings, "%s: what this builder has no use for; kept from the build",
                      buf_text(&names));
     buf_dispose(&names);
 }
@@ -271,11 +289,10 @@ static void put_user(struct profile_draft *draft, const char *name, const char *
         return;
     }
     json_object_set_new(object_of(draft->job->document, "env", 3), name, json_string(value));
-    note(draft, path, variable);
+    profile_note(draft, path, variable);
 }
 
-/* A number or a boolean as a text, as a shell would have it; a list or an object is none. */
-static char *json_as_text(const json_t *value)
+char *json_as_text(const json_t *value)
 {
     if (json_is_string(value))
         return xstrdup(json_string_value(value));
@@ -295,10 +312,8 @@ static void put_user_json(struct profile_draft *draft, const char *name, const j
     wipe_free(text);
 }
 
-void profile_user_json(struct profile_draft *draft, const char *text, const char *name)
+void profile_user_list(struct profile_draft *draft, json_t *json, const char *name)
 {
-    json_error_t where;
-    json_t *json = json_loads(text, 0, &where);
     const char *key;
     json_t *value;
     size_t i;
@@ -312,6 +327,14 @@ void profile_user_json(struct profile_draft *draft, const char *text, const char
         profile_problem(draft, "profile-variable-invalid",
                         "%s is no JSON object of variables, and no list of {key, value}", name);
     }
+}
+
+void profile_user_json(struct profile_draft *draft, const char *text, const char *name)
+{
+    json_error_t where;
+    json_t *json = json_loads(text, 0, &where);
+
+    profile_user_list(draft, json, name);
     json_decref(json);
 }
 
@@ -327,7 +350,8 @@ static void put_user_variables(struct profile_draft *draft)
         if (!equals)
             continue;
         name = xstrndup(draft->env->items[i], (size_t)(equals - draft->env->items[i]));
-        if (!is_system(draft->profile, name))
+        /* Beside a message the environment is that of whoever took it from the queue. */
+        if (!draft->message && !is_system(draft->profile, name))
             put_user(draft, name, equals + 1, name);
         else if (!strings_has(&draft->job->withheld, name))
             strings_add(&draft->job->withheld, name);
@@ -364,11 +388,9 @@ static void draft_document(struct profile_draft *draft)
 {
     const struct profile_role *role;
 
-    draft->job->document = json_pack("{s:i}", "version", 1);
-    draft->job->origins = json_object();
-    draft->dropped = json_object();
-    note(draft, "", NULL);
+    profile_note(draft, "", NULL);
     check_repeated(draft);
+    message_read(draft);
     for (role = draft->profile->roles; role->key; role++)
         apply_role(draft, role);
     put_user_variables(draft);
@@ -377,26 +399,6 @@ static void draft_document(struct profile_draft *draft)
     warn_unused(draft);
     warn_dropped(draft);
     strings_sort(&draft->job->withheld);
-}
-
-int profile_apply(const struct profile *profile, const struct strings *env, const struct operator_file *operator_file,
-                  struct profile_job *job, struct error *err)
-{
-    struct profile_draft draft = {.profile = profile, .env = env, .operator_file = operator_file, .job = job};
-    int status = 0;
-
-    if (!profile)
-        return error_set(err, CLASS_USAGE, "unknown-profile", "no such profile");
-    buf_init(&draft.problems, PROBLEMS_MAX_BYTES);
-    draft_document(&draft);
-    if (draft.problems.len || draft.problems.overflow) {
-        status = error_set(err, CLASS_SPEC_INVALID, draft.reason, "profile %s: %s", profile->name,
-                           buf_text(&draft.problems));
-        error_hint(err, "`caisson plan --profile %s --env-file FILE` shows what an environment means", profile->name);
-    }
-    buf_dispose(&draft.problems);
-    json_decref(draft.dropped);
-    return status;
 }
 
 /* Texts of a document may be tokens and the user's secrets. */
@@ -412,6 +414,44 @@ static void wipe_json(json_t *json)
         json_object_foreach(json, key, value) wipe_json(value);
     else if (json_is_array(json))
         json_array_foreach(json, i, value) wipe_json(value);
+}
+
+static int complain(const struct profile_draft *draft, struct error *err)
+{
+    error_set(err, CLASS_SPEC_INVALID, draft->reason, "profile %s: %s", draft->profile->name,
+              buf_text(&draft->problems));
+    if (draft->message)
+        return error_hint(err, "`caisson plan --profile %s FILE` shows what a message means", draft->profile->name);
+    return error_hint(err, "`caisson plan --profile %s --env-file FILE` shows what an environment means",
+                      draft->profile->name);
+}
+
+int profile_apply(const struct profile *profile, const struct profile_input *input, struct profile_job *job,
+                  struct error *err)
+{
+    struct profile_draft draft = {
+        .profile = profile, .env = input->env, .operator_file = input->operator_file, .job = job};
+    int status;
+
+    if (!profile)
+        return error_set(err, CLASS_USAGE, "unknown-profile", "no such profile");
+    job->document = json_pack("{s:i}", "version", 1);
+    job->origins = json_object();
+    status = message_parse(&draft, input, err);
+    if (status == 0) {
+        buf_init(&draft.problems, PROBLEMS_MAX_BYTES);
+        draft.fields = json_object();
+        draft.dropped = json_object();
+        draft_document(&draft);
+        if (draft.problems.len || draft.problems.overflow)
+            status = complain(&draft, err);
+        buf_dispose(&draft.problems);
+    }
+    json_decref(draft.fields);
+    json_decref(draft.dropped);
+    wipe_json(draft.message);
+    json_decref(draft.message);
+    return status;
 }
 
 void profile_job_dispose(struct profile_job *job)

@@ -1,10 +1,10 @@
 /*
- * Profiles: an existing system's environment becomes a job. The task definition's command names the profile; it is
+ * Profiles: what an existing system sends becomes a job: an environment, or a message of its queue. The task definition's command names the profile; it is
  * never sniffed. The environment is the tenant's as much as the system's, so a profile takes what its table names,
  * hands on what is the user's own, and withholds the rest. A profile makes a spec document and nothing else: the same
  * table validates it, and the operator's pins win over it.
  *
- * A new profile: one file with a `const struct profile`, its declaration and one word in profiles/profiles.c.
+ * A new profile is one file: profiles/profiles.c has the recipe.
  */
 #ifndef CAISSON_PROFILES_PROFILE_H
 #define CAISSON_PROFILES_PROFILE_H
@@ -40,9 +40,23 @@ const struct profile *profile_at(size_t index);
 const struct event_format *profile_format(const char *name);
 const struct event_format *profile_format_at(size_t index);
 
-/* env: the raw environment, in its order, a name may stand twice. CLASS_SPEC_INVALID (reason "profile-variable-missing",
- * "reserved-name-repeated", …) names all that is wrong at once. */
-int profile_apply(const struct profile *profile, const struct strings *env, const struct operator_file *operator_file,
-                  struct profile_job *job, struct error *err);
+/* Borrowed. */
+struct profile_input {
+    const struct strings *env;                 /* the raw environment, in its order; a name may stand twice */
+    const char *message;                       /* of the system's queue; NULL: the environment is all there is */
+    const char *message_name;                  /* for messages: "standard input", "variable JOB" */
+    const struct operator_file *operator_file; /* NULL: none */
+};
+/* CLASS_SPEC_INVALID (reason "profile-variable-missing", "reserved-name-repeated", "profile-message-invalid", …) names
+ * all that is wrong at once. With a message the environment says only what the message does not: its other variables
+ * are whoever took the message from the queue's, and no user's. */
+int profile_apply(const struct profile *profile, const struct profile_input *input, struct profile_job *job,
+                  struct error *err);
+
+/* Whom the system cannot be told at, for the problems say so: these entries of `notify` leave the document, and one
+ * warning names them. The build does not depend on it. False: the problems are not of that kind. */
+bool profile_leave_out(struct profile_job *job, const struct problems *problems);
+/* One warning where the operator's word is made use of: brokers or callbacks in plain text. */
+void profile_warn_plain(struct profile_job *job, const struct spec *spec);
 
 #endif

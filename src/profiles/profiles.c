@@ -7,8 +7,8 @@
 #include "core/mem.h"
 #include "profiles/profile_internal.h"
 
-static const struct profile *const profiles[] = {&profile_vercel_clone, &profile_veren_frontend,
-                                                 &profile_veren_backend};
+static const struct profile *const profiles[] = {&profile_vercel_clone, &profile_veren_frontend, &profile_veren_backend,
+                                                 &profile_deployra, &profile_blacktree};
 
 const struct profile *profile_at(size_t index)
 {

@@ -2,10 +2,13 @@
  * The "Vercel clone" family: an API server starts one ECS task a build, by RunTask, with the variables below. The
  * spellings are those of the public code of these systems, the odd ones too.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/mem.h"
 #include "profiles/profile_internal.h"
+#include "profiles/vercel_clone.h"
 
 static const char *const repository[] = {"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL", "USER_GIT_REPOSITORY_URL", NULL};
 static const char *const project[] = {"PROJECT_ID", NULL};
@@ -21,10 +24,16 @@ static const char *const bucket[] = {"S3_BUCKET",    "BUCKET_NAME",       "BUCKE
                                      "MINIO_BUCKET", "MINIO_BUCKET_NAME", NULL};
 static const char *const domain[] = {"SUB_DOMAIN", NULL};
 static const char *const task[] = {"TASK", NULL};
-static const char *const redis[] = {"REDIS_URL",      "REDIS_URI",      "REDIS_HOST", "REDIS_PORT",
-                                    "REDIS_USERNAME", "REDIS_PASSWORD", NULL};
-static const char *const kafka[] = {"KAFKA_BROKER", "KAFKA_URL", "BROKER1", "KAFKA_USERNAME", "KAFKA_PASSWORD", NULL};
-static const char *const callback[] = {"API_SERVER_URL", "JWT_TOKEN", NULL};
+static const char *const redis_url[] = {"REDIS_URL", "REDIS_URI", NULL};
+static const char *const redis_host[] = {"REDIS_HOST", NULL};
+static const char *const redis_port[] = {"REDIS_PORT", NULL};
+static const char *const redis_user[] = {"REDIS_USERNAME", NULL};
+static const char *const redis_password[] = {"REDIS_PASSWORD", NULL};
+static const char *const kafka[] = {"KAFKA_BROKER", "KAFKA_URL", "BROKER1", NULL};
+static const char *const kafka_user[] = {"KAFKA_USERNAME", NULL};
+static const char *const kafka_password[] = {"KAFKA_PASSWORD", NULL};
+static const char *const callback[] = {"API_SERVER_URL", NULL};
+static const char *const callback_token[] = {"JWT_TOKEN", NULL};
 
 static const struct profile_role roles[] = {
     {.key = "repository", .names = repository, .path = "source.repository", .required = true},
@@ -40,9 +49,16 @@ static const struct profile_role roles[] = {
     {.key = "task", .names = task, .path = "labels.task"},
     {.key = "user", .names = user_json},
     {.key = "bucket", .names = bucket},
-    {.key = "redis", .names = redis, .unused = true},
-    {.key = "kafka", .names = kafka, .unused = true},
-    {.key = "callback", .names = callback, .unused = true},
+    {.key = "redis url", .names = redis_url},
+    {.key = "redis host", .names = redis_host},
+    {.key = "redis port", .names = redis_port},
+    {.key = "redis user", .names = redis_user},
+    {.key = "redis password", .names = redis_password},
+    {.key = "kafka", .names = kafka},
+    {.key = "kafka user", .names = kafka_user},
+    {.key = "kafka password", .names = kafka_password},
+    {.key = "callback", .names = callback},
+    {.key = "callback token", .names = callback_token},
     {0},
 };
 
@@ -135,6 +151,84 @@ static void put_storage(struct profile_draft *draft)
     profile_put_artifact(draft, name, variable, r2 ? r2 : minio, region);
 }
 
+/* ---- whom it tells ---- */
+
+static const struct event_format *const formats[] = {
+    &format_vercel_clone,      &format_vercel_clone_complete,   &format_vercel_clone_kafka,
+    &format_vercel_clone_logs, &format_vercel_clone_logs_kafka, NULL};
+
+static void tell_redis_channel(struct profile_draft *draft, const struct profile_server *server, const char *variable,
+                               const char *channel, const char *format, const char *event)
+{
+    json_t *entry = profile_notify(draft, "redis", server->url, variable, format, event);
+
+    json_put_text(entry, "channel", channel);
+    profile_server_login(server, entry);
+    if (!server->password) {
+        profile_notify_value(draft, entry, "username", "redis user");
+        profile_notify_value(draft, entry, "password", "redis password");
+    }
+}
+
+/* Which of the two channels has the log differs; one that nobody listens to costs a word each. */
+static void tell_redis(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *url = profile_text(draft, "redis url", &variable);
+    const char *host = url ? NULL : profile_text(draft, "redis host", &variable);
+    const char *port = profile_text(draft, "redis port", NULL);
+    CLEANUP_FREE char *made = host ? xasprintf("redis://%s:%s", host, port ? port : "6379") : NULL;
+    struct profile_server server;
+
+    if (!url && !made)
+        return;
+    profile_server_init(&server, url ? url : made);
+    tell_redis_channel(draft, &server, variable, "logs:${project}", "vercel-clone-logs", "log");
+    if (profile_text(draft, "deployment", NULL)) {
+        tell_redis_channel(draft, &server, variable, "logs:${id}", "vercel-clone-logs", "log");
+        tell_redis_channel(draft, &server, variable, "status:${id}", "vercel-clone", "started");
+    }
+    profile_server_dispose(&server);
+}
+
+static void tell_kafka(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *broker = profile_text(draft, "kafka", &variable);
+    bool plain = !profile_text(draft, "kafka user", NULL);
+    CLEANUP_FREE char *target = NULL;
+    json_t *entry;
+
+    if (!broker)
+        return;
+    target = xasprintf("%s%s", plain && !strstr(broker, "://") ? "kafka://" : "", broker);
+    entry = profile_notify(draft, "kafka", target, variable, "vercel-clone-logs-kafka", "log");
+    json_put_text(entry, "topic", "container-logs");
+    json_put_text(entry, "key", "log");
+    profile_notify_value(draft, entry, "username", "kafka user");
+    profile_notify_value(draft, entry, "password", "kafka password");
+}
+
+/* Those that send a token take each state; the others are told the end. */
+static void tell_callback(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *server = profile_text(draft, "callback", &variable);
+    bool token = profile_text(draft, "callback token", NULL) != NULL;
+    size_t len = server ? strlen(server) : 0;
+    CLEANUP_FREE char *url = NULL;
+    json_t *entry;
+
+    if (!server || !profile_text(draft, "deployment", NULL))
+        return;
+    while (len && server[len - 1] == '/')
+        len--;
+    url = xasprintf("%.*s%s", (int)len, server, token ? "/api/v1/project/deploy/${id}" : "/deployments/${id}/complete");
+    entry = profile_notify(draft, "http", url, variable, token ? "vercel-clone" : "vercel-clone-complete",
+                           token ? "started" : "finished");
+    profile_notify_value(draft, entry, "token", "callback token");
+}
+
 static void finish(struct profile_draft *draft)
 {
     const char *variable = NULL;
@@ -143,12 +237,16 @@ static void finish(struct profile_draft *draft)
     if (json)
         profile_user_json(draft, json, variable);
     put_storage(draft);
+    tell_redis(draft);
+    tell_kafka(draft);
+    tell_callback(draft);
 }
 
 const struct profile profile_vercel_clone = {
     .name = "vercel-clone",
     .summary = "the variables that \"Vercel clone\" API servers send (GIT_REPOSITORY__URL, PROJECT_ID, …)",
     .roles = roles,
+    .formats = formats,
     .prefixes = prefixes,
     .finish = finish,
 };

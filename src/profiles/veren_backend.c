@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "profiles/profile_internal.h"
+#include "profiles/veren.h"
 
 #define NODE "18"
 
@@ -16,21 +16,21 @@ static const char *const deployment[] = {"DEPLOYMENTID", "DEPLOYEMENT_ID", "DEPL
 static const char *const directory[] = {"BACKEND_PATH", NULL};
 static const char *const node[] = {"NODE_VERSION", NULL};
 static const char *const image[] = {"ECR_URI", NULL};
-static const char *const kafka[] = {"KAFKA_CLIENT_ID",     "KAFKA_BROKER1", "KAFKA_SASL_USERNAME",
-                                    "KAFKA_SASL_PASSWORD", "KAFKA_CA_PATH", NULL};
-static const char *const topic[] = {"DOMAIN_EVENTS_TOPIC_ARN", NULL};
 static const char *const frontend[] = {"FRONTENDPATH",      "INSTALLCOMMAND", "BUILDCOMMAND",
                                        "FRONTENDOUTPUTDIR", "OUTDIR",         NULL};
 
 static const struct profile_role roles[] = {
-    {.key = "repository", .names = repository, .path = "source.repository", .required = true},
-    {.key = "project", .names = project, .path = "project", .required = true},
-    {.key = "deployment", .names = deployment, .path = "id", .required = true},
-    {.key = "directory", .names = directory, .path = "source.directory", .fallback = "backend"},
-    {.key = "node", .names = node},
+    {.key = "repository", .names = repository, .message = "url", .path = "source.repository", .required = true},
+    {.key = "project", .names = project, .message = "projectId", .path = "project", .required = true},
+    {.key = "deployment", .names = deployment, .message = "deploymentId", .path = "id", .required = true},
+    {.key = "directory",
+     .names = directory,
+     .message = "backendConfig.backendDir",
+     .path = "source.directory",
+     .fallback = "backend"},
+    {.key = "node", .names = node, .message = "backendConfig.buildVersion"},
     {.key = "image", .names = image, .path = "image.repository"},
-    {.key = "kafka", .names = kafka, .unused = true},
-    {.key = "topic", .names = topic, .unused = true},
+    VEREN_TOLD_ROLES,
     {.key = "frontend", .names = frontend, .unused = true},
     {0},
 };
@@ -55,31 +55,33 @@ static void put_template(struct profile_draft *draft)
         return;
     }
     profile_problem(draft, "profile-variable-invalid",
-                    "there is no template for the NODE_VERSION that is asked for; "
-                    "18, 20, 22 and 24 are there");
+                    "there is no template for the Node version that is asked for (%.20s); "
+                    "18, 20, 22 and 24 are there",
+                    version);
 }
 
-/* The operator may say where images go, in place of the variable. */
-static bool operator_names_repository(const struct operator_file *file)
-{
-    return file && (json_object_get(json_object_get(file->pins, "image"), "repository") ||
-                    json_object_get(json_object_get(file->defaults, "image"), "repository"));
-}
+static const char *const message_env[] = {"backendConfig.backendEnv", NULL};
+
+static const struct event_format *const formats[] = {&format_veren_backend, &format_veren_backend_logs, NULL};
 
 static void finish(struct profile_draft *draft)
 {
     profile_put(draft, "build.builder", json_string("dockerfile"), NULL);
     put_template(draft);
-    if (!profile_text(draft, "image", NULL) && !operator_names_repository(profile_operator(draft)))
+    if (!profile_text(draft, "image", NULL) && !profile_operator_names_repository(draft))
         profile_problem(draft, "profile-variable-missing", "ECR_URI is not set");
     profile_put(draft, "image.tags", json_pack("[s]", "${project}-${id}"), NULL);
     /* Roles of existing deployments may push, and neither describe nor create repositories. */
     profile_put(draft, "image.create", json_false(), NULL);
+    veren_notify(draft, "veren-backend", "veren-backend-logs", "backend-builder-logs");
 }
 
 const struct profile profile_veren_backend = {
     .name = "veren-backend",
     .summary = "the variables that Veren's worker sends to its backend builder",
     .roles = roles,
+    .formats = formats,
+    .message_env = message_env,
+    .takes = MESSAGE_MAY,
     .finish = finish,
 };

@@ -71,19 +71,50 @@ struct applied {
     int rc;
 };
 
+/* As the program does it: who may not be told is left out. */
+static void load(struct applied *applied, const struct spec_context *context)
+{
+    struct profile_job *job = &applied->job;
+
+    applied->rc =
+        spec_load_json(&applied->spec, job->document, job->origins, context, &applied->problems, &applied->err);
+    while (applied->rc && profile_leave_out(job, &applied->problems)) {
+        problems_dispose(&applied->problems);
+        applied->rc =
+            spec_load_json(&applied->spec, job->document, job->origins, context, &applied->problems, &applied->err);
+    }
+    if (applied->rc == 0)
+        profile_warn_plain(job, &applied->spec);
+}
+
+static const char *format_at(size_t index)
+{
+    const struct event_format *format = profile_format_at(index);
+
+    return format ? format->name : NULL;
+}
+
+static void apply_input(const char *base, const char *message, struct applied *applied)
+{
+    struct profile_input input = {.env = &applied->env, .message = message, .message_name = "standard input"};
+    struct spec_context context = {
+        .name = base, .default_id = "task-1", .pid1 = true, .profile = true, .format_at = format_at};
+
+    if (read_operator(base, &applied->operator_file))
+        context.operator_file = &applied->operator_file;
+    input.operator_file = context.operator_file;
+    applied->rc = profile_apply(profile_of(base), &input, &applied->job, &applied->err);
+    if (applied->rc == 0)
+        load(applied, &context);
+}
+
 static void apply(const char *base, struct applied *applied)
 {
     CLEANUP_FREE char *name = xasprintf("%s.env", base);
-    struct spec_context context = {.name = base, .default_id = "task-1", .pid1 = true};
 
     *applied = (struct applied){0};
     read_environment(name, &applied->env);
-    if (read_operator(base, &applied->operator_file))
-        context.operator_file = &applied->operator_file;
-    applied->rc = profile_apply(profile_of(base), &applied->env, context.operator_file, &applied->job, &applied->err);
-    if (applied->rc == 0)
-        applied->rc = spec_load_json(&applied->spec, applied->job.document, applied->job.origins, &context,
-                                     &applied->problems, &applied->err);
+    apply_input(base, NULL, applied);
 }
 
 static void release(struct applied *applied)
@@ -133,6 +164,39 @@ static void environments(void **state)
         vectors_expect(FOLDER, expected, buf_text(&out));
         release(&applied);
         buf_dispose(&out);
+    }
+    strings_dispose(&names);
+}
+
+/* Messages of queues; beside one the environment of who took it, where the case needs any. */
+static void messages(void **state)
+{
+    static const char *const suffixes[] = {".json", NULL};
+    struct strings names = {0};
+    size_t i;
+
+    (void)state;
+    vectors_list(FOLDER, suffixes, NULL, &names);
+    for (i = 0; i < names.len; i++) {
+        CLEANUP_FREE char *base = xstrndup(names.items[i], strlen(names.items[i]) - strlen(".json"));
+        CLEANUP_FREE char *expected = xasprintf("%s.txt", base);
+        CLEANUP_FREE char *beside = xasprintf("%s.vars", base);
+        struct applied applied = {0};
+        struct buf out, message, variables;
+        char *line, *rest;
+
+        assert_true(vectors_read(FOLDER, names.items[i], &message));
+        if (vectors_read(FOLDER, beside, &variables))
+            for (line = strtok_r(variables.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+                strings_add(&applied.env, line);
+        buf_init(&out, (size_t)1 << 20);
+        apply_input(base, buf_text(&message), &applied);
+        describe(&applied, &out);
+        vectors_expect(FOLDER, expected, buf_text(&out));
+        release(&applied);
+        buf_dispose(&out);
+        buf_dispose(&message);
+        buf_dispose(&variables);
     }
     strings_dispose(&names);
 }
@@ -234,7 +298,7 @@ static void spellings(void **state)
         if (strcmp(cases[i].path, "source.repository") != 0)
             strings_add(&env, "GIT_REPOSITORY__URL=https://h/a");
         strings_addf(&env, "%s=%s", cases[i].name, cases[i].value);
-        assert_int_equal(profile_apply(profile, &env, NULL, &job, &err), 0);
+        assert_int_equal(profile_apply(profile, &(struct profile_input){.env = &env}, &job, &err), 0);
         assert_string_equal(json_text(job.origins, cases[i].path, ""), origin);
         assert_true(strings_has(&job.withheld, cases[i].name));
         profile_job_dispose(&job);
@@ -256,13 +320,15 @@ static void bytes_that_are_no_text(void **state)
     strings_add(&env, "LATIN=now it is one");
     strings_add(&env, "no-equals-sign");
     strings_add(&env, "=empty");
-    assert_int_equal(profile_apply(profile_find("veren-frontend"), &env, NULL, &job, &err), 0);
+    assert_int_equal(profile_apply(profile_find("veren-frontend"), &(struct profile_input){.env = &env}, &job, &err),
+                     0);
     assert_null(json_object_get(job.document, "env"));
     assert_true(strings_has(&job.withheld, "LATIN"));
     assert_int_equal(job.warnings.len, 1);
     profile_job_dispose(&job);
     strings_add(&env, "FRONTENDPATH=\xe9");
-    assert_int_equal(profile_apply(profile_find("veren-frontend"), &env, NULL, &job, &err), -1);
+    assert_int_equal(profile_apply(profile_find("veren-frontend"), &(struct profile_input){.env = &env}, &job, &err),
+                     -1);
     assert_string_equal(err.reason, "profile-variable-invalid");
     profile_job_dispose(&job);
     strings_dispose(&env);
@@ -277,7 +343,7 @@ static void listed(void **state)
         assert_ptr_equal(profile_find(profile_name(profile_at(i))), profile_at(i));
         assert_true(*profile_summary(profile_at(i)) != '\0');
     }
-    assert_int_equal(i, 3);
+    assert_int_equal(i, 5);
     assert_null(profile_find("nope"));
     assert_null(profile_find(NULL));
 }
@@ -289,16 +355,20 @@ static void unknown_profile(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(profile_apply(NULL, &env, NULL, &job, &err), -1);
+    assert_int_equal(profile_apply(NULL, &(struct profile_input){.env = &env}, &job, &err), -1);
     assert_int_equal(err.class, CLASS_USAGE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(environments),           cmocka_unit_test(hostile_names_change_nothing),
-        cmocka_unit_test(token_is_kept),          cmocka_unit_test(spellings),
-        cmocka_unit_test(bytes_that_are_no_text), cmocka_unit_test(listed),
+        cmocka_unit_test(environments),
+        cmocka_unit_test(messages),
+        cmocka_unit_test(hostile_names_change_nothing),
+        cmocka_unit_test(token_is_kept),
+        cmocka_unit_test(spellings),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(listed),
         cmocka_unit_test(unknown_profile),
     };
 
