@@ -125,19 +125,36 @@ def fargate_containers_without_memory():
     Backend._calculate_task_resource_requirements = staticmethod(with_memory)
 
 
-def internet_gateways():
-    """A client that asks again, because the answer was late, is told of a conflict with itself."""
-    from moto.ec2.models import EC2Backend as Backend
+class Answer:
+    def __init__(self):
+        self.lock, self.head, self.body = threading.Lock(), None, None
 
-    attach = Backend.attach_internet_gateway
 
-    def attach_once(self, internet_gateway_id, vpc_id):
-        known = self.internet_gateways.get(internet_gateway_id)
-        if known is not None and known.vpc is not None and known.vpc.id == vpc_id:
-            return None
-        return attach(self, internet_gateway_id, vpc_id)
+def repeated_requests():
+    """A client that asks again, because the answer was late or its connection ended, has the same answer, as it is with
+    AWS for many calls: moto tells of a conflict with itself, which a busy machine makes likely. The SDK marks a call and
+    its repetitions alike."""
+    from moto.server import DomainDispatcherApplication as Application
 
-    Backend.attach_internet_gateway = attach_once
+    call, kept, lock = Application.__call__, {}, threading.Lock()
+
+    def once(self, environ, start_response):
+        mark = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        if not mark:
+            return call(self, environ, start_response)
+        with lock:
+            answer = kept.setdefault(mark, Answer())
+        with answer.lock:
+            if answer.head is None or not answer.head[0].startswith("2"):
+                def keep(status, headers, _=None):
+                    answer.head = status, headers
+                answer.body = b"".join(call(self, environ, keep))
+            else:
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response(*answer.head)
+            return [answer.body]
+
+    Application.__call__ = once
 
 
 def input_transformers():
@@ -237,7 +254,7 @@ def state_machines():
 
 
 CORRECTIONS = [fargate_containers_without_memory, repository_creation_templates, sqs_attributes, security_group_rules,
-               bucket_policies, internet_gateways, input_transformers, event_patterns,
+               bucket_policies, repeated_requests, input_transformers, event_patterns,
                state_machines]
 
 if __name__ == "__main__":

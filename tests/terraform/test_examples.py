@@ -1,7 +1,9 @@
 """The examples against a server that speaks AWS's APIs: what is planned; with --all applied, empty in a second plan,
 changed, run from its outputs, and destroyed."""
 
+import functools
 import json
+import os
 import pathlib
 import re
 import socket
@@ -23,6 +25,14 @@ OVERRIDE = "\n".join(f'provider "aws" {{\n{alias}  max_retries       = 2\n  s3_u
                      for alias in ("", '  alias             = "second"\n'))
 
 
+@functools.cache
+def ruler():
+    """AWS's own matcher of events, for the server: moto does not look into lists of objects, as the patterns of lost
+    jobs do. Empty where it cannot be had."""
+    made = subprocess.run([HERE.parent / "tools/ensure-event-ruler"], stdout=subprocess.PIPE, text=True, check=False)
+    return made.stdout.strip() if made.returncode == 0 else ""
+
+
 @pytest.fixture
 def server(tmp_path_factory):
     """Each test has its own, so that nothing is there before it."""
@@ -37,7 +47,7 @@ def server(tmp_path_factory):
     log = tmp_path_factory.mktemp("server") / "log"
     with open(log, "wb") as out, subprocess.Popen(
             [f"{made.stdout.strip()}/bin/python", HERE / "aws_server.py", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=out, stderr=out) as process:
+            env={**os.environ, "EVENT_RULER": ruler()}, stdout=out, stderr=out) as process:
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
@@ -138,18 +148,38 @@ def check_region(url, region, where):
         QueueUrl=where["lost_queue_url"], AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
 
 
-def check_event(url, region, where):
-    """The event goes its way through the server: rule, transformer, queue."""
-    detail = {"clusterArn": where["cluster"], "lastStatus": "STOPPED", "stopCode": "EssentialContainerExited",
-              "taskArn": f"{where['cluster'].replace(':cluster/', ':task/')}/1", "stoppedReason": "killed",
-              "taskDefinitionArn": f"{where['task_definitions']['node']}:1",
-              "containers": [{"name": "builder", "exitCode": 137}]}
+def check_tags_and_template(url, region, where):
+    tags = client(url, "s3", region).get_bucket_tagging(Bucket=where["artifacts_bucket"])["TagSet"]
+    assert {one["Key"]: one["Value"] for one in tags} == {
+        "Application": "caisson", "Environment": "production", "ManagedBy": "terraform", "caisson:bucket": "artifacts"}
+    (template,) = client(url, "ecr", region).describe_repository_creation_templates()["repositoryCreationTemplates"]
+    assert template["prefix"] == "caisson/apps" and "rules" in json.loads(template["lifecyclePolicy"])
+
+
+def received(sqs, queue):
+    got = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2).get("Messages", [])
+    return [json.loads(one["Body"]) for one in got]
+
+
+def check_events(url, region, where):
+    """Events go their way through the server: rules, transformers, queues. Lost is the job that was killed."""
+    ended = {"containers": [{"name": "builder", "exitCode": 31}]}
+    killed = {"containers": [{"name": "frontend-builder", "exitCode": 137}],
+              "overrides": {"containerOverrides": [{"name": "frontend-builder", "environment": [
+                  {"name": f"V{i}", "value": f"value-{i}"} for i in range(7)]}]}}
     events, sqs = client(url, "events", region), client(url, "sqs", region)
-    events.put_events(Entries=[{"Source": "aws.ecs", "DetailType": "ECS Task State Change", "Detail": json.dumps(detail)}])
-    got = sqs.receive_message(QueueUrl=where["stopped_queue_url"], WaitTimeSeconds=2).get("Messages", [])
-    assert len(got) == 1
-    said = json.loads(got[0]["Body"])["detail"]
-    assert (said["taskArn"], said["containers"]) == (detail["taskArn"], detail["containers"])
+    for number, (builder, more) in enumerate([("node", ended), ("veren", killed)]):
+        detail = {"clusterArn": where["cluster"], "lastStatus": "STOPPED", "stopCode": "EssentialContainerExited",
+                  "taskArn": f"{where['cluster'].replace(':cluster/', ':task/')}/{number}", "stoppedReason": "ended",
+                  "taskDefinitionArn": f"{where['task_definitions'][builder]}:1", **more}
+        events.put_events(Entries=[{"Source": "aws.ecs", "DetailType": "ECS Task State Change", "Detail": json.dumps(detail)}])
+    stopped = [one["detail"] for _ in range(2) for one in received(sqs, where["stopped_queue_url"])]
+    assert sorted((one["taskArn"][-1], one["containers"][0]["exitCode"]) for one in stopped) == [("0", 31), ("1", 137)]
+    (lost,) = received(sqs, where["lost_queue_url"])
+    assert lost["type"] == "dev.caisson.job.lost" and lost["source"].endswith("/1") and "value-" not in json.dumps(lost)
+    (told,) = received(sqs, sqs.get_queue_url(QueueName="caisson-domain-events.fifo")["QueueUrl"])
+    told = json.loads(told["Message"])
+    assert (told["type"], told["projectId"], told["deploymentId"]) == ("FRONTEND_BUILD_FAILED", "value-4", "value-5")
 
 
 @pytest.mark.rare
@@ -160,7 +190,9 @@ def test_from_nothing_to_nothing(server, complete):
     assert list(regions) == REGIONS
     for region, where in regions.items():
         check_region(server, region, where)
-    check_event(server, REGIONS[1], regions[REGIONS[1]])
+        check_tags_and_template(server, region, where)
+    if ruler():
+        check_events(server, REGIONS[1], regions[REGIONS[1]])
     complete.set(projects=["shop", "blog", "docs"], image_tag="1.1", spot_weight=3)
     (added, _, _), text = complete.plan()
     assert added > 0 and 'module.second.module.project["docs"]' in text
@@ -169,6 +201,8 @@ def test_from_nothing_to_nothing(server, complete):
     assert "docs" in complete.outputs()["regions"][REGIONS[0]]["project_roles"]
     complete.terraform("destroy", *QUIET, "-auto-approve")
     assert complete.terraform("state", "list").stdout == ""
+    if not ruler():
+        pytest.skip("events were not sent: Maven could not fetch event-ruler")
 
 
 @pytest.mark.rare
