@@ -214,7 +214,7 @@ static void tell_callback(struct profile_draft *draft)
 {
     const char *variable = NULL;
     const char *server = profile_text(draft, "callback", &variable);
-    bool token = profile_text(draft, "callback token", NULL) != NULL;
+    bool with_token = profile_text(draft, "callback token", NULL) != NULL;
     size_t len = server ? strlen(server) : 0;
     CLEANUP_FREE char *url = NULL;
     json_t *entry;
@@ -223,9 +223,10 @@ static void tell_callback(struct profile_draft *draft)
         return;
     while (len && server[len - 1] == '/')
         len--;
-    url = xasprintf("%.*s%s", (int)len, server, token ? "/api/v1/project/deploy/${id}" : "/deployments/${id}/complete");
-    entry = profile_notify(draft, "http", url, variable, token ? "vercel-clone" : "vercel-clone-complete",
-                           token ? "started" : "finished");
+    url = xasprintf("%.*s%s", (int)len, server,
+                    with_token ? "/api/v1/project/deploy/${id}" : "/deployments/${id}/complete");
+    entry = profile_notify(draft, "http", url, variable, with_token ? "vercel-clone" : "vercel-clone-complete",
+                           with_token ? "started" : "finished");
     profile_notify_value(draft, entry, "token", "callback token");
 }
 
