@@ -9,6 +9,7 @@
 #include "report/deliver.h"
 
 #define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
+#define STORE_LIMIT_MS (80 * 1000)    /* for the first time */
 #define TELL_LIMIT_MS (30 * 1000)     /* then, whom `notify` names: a dead receiver does not keep a task for long */
 
 /* The S3 of a bucket that an artifact names is the artifact's; else what surrounds the job. */
@@ -47,17 +48,26 @@ struct deliver job_storage(const struct job *job, const char *place)
     return deliver;
 }
 
-static void deliver_result(struct job *job)
+/* last: nobody tries again. */
+static bool deliver_result(struct job *job, bool last)
 {
     struct deliver deliver = job_storage(job, job->spec.result);
     json_t *document = result_to_json(job->result);
     char *text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     struct error err;
+    int status;
 
     json_decref(document);
-    if (deliver_data(&deliver, job->spec.result, view_of(text), "application/json", &err))
+    if (!last)
+        deliver.deadline_ms = &job->store_deadline_ms;
+    status = deliver_data(&deliver, job->spec.result, view_of(text), "application/json", &err);
+    if (status && last)
         log_error(job->options->log, "the result document was not written to %s: %s", job->spec.result, err.message);
+    else if (status)
+        log_warning(job->options->log, "the result document was not written to %s yet: %s", job->spec.result,
+                    err.message);
     free(text);
+    return status == 0;
 }
 
 static bool deliver_log_copy(struct job *job)
@@ -65,6 +75,7 @@ static bool deliver_log_copy(struct job *job)
     struct deliver deliver = job_storage(job, job->spec.log);
     struct error err;
 
+    deliver.deadline_ms = &job->store_deadline_ms;
     if (deliver_log(&deliver, job->spec.log, job->options->spool, &err) == 0)
         return true;
     log_warning(job->options->log, "the log was not written to %s: %s", job->spec.log, err.message);
@@ -75,36 +86,37 @@ static bool deliver_log_copy(struct job *job)
 
 static void tell_end(struct job *job)
 {
-    int64_t result_ms = job->deliver_deadline_ms;
     struct error err;
     size_t i;
 
-    if (!job->stopping && job->deliver_deadline_ms > clock_monotonic_ms() + TELL_LIMIT_MS)
-        job->deliver_deadline_ms = clock_monotonic_ms() + TELL_LIMIT_MS;
+    /* One that is stopped meanwhile has times of its own. */
+    if (!job->stopping)
+        job->tell_deadline_ms = clock_monotonic_ms() + TELL_LIMIT_MS;
     /* A job that ended before it began: whoever can be told is. What is wrong with the others has been said. */
     (void)job_notify(job, &err);
-    job_notify_finish(job, &job->deliver_deadline_ms, &job->result->undelivered);
+    job_notify_finish(job, &job->tell_deadline_ms, &job->result->undelivered);
     for (i = 0; i < job->result->undelivered.len; i++)
         log_warning(job->options->log, "not told: %s", job->result->undelivered.items[i]);
-    if (!job->stopping)
-        job->deliver_deadline_ms = result_ms;
 }
 
 void job_deliver(struct job *job)
 {
-    bool stored = true;
+    bool told = job->spec.notify_len > 0, stored = true, written = true;
 
-    if (!job->stopping)
+    if (!job->stopping) {
         job->deliver_deadline_ms = clock_monotonic_ms() + DELIVER_LIMIT_MS;
+        job->store_deadline_ms = clock_monotonic_ms() + (told ? STORE_LIMIT_MS : DELIVER_LIMIT_MS);
+    }
     if (job->spec.log)
         job->result->log_url = xstrdup(job->spec.log);
     redact_in_place(job->options->redactor, job->result->log_url);
-    /* The result goes first: it is what someone waits for, and the budget may end. And last, where it has changed. */
+    /* The result goes first: it is what someone waits for, and the budget may end. And last, where it has changed, or
+     * could not be written before. */
     if (job->spec.result)
-        deliver_result(job);
+        written = deliver_result(job, !told);
     if (job->spec.log)
         stored = deliver_log_copy(job);
     tell_end(job);
-    if (job->spec.result && (!stored || job->result->undelivered.len))
-        deliver_result(job);
+    if (job->spec.result && ((told && !written) || !stored || job->result->undelivered.len))
+        deliver_result(job, true);
 }

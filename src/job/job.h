@@ -83,12 +83,14 @@ struct job {
     bool stopping;               /* stop != STOP_NONE: for waits */
     int64_t stop_deadline_ms;    /* monotonic: end of the stop budget; 0: not stopped */
     int64_t deliver_deadline_ms; /* monotonic: result and log are given up then */
-    bool committing;             /* the publisher has passed the point of no return */
-    bool committing_tags;        /* … with the tags of an image */
-    bool undeliverable;          /* the build has replaced what our connections go by: nothing may be sent */
-    int64_t free_at_start;       /* of the workspace's file system */
-    int64_t disk_limit_bytes;    /* of what it may lose from then on; 0: none */
-    bool disk_passed;            /* the limit was passed, and what ran was ended */
+    int64_t store_deadline_ms;   /* … for the first time, where somebody is to be told after that */
+    int64_t tell_deadline_ms; /* … and telling; what is left is for the result, which says what could not be told */
+    bool committing;          /* the publisher has passed the point of no return */
+    bool committing_tags;     /* … with the tags of an image */
+    bool undeliverable;       /* the build has replaced what our connections go by: nothing may be sent */
+    int64_t free_at_start;    /* of the workspace's file system */
+    int64_t disk_limit_bytes; /* of what it may lose from then on; 0: none */
+    bool disk_passed;         /* the limit was passed, and what ran was ended */
     bool workspace_removed;
     int workspace_lock; /* descriptor of the workspace, locked while we live; -1: none */
     /* Held from the beginning: a build that is root can replace what lies at their paths. -1: not there yet. */

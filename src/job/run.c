@@ -90,6 +90,8 @@ void job_stop(struct job *job, enum stop_kind kind)
     job->stop_deadline_ms = now + job->options->stop_budget_ms;
     /* A quarter of the budget is kept for the result and the log, and of that a quarter for the last lines. */
     job->deliver_deadline_ms = now + job->options->stop_budget_ms * 15 / 16;
+    job->store_deadline_ms = now + job->options->stop_budget_ms * (job->spec.notify_len ? 27 : 30) / 32;
+    job->tell_deadline_ms = now + job->options->stop_budget_ms * 29 / 32;
     stop_executors(job, now + job->options->stop_budget_ms * 3 / 4);
 }
 

@@ -36,7 +36,7 @@ struct queue {
     } progress;
 
     bool started, finishing, finish_made, skipped;
-    bool sending, backing_off, failing, refused_finish;
+    bool sending, backing_off, failing, refused_finish, given_up;
     const json_t *result;
     int64_t skip_at_ms;
     int warnings;
@@ -304,6 +304,13 @@ static void back_off(struct queue *queue, const struct error *error)
     set_timer(queue, retry_next(&queue->retry, &again));
 }
 
+/* Whether it is the end, and somebody else would have to do something: that is not waited for. */
+static bool is_hopeless(const struct queue *queue, const struct error *error)
+{
+    return queue->finishing && queue->failing &&
+           (error->class == CLASS_CREDENTIALS || strcmp(error->reason, "tls-failed") == 0);
+}
+
 static void reset_retry(struct queue *queue)
 {
     queue->retry = (struct retry){.max_attempts = INT_MAX, .base_ms = BACKOFF_MS, .cap_ms = BACKOFF_CAP_MS};
@@ -320,6 +327,10 @@ static void on_sent(void *context, size_t delivered, const struct error *error)
         reset_retry(queue);
     if (error)
         queue->error = *error;
+    if (error && is_hopeless(queue, error)) {
+        queue->given_up = true;
+        return;
+    }
     if (error && (error->retryable || error->class == CLASS_CREDENTIALS)) {
         back_off(queue, error);
         return;
@@ -371,6 +382,8 @@ static void advance(struct queue *queue)
 {
     bool late = queue->finishing && !queue->skipped && clock_monotonic_ms() >= queue->skip_at_ms;
 
+    if (queue->given_up)
+        return;
     if (late && !queue_done(queue))
         skip(queue);
     if (queue->sending || queue->backing_off)
@@ -443,12 +456,12 @@ void queue_finish(struct queue *queue, const json_t *result, int64_t skip_at_ms)
 
 bool queue_done(const struct queue *queue)
 {
-    return queue->finish_made && !queue->sending && !queue->outbox.len;
+    return queue->given_up || (queue->finish_made && !queue->sending && !queue->outbox.len);
 }
 
 bool queue_told(const struct queue *queue, struct error *error)
 {
-    bool told = queue_done(queue) && !queue->refused_finish;
+    bool told = queue_done(queue) && !queue->refused_finish && !queue->given_up;
 
     if (!told && error)
         *error = queue->error;

@@ -4,6 +4,8 @@
  * or dead sink costs its cursor and one batch, whatever the length of the log; what the spool still has is not lost, and
  * what it has lost is said as a gap by the spool itself.
  *
+ * Denied or untrusted, it is tried again while the job runs, for somebody may mend it, and once at the end.
+ *
  * A message that a sink refuses for ever (too large, a 400) is left out, counted, and warned of once in the log.
  */
 #ifndef CAISSON_REPORT_QUEUE_H

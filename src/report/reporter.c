@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -10,6 +11,7 @@ struct reporter {
     struct reporter_options options;
     struct queue **queues;
     size_t len;
+    bool warned; /* of what the operator has allowed */
 };
 
 static void on_append(void *context)
@@ -54,6 +56,22 @@ static char *name_of(const struct sink_settings *settings)
     return xasprintf("%s %s", settings->type, target);
 }
 
+/* Of what the operator has allowed, once: whom the build, which shares our network, may listen to or stand in for. */
+static void warn_of_plain(struct reporter *reporter, const struct sink_settings *settings, const char *name)
+{
+    static const char *const schemes[] = {"redis://", "amqp://", "kafka://", "http://"};
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(schemes) && !reporter->warned; i++)
+        if (strncasecmp(settings->target, schemes[i], strlen(schemes[i])) == 0) {
+            log_warning(reporter->options.log,
+                        "%s is spoken to without TLS: who is in this network, the build too, can "
+                        "read and forge what it is told",
+                        name);
+            reporter->warned = true;
+        }
+}
+
 int reporter_add(struct reporter *reporter, const struct sink_settings *settings, const struct event_format *format,
                  bool binary, unsigned kinds, struct error *err)
 {
@@ -75,6 +93,7 @@ int reporter_add(struct reporter *reporter, const struct sink_settings *settings
         return error_context(err, "%s", name);
     reporter->queues = xrealloc(reporter->queues, reporter->len + 1, sizeof *reporter->queues);
     reporter->queues[reporter->len++] = queue_new(&queue);
+    warn_of_plain(reporter, settings, name);
     return 0;
 }
 
