@@ -111,6 +111,7 @@ def test_request_that_cannot_be_read(bed):
     assert len(ended.result["warnings"]) == 1, ended
 
 
+@pytest.mark.rare
 def test_request_of_a_megabyte(bed):
     control = Control(bed, "sleep 7; mkdir dist; echo x >dist/index.html")
     control.put(json.dumps({**ALICE, "padding": "x" * 1_000_000}).encode())
@@ -119,6 +120,7 @@ def test_request_of_a_megabyte(bed):
     assert len(ended.result["warnings"]) == 1 and "cannot be read" in ended.result["warnings"][0], ended
 
 
+@pytest.mark.rare
 def test_storage_that_fails_for_a_while(bed):
     """It is asked less often, nobody is alarmed at once, and what is there in the end counts."""
     control = Control(bed, WAITING)
@@ -168,9 +170,10 @@ def test_from_a_server(bed, server):
 
 @pytest.mark.parametrize("answer, words", [
     (http1.Response(403, b"no"), "the server answers 403"),
-    (http1.Response(302, b"", [("Location", "https://trap.test/")]), "the server answers 302"),
+    pytest.param(http1.Response(302, b"", [("Location", "https://trap.test/")]), "the server answers 302",
+                 marks=pytest.mark.rare),
     (http1.Response(200, b"<html>not found</html>"), "it is no JSON object"),
-    (http1.Response(200, b"x" * 1_000_000), "cannot be read"),
+    pytest.param(http1.Response(200, b"x" * 1_000_000), "cannot be read", marks=pytest.mark.rare),
 ])
 def test_server_that_says_something_else(bed, server, answer, words):
     server.answers = [answer]
