@@ -35,12 +35,6 @@ struct profile {
     void (*finish)(struct profile_draft *draft);
 };
 
-extern const struct profile profile_blacktree;
-extern const struct profile profile_deployra;
-extern const struct profile profile_vercel_clone;
-extern const struct profile profile_veren_backend;
-extern const struct profile profile_veren_frontend;
-
 /* ---- for finish ---- */
 
 /* The value of a role, NULL when not given or empty; *name the spelling that was used (may be NULL). Borrowed. */

@@ -1,14 +1,27 @@
 /*
- * The list of profiles. To add one: a file beside this one with a `const struct profile`, its declaration in
- * profile_internal.h, and its name here. Its test gives it an environment as the system's worker sends it.
+ * The list of profiles. To add one, say of a system called Example:
+ *
+ *   1. A file profiles/example.c with `const struct profile profile_example` (profiles/profile_internal.h says what is in
+ *      it): the table of what the system sends, where each part goes in the spec, and whom the system wants to be told.
+ *      What it reads may be formats of its own: functions from an event to messages, beside the table, by profiles/said.h.
+ *   2. Its name in the list below: X(example).
+ *   3. Its name among the values of --profile (SETUP_PROFILES in cli/setup.h).
+ *
+ * Its tests are environments and messages as the system sends them (tests/vectors/profiles), and what its consumer makes
+ * of events. tests/fixtures/example_profile.c is such a file, which a test builds in this way.
  */
 #include <string.h>
 
 #include "core/mem.h"
 #include "profiles/profile_internal.h"
 
-static const struct profile *const profiles[] = {&profile_vercel_clone, &profile_veren_frontend, &profile_veren_backend,
-                                                 &profile_deployra, &profile_blacktree};
+#define PROFILES(X) X(vercel_clone) X(veren_frontend) X(veren_backend) X(deployra) X(blacktree)
+
+#define DECLARED(name) extern const struct profile profile_##name;
+#define LISTED(name) &profile_##name,
+PROFILES(DECLARED)
+
+static const struct profile *const profiles[] = {PROFILES(LISTED)};
 
 const struct profile *profile_at(size_t index)
 {
