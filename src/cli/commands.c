@@ -4,8 +4,8 @@
 
 /* A new command: one file cmd_<name>.c, its declaration in cli/commands.h, one word here. The order is that of help. */
 const struct cli_command *const cli_commands[] = {
-    &cmd_run,   &cmd_validate, &cmd_plan,    &cmd_doctor, &cmd_detect,   &cmd_schema,
-    &cmd_image, &cmd_sandbox,  &cmd_version, &cmd_help,   &cmd_generate, NULL,
+    &cmd_run,    &cmd_validate, &cmd_plan,    &cmd_doctor,  &cmd_detect, &cmd_logs,     &cmd_result,
+    &cmd_schema, &cmd_image,    &cmd_sandbox, &cmd_version, &cmd_help,   &cmd_generate, NULL,
 };
 
 static const struct cli_command *find(const struct cli_command *const *commands, const char *name)
