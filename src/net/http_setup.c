@@ -117,11 +117,13 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
     struct http_transfer *transfer = context;
+    long proxied = 0;
 
     (void)local;
     (void)peer_port;
     (void)local_port;
-    if (!host_is_private(peer))
+    curl_easy_getinfo(transfer->easy, CURLINFO_USED_PROXY, &proxied);
+    if (proxied || !host_is_private(peer))
         return CURL_PREREQFUNC_OK;
     transfer->private_refused = true;
     return CURL_PREREQFUNC_ABORT;
@@ -238,13 +240,15 @@ static void set_policy(struct http_transfer *transfer)
 static void set_peer(struct http_transfer *transfer)
 {
     const struct http_client *client = transfer->client;
-    bool proxied = strncasecmp(transfer->url, "https:", 6) == 0 ? client->proxy != NULL : client->http_proxy != NULL;
+    bool proxied = strncasecmp(transfer->url, "https:", 6) == 0 ? client->proxy[0] : client->http_proxy[0];
     CURL *easy = transfer->easy;
 
-    if (!transfer->request.refuse_private || proxied)
+    if (!transfer->request.refuse_private)
         return;
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    if (!proxied) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    }
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
 }

@@ -107,6 +107,14 @@ def result_schema(caisson):
 
 
 @pytest.fixture(scope="session")
+def event_schema(caisson):
+    """The published schema of events."""
+    schema = json.loads(caisson("schema", "events").stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.fixture(scope="session")
 def world(program, tmp_path_factory, run_authority):
     if IMPOSSIBLE:
         pytest.skip(f"no containers here: {IMPOSSIBLE}")

@@ -378,6 +378,46 @@ static void test_proxy(void **state)
     http_client_free(client);
 }
 
+static void expect_private(struct http_client *client, struct fixture *f, const char *host)
+{
+    struct exchange x;
+
+    prepare(&x, f, "POST", "/status/201");
+    snprintf(x.url, sizeof x.url, "http://%s:%d/status/201", host, f->server.port);
+    x.request.refuse_private = true;
+    assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), -1);
+    assert_string_equal(x.err.reason, "private-address");
+    assert_false(x.err.retryable);
+    discard(&x);
+}
+
+/* Whatever the name says, and whether or not a connection is there already. */
+static void test_private_addresses(void **state)
+{
+    struct fixture *f = *state;
+    char proxy[64];
+    struct http_options options = {.http_proxy = proxy, .no_proxy = "127.0.0.1"};
+    struct http_client *client;
+    struct exchange x;
+
+    expect_private(f->client, f, "127.0.0.1");
+    expect_private(f->client, f, "localhost");
+    prepare(&x, f, "GET", "/status/201");
+    assert_string_equal(go(&x, f), "");
+    discard(&x);
+    expect_private(f->client, f, "127.0.0.1");
+    /* What is beyond a proxy is the proxy's to decide; what goes past it is not. */
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", f->server.port);
+    client = http_client_new(f->loop, &options);
+    expect_private(client, f, "127.0.0.1");
+    prepare(&x, f, "GET", "/");
+    snprintf(x.url, sizeof x.url, "http://elsewhere.invalid/x");
+    x.request.refuse_private = true;
+    assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), 0);
+    discard(&x);
+    http_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_redirects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retry_after, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proxy, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_private_addresses, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
