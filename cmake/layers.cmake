@@ -56,7 +56,7 @@ function(caisson_layer name)
         endif()
     endforeach()
     # Bytes of logs and of files run through the others; these decide, once a job.
-    if(CAISSON_STATIC AND name MATCHES "^(spec|git|engine|detect|report|profiles|job|cli)$")
+    if(CAISSON_STATIC AND name MATCHES "^(spec|git|engine|bus|detect|report|profiles|job|cli)$")
         target_compile_options(caisson_${name} PRIVATE -Os)
     endif()
     add_dependencies(caisson_${name} check_includes)
