@@ -227,6 +227,7 @@ static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t 
 }
 
 static void on_ready(void *context, int events);
+static void on_again(void *context);
 
 /* -1: it cannot be; kafka->trouble says why. */
 static int start(struct kafka *kafka)
@@ -251,6 +252,8 @@ static int start(struct kafka *kafka)
     kafka->queue = rd_kafka_queue_get_main(kafka->handle);
     rd_kafka_queue_io_event_enable(kafka->queue, kafka->event_fd, &one, sizeof one);
     kafka->watch = loop_watch(kafka->loop, kafka->event_fd, LOOP_READ, on_ready, kafka);
+    /* the descriptor tells when the queue is no longer empty, and its threads may have been quicker than we */
+    kafka->again = loop_timer_start(kafka->loop, 0, on_again, kafka);
     return 0;
 }
 

@@ -467,6 +467,7 @@ int main(void)
 
     have_broker = broker_start(&broker, "redis");
     failed = cmocka_run_group_tests(tests, NULL, NULL);
-    broker_stop(&broker);
+    if (have_broker)
+        broker_stop(&broker);
     return failed;
 }
