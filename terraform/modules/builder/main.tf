@@ -26,6 +26,7 @@ locals {
   # By the command, never by the environment: that is the tenant's too.
   arguments = concat(
     var.profile == null ? [] : ["--profile", var.profile],
+    var.message_env == null ? [] : ["--message-env", var.message_env],
     var.metrics ? ["--metrics", var.name] : [],
   )
 

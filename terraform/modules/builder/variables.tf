@@ -88,8 +88,19 @@ variable "profile" {
   default     = null
 
   validation {
-    condition     = var.profile == null || try(contains(["vercel-clone", "veren-frontend", "veren-backend"], var.profile), false)
-    error_message = "profile is vercel-clone, veren-frontend or veren-backend."
+    condition     = var.profile == null || try(contains(["blacktree", "deployra", "vercel-clone", "veren-frontend", "veren-backend"], var.profile), false)
+    error_message = "profile is blacktree, deployra, vercel-clone, veren-frontend or veren-backend."
+  }
+}
+
+variable "message_env" {
+  type        = string
+  description = "With a profile: the variable in which RunTask sends the system's queue message, instead of variables of its own."
+  default     = null
+
+  validation {
+    condition     = var.message_env == null || (can(regex("^[A-Za-z_][A-Za-z0-9_]{0,255}$", var.message_env)) && var.profile != null)
+    error_message = "message_env is the name of a variable, and goes with a profile."
   }
 }
 

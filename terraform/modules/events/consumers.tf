@@ -18,6 +18,8 @@ locals {
   messages = {
     veren-frontend = jsonencode(local.veren["FRONTEND"])
     veren-backend  = jsonencode(local.veren["BACKEND"])
+    deployra       = jsonencode({ status = "FAILED", error = local.lost_message })
+    blacktree      = jsonencode({ deploymentId = "<deployment>", imageUrl = "", success = false, logs = "", error = local.lost_message })
     vercel-clone = jsonencode({
       status         = "FAIL"
       projectId      = "<project>"

@@ -55,7 +55,7 @@ variable "consumers" {
   nullable    = false
 
   validation {
-    condition     = alltrue([for c in values(var.consumers) : try(contains(["vercel-clone", "veren-frontend", "veren-backend"], var.builders[c.builder].profile), false)])
+    condition     = alltrue([for c in values(var.consumers) : try(contains(["blacktree", "deployra", "vercel-clone", "veren-frontend", "veren-backend"], var.builders[c.builder].profile), false)])
     error_message = "A consumer's builder is one of `builders`, and has a profile."
   }
   validation {

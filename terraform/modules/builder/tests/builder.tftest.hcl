@@ -71,6 +71,42 @@ run "profile_and_sizes" {
   }
 }
 
+run "message_in_a_variable" {
+  command = plan
+
+  variables {
+    profile     = "deployra"
+    message_env = "JOB"
+    metrics     = false
+  }
+
+  assert {
+    condition     = slice(jsondecode(aws_ecs_task_definition.builder.container_definitions)[0].command, length(jsondecode(aws_ecs_task_definition.builder.container_definitions)[0].command) - 4, length(jsondecode(aws_ecs_task_definition.builder.container_definitions)[0].command)) == ["--profile", "deployra", "--message-env", "JOB"]
+    error_message = "the message's variable is named by the command"
+  }
+}
+
+run "no_name_of_a_variable" {
+  command = plan
+
+  variables {
+    profile     = "deployra"
+    message_env = "A-B"
+  }
+
+  expect_failures = [var.message_env]
+}
+
+run "a_message_is_a_profiles" {
+  command = plan
+
+  variables {
+    message_env = "JOB"
+  }
+
+  expect_failures = [var.message_env]
+}
+
 run "two_containers" {
   command = apply # sets of blocks are known then
 
