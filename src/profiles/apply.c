@@ -24,7 +24,19 @@ static bool role_has(const struct profile_role *role, const char *name)
     return false;
 }
 
-/* Whether a name is the system's or the platform's, so that a user may not have it. */
+/* Names that nobody's user may have. */
+static bool is_platform(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(runtime_names); i++)
+        if (strcmp(runtime_names[i], name) == 0)
+            return true;
+    /* Such a system's own names for repository and token begin like git's, and one more generation may know another. */
+    return strncmp(name, "GIT_", 4) == 0 || strcmp(name, "ENV") == 0 || env_name_reserved(name);
+}
+
+/* Whether a name is the system's or the platform's, so that a user may not have it in the same environment. */
 static bool is_system(const struct profile *profile, const char *name)
 {
     const struct profile_role *role;
@@ -36,11 +48,7 @@ static bool is_system(const struct profile *profile, const char *name)
     for (i = 0; profile->prefixes && profile->prefixes[i]; i++)
         if (strncmp(name, profile->prefixes[i], strlen(profile->prefixes[i])) == 0)
             return true;
-    for (i = 0; i < ARRAY_LEN(runtime_names); i++)
-        if (strcmp(runtime_names[i], name) == 0)
-            return true;
-    /* Such a system's own names for repository and token begin like git's, and one more generation may know another. */
-    return strncmp(name, "GIT_", 4) == 0 || strcmp(name, "ENV") == 0 || env_name_reserved(name);
+    return is_platform(name);
 }
 
 void profile_problem(struct profile_draft *draft, const char *reason, const char *format, ...)
@@ -282,9 +290,10 @@ static void drop_user(struct profile_draft *draft, const char *name, const char 
 static void put_user(struct profile_draft *draft, const char *name, const char *value, const char *variable)
 {
     CLEANUP_FREE char *path = xasprintf("env.%s", name);
+    /* In a message the user's variables stand apart from the system's. */
+    bool taken = draft->message ? is_platform(name) : is_system(draft->profile, name);
 
-    if (!env_name_valid(name) || is_system(draft->profile, name) || !utf8_is_valid(view_of(value)) ||
-        json_object_get(draft->dropped, name)) {
+    if (!env_name_valid(name) || taken || !utf8_is_valid(view_of(value)) || json_object_get(draft->dropped, name)) {
         drop_user(draft, name, path);
         return;
     }

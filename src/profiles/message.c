@@ -84,7 +84,9 @@ void message_read(struct profile_draft *draft)
         json_t *list = find(draft->message, *path);
 
         /* A system that has none sends none, null, or an empty text. */
-        if (list && !json_is_null(list) && !(json_is_string(list) && json_string_length(list) == 0))
-            profile_user_list(draft, list, *path);
+        if (!list || json_is_null(list) || (json_is_string(list) && json_string_length(list) == 0))
+            continue;
+        json_object_set_new(draft->fields, *path, json_true());
+        profile_user_list(draft, list, *path);
     }
 }

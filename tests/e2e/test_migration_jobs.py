@@ -162,7 +162,7 @@ PLAIN = {"GIT_REPOSITORY__URL": "https://github.com/user/shop", "PROJECT_ID": "s
     ("vercel-clone", {}, [("DEPLOYEMENT_ID", "d2")], "DEPLOYMENT_ID and DEPLOYEMENT_ID mean the same and differ"),
     ("vercel-clone", {"GIT_REPOSITORY__URL": "https://removed@github.com/user/shop"}, [], "the URL holds credentials"),
     ("veren-backend", {"NODE_VERSION": "16", "ECR_URI": "registry.example/app"}, [],
-     "there is no template for the NODE_VERSION that is asked for"),
+     "there is no template for the Node version that is asked for"),
 ])
 def test_a_capture_that_would_be_refused(caisson, tmp_path, profile, names, more, words):
     assert f"| `{words}` |" in MIGRATION.read_text()
@@ -212,7 +212,7 @@ def test_what_ecs_tells_of_a_task_becomes_a_plan(bed, caisson, tmp_path):
 @pytest.mark.parametrize("name, value, shown", [
     ("PROJECT_ID", "p1", "p1"), ("DEPLOYEMENT_ID", "d1", "d1"), ("DEPLOYMENTID", "d1", "d1"), ("OUTDIR", "dist", "dist"),
     ("ROOT_PROJECT_DIR", "web", "web"), ("INSTALL_CMD", "npm i", "npm i"), ("R2_BUCKET_NAME", "b", "b"),
-    ("GIT_REPOSITORY_URL", "https://user:t0ken@git.example/r", "https://removed@git.example/r"),
+    ("GIT_REPOSITORY_URL", "https://user:t0ken@git.example/r", "https://removed:removed@git.example/r"),
     ("R2_ACCESS_KEY_ID", "x", "removed"), ("JWT_TOKEN", "x", "removed"), ("MINIO_ROOT_PASSWORD", "x", "removed"),
     ("MY_PROJECT_ID", "x", "removed"), ("GITHUB_TOKEN", "", ""),
     ("ENV_VARIABLES", '{"A": "x", "B": 1}', '{"A":"removed","B":"removed"}'),

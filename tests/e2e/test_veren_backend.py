@@ -55,7 +55,7 @@ def test_the_task_of_today(bed, ecr, executor, tmp_path):
     assert ended.code == 0, ended
     assert list(ecr.images("veren").values()) == [["shop-d1"]]
     assert {action for action, _ in ecr.asked} == {"GetAuthorizationToken"} and ecr.mistakes == []
-    assert "KAFKA_SASL_PASSWORD" in ended.text and "DOMAIN_EVENTS_TOPIC_ARN" in ended.text  # the one warning
+    assert "KAFKA_BROKER1" in ended.text and "DOMAIN_EVENTS_TOPIC_ARN" in ended.text  # who is not told
     layout = ecr.back.pull("veren", "shop-d1", str(tmp_path / "layout"))
     with images.started(bed, layout) as container:
         container.wait_for("v20.")
