@@ -307,8 +307,15 @@ static void back_off(struct queue *queue, const struct error *error)
 /* Whether it is the end, and somebody else would have to do something: that is not waited for. */
 static bool is_hopeless(const struct queue *queue, const struct error *error)
 {
-    return queue->finishing && queue->failing &&
-           (error->class == CLASS_CREDENTIALS || strcmp(error->reason, "tls-failed") == 0);
+    static const char *const reasons[] = {"tls-failed", "no-exchange", "unroutable", "unknown-topic"};
+    size_t i;
+
+    if (!queue->finishing || !queue->failing)
+        return false;
+    for (i = 0; i < ARRAY_LEN(reasons); i++)
+        if (strcmp(error->reason, reasons[i]) == 0)
+            return true;
+    return error->class == CLASS_CREDENTIALS;
 }
 
 static void reset_retry(struct queue *queue)

@@ -7,6 +7,8 @@
 #include "report/sink_bus.h"
 
 #define HEADERS_MAX 16
+/* https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md, section 3.1.3.1 */
+#define PREFIX "cloudEvents:"
 
 struct sink {
     struct loop *loop;
@@ -80,7 +82,7 @@ static void publish(struct sink *sink, const struct message *message, void *plac
         const char *line = message->headers.items[i];
         size_t len = strcspn(line, ":");
 
-        strings_take(&names, xstrndup(line, len));
+        strings_take(&names, bus_header_name(line, PREFIX));
         line += len;
         headers[published.header_count++] = (struct amqp_header){names.items[i], line + strspn(line, ": ")};
     }

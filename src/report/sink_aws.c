@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/mem.h"
+
 int aws_sender_init(struct aws_sender *sender, const struct sink_context *context, const char *service,
                     const char *endpoint, const char *region, struct error *err)
 {
@@ -89,14 +91,32 @@ void aws_sender_cancel(struct aws_sender *sender)
 
 int aws_message_check(const struct message *message, const char *service, struct error *err)
 {
-    size_t i;
+    if (message->body_len <= AWS_BODY_MAX)
+        return 0;
+    return error_set(err, CLASS_PLATFORM, "message-too-large", "%s takes messages of %zu bytes, this one has %zu",
+                     service, AWS_MESSAGE_MAX, message->body_len);
+}
 
-    if (message->body_len > AWS_BODY_MAX)
-        return error_set(err, CLASS_PLATFORM, "message-too-large", "%s takes messages of %zu bytes, this one has %zu",
-                         service, AWS_MESSAGE_MAX, message->body_len);
-    /* https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html: #x9, #xA, #xD, #x20 … */
-    for (i = 0; i < message->body_len; i++)
-        if ((unsigned char)message->body[i] < 0x20 && !strchr("\t\n\r", message->body[i]))
-            return error_set(err, CLASS_PLATFORM, "request-refused", "%s takes no control characters", service);
-    return 0;
+/* U+FFFE and U+FFFF, as UTF-8. */
+static bool is_noncharacter(const char *at)
+{
+    return strncmp(at, "\xef\xbf\xbe", 3) == 0 || strncmp(at, "\xef\xbf\xbf", 3) == 0;
+}
+
+char *aws_message_text(const struct message *message)
+{
+    char *text = xmalloc(message->body_len + 1), *end = text;
+    const char *at = message->body;
+
+    while (*at)
+        if (is_noncharacter(at))
+            at += 3;
+        else if ((unsigned char)*at < 0x20 && !strchr("\t\n\r", *at))
+            at++;
+        else
+            *end++ = *at++;
+    if (end == text) /* an empty one is refused */
+        *end++ = ' ';
+    *end = '\0';
+    return text;
 }

@@ -34,5 +34,9 @@ void aws_sender_refuse(struct aws_sender *sender, const struct error *error, sin
 void aws_sender_cancel(struct aws_sender *sender);
 /* 0, or an error for a message that no service takes. */
 int aws_message_check(const struct message *message, const char *service, struct error *err);
+/* The body without what SQS, and so SNS, takes in no message: only #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD |
+ * #x10000 to #x10FFFF. Caller frees.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+char *aws_message_text(const struct message *message);
 
 #endif

@@ -48,6 +48,15 @@ void bus_batch_settle(void *place, const struct error *error)
     ended.done(ended.context, ended.first_failed, ended.first_failed < ended.len ? &ended.error : NULL);
 }
 
+char *bus_header_name(const char *line, const char *prefix)
+{
+    size_t len = strcspn(line, ":");
+
+    if (strncmp(line, "ce-", 3) == 0)
+        return xasprintf("%s%.*s", prefix, (int)len - 3, line + 3);
+    return xstrndup(line, len);
+}
+
 bool bus_batch_waits(const struct bus_batch *batch)
 {
     return batch->places != NULL;

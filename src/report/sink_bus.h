@@ -19,6 +19,9 @@ struct bus_batch {
     void *context;
 };
 
+/* Of "name: value". What HTTP calls ce-id has another prefix in each binding of CloudEvents. Caller frees. */
+char *bus_header_name(const char *line, const char *prefix);
+
 /* per_message: requests for each. Until bus_batch_done has been called for all of them the batch is under way. */
 void bus_batch_begin(struct bus_batch *batch, size_t len, size_t per_message, sink_done *done, void *context);
 /* The context for the request, in the order message by message; the callback is bus_batch_settle. */

@@ -32,7 +32,10 @@ static size_t read_answer(size_t len, struct view answer, struct error *err)
 
         if (!code)
             continue;
-        error_set(err, CLASS_PLATFORM, strstr(code, "NotAuthorized") ? "access-denied" : "server-error",
+        error_set(err, CLASS_PLATFORM,
+                  strstr(code, "NotAuthorized")      ? "access-denied"
+                  : strstr(code, "ResourceNotFound") ? "not-found"
+                                                     : "server-error",
                   "events:PutEvents: %.80s: %.300s", code, json_text(entry, "ErrorMessage", ""));
         return i < len ? i : len;
     }

@@ -8,6 +8,8 @@
 #include "report/sink_bus.h"
 
 #define HEADERS_MAX 16
+/* https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md, section 3.2.3.1 */
+#define PREFIX "ce_"
 #define PLAINTEXT "kafka://"
 
 struct sink {
@@ -84,11 +86,13 @@ static void produce(struct sink *sink, const struct message *message, void *plac
     size_t i;
 
     headers[produced.header_count++] = (struct kafka_header){"id", message->id};
+    if (message->content_type)
+        headers[produced.header_count++] = (struct kafka_header){"content-type", message->content_type};
     for (i = 0; i < message->headers.len && produced.header_count < HEADERS_MAX; i++) {
         const char *line = message->headers.items[i];
         size_t len = strcspn(line, ":");
 
-        strings_take(&names, xstrndup(line, len));
+        strings_take(&names, bus_header_name(line, PREFIX));
         line += len;
         headers[produced.header_count++] = (struct kafka_header){names.items[i], line + strspn(line, ": ")};
     }

@@ -72,6 +72,7 @@ static void add_attributes(struct buf *form, const struct message *message)
 static void sns_send(struct sink *sink, const struct message *messages, size_t len, sink_done *done, void *context)
 {
     const struct message *message = messages;
+    char *text;
     struct error err;
     struct buf form;
 
@@ -83,7 +84,9 @@ static void sns_send(struct sink *sink, const struct message *messages, size_t l
     buf_init(&form, FORM_MAX);
     buf_adds(&form, "Action=Publish&Version=2010-03-31");
     add(&form, "TopicArn", sink->topic);
-    add(&form, "Message", message->body);
+    text = aws_message_text(message);
+    add(&form, "Message", text);
+    free(text);
     if (message->subject && strlen(message->subject) <= SUBJECT_MAX)
         add(&form, "Subject", message->subject);
     if (sink->fifo) {

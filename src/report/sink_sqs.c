@@ -91,7 +91,7 @@ static void sqs_send(struct sink *sink, const struct message *messages, size_t l
     const struct message *message = messages;
     json_t *request;
     struct error err;
-    char *body;
+    char *text, *body;
 
     (void)len; /* 1 */
     if (aws_message_check(message, "SQS", &err)) {
@@ -100,7 +100,9 @@ static void sqs_send(struct sink *sink, const struct message *messages, size_t l
     }
     request = json_object();
     json_put_text(request, "QueueUrl", sink->url);
-    json_put_text(request, "MessageBody", message->body);
+    text = aws_message_text(message);
+    json_put_text(request, "MessageBody", text);
+    free(text);
     if (sink->fifo) {
         json_put_text(request, "MessageGroupId", message->group);
         json_put_text(request, "MessageDeduplicationId", message->id);

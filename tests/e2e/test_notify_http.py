@@ -145,7 +145,7 @@ def test_one_that_hangs_does_not_keep_a_stopped_job(bed, hook):
     at = time.monotonic()
     task.signal("TERM")
     ended = bed.finish(task)
-    assert ended.code == 143 and time.monotonic() - at < 5.5, ended
+    assert ended.code == 143 and time.monotonic() - at < 8, ended
     last = hook.events("/events")[-1]
     assert last["type"].endswith(".finished") and last["data"]["result"]["status"] == "interrupted"
     assert "https://hooks.test" in story.undelivered(ended)

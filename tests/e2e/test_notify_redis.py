@@ -141,5 +141,5 @@ def test_one_that_hangs_does_not_keep_a_stopped_job(bed, redis_server):
     at = time.monotonic()
     task.signal("TERM")
     ended = bed.finish(task)
-    assert ended.code == 143 and time.monotonic() - at < 5.5, ended
+    assert ended.code == 143 and time.monotonic() - at < 8, ended
     assert "redis.test" in story.undelivered(ended)
