@@ -358,6 +358,8 @@ static const char *const examples[] = {
     "as PID 1 of a task: the spec comes from S3",
     "caisson run --profile veren-frontend",
     "take the job from the variables that an existing worker sends",
+    "caisson run --profile deployra - < message.json",
+    "take the job from a message of an existing system's queue",
     NULL,
 };
 
@@ -367,7 +369,8 @@ const struct cli_command cmd_run = {
     .summary = "run a job: clone, build, publish, report",
     .description =
         "Runs one job from its spec to its result. Without FILE the spec comes from CAISSON_JOB: its text, or an\n"
-        "s3:// or https:// address. The exit code says how it ended (caisson help).",
+        "s3:// or https:// address. With --profile FILE is a message of the system's queue. The exit code says how it\n"
+        "ended (caisson help).",
     .examples = examples,
     .options = options,
     .max_operands = 1,
