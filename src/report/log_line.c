@@ -186,7 +186,7 @@ static bool emit_json(struct log_lines *lines, struct log_line *line, const json
     line->number = ++lines->number;
     line->clock_s = -1;
     if (clock_parse(json_text(json, "time", ""), &line->wall_ms) == 0)
-        line->clock_s = (int)(line->wall_ms % DAY_MS / 1000);
+        line->clock_s = (int)((line->wall_ms % DAY_MS + DAY_MS) % DAY_MS / 1000);
     write_whole(line, &whole);
     line->whole = (struct view){buf_text(&whole), whole.len};
     go_on = lines->emit(lines->context, line);
@@ -219,13 +219,14 @@ static bool emit_result(struct log_lines *lines, const json_t *json, const json_
 static bool emit_step(struct log_lines *lines, const json_t *event, const json_t *data)
 {
     bool begins = strcmp(json_text(data, "phase", ""), "begin") == 0;
+    double seconds = json_number_value(json_object_get(data, "seconds"));
     const char *status = json_text(data, "status", "");
     char time[CLOCK_TEXT_SIZE], text[64];
     struct log_line line = {
         .step = json_text(data, "step", ""), .stream = "", .type = begins ? "step-begin" : "step-end"};
 
     line.failed = !begins && strcmp(status, "failed") == 0;
-    duration_format((int64_t)(json_number_value(json_object_get(data, "seconds")) * 1000), time);
+    duration_format(seconds > 0 && seconds < 1e9 ? (int64_t)(seconds * 1000) : 0, time);
     snprintf(text, sizeof text, "%s in %s", line.failed ? "failed" : "done", time);
     line.text = view_of(begins ? "begins" : text);
     return emit_json(lines, &line, event);
