@@ -38,6 +38,9 @@ void event_identify(struct event *event, const struct event_job *job)
     if (event->kind == EVENT_LOG)
         snprintf(event->id, sizeof event->id, "%.64s-%012llu-%llu", job->run, (unsigned long long)event->last,
                  (unsigned long long)event->first);
+    else if (event->kind ==
+             EVENT_FINISHED) /* of the same id for everybody, though they may be told it at different places */
+        snprintf(event->id, sizeof event->id, "%.64s-finished", job->run);
     else
         snprintf(event->id, sizeof event->id, "%.64s-%012llu", job->run, (unsigned long long)event->last);
 }

@@ -1,4 +1,4 @@
-"""`notify` to Amazon SQS, SNS, EventBridge and CloudWatch Logs: real servers behind gates that refuse what AWS refuses."""
+"""`notify` to Amazon SQS, SNS, EventBridge and CloudWatch Logs: servers behind gates that refuse what AWS refuses."""
 
 import json
 
@@ -170,8 +170,8 @@ def test_no_message_is_too_large(bed, receiver, event_schema):
 
 @pytest.mark.parametrize("receiver", ["sqs", "sns", "eventbridge"], indirect=True)
 def test_the_region_is_the_arns(bed, receiver):
-    ended = run(bed, receiver, target=receiver.arn, environment={"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"},
-                changes={"result": None})
+    elsewhere = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    ended = run(bed, receiver, target=receiver.arn, environment=elsewhere, changes={"result": None})
     assert ended.code == 0 and "not told" not in ended.text, ended
     assert story.kinds(sorted(receiver.events(), key=lambda event: event["sequence"]))[-1] == "finished"
 
@@ -186,7 +186,8 @@ def test_credentials_that_expire_are_fetched_anew(bed, receiver, event_schema):
 
 def test_a_missing_role_is_said(bed, sqs_api):
     receiver = Queue(sqs_api)
-    ended = run(bed, receiver, issue=False, arguments=BUDGET, changes={"result": None, "artifacts": None, "type": "test"})
+    ended = run(bed, receiver, issue=False, arguments=BUDGET,
+                changes={"result": None, "artifacts": None, "type": "test"})
     assert "credentials" in ended.text and sqs_api.calls == [], ended
 
 
@@ -196,8 +197,8 @@ def test_a_missing_role_is_said(bed, sqs_api):
 def test_log_lines(bed, logs_api):
     group = logs_api.group("/caisson/jobs")
     notify = [{"cloudwatch_logs": group, "events": ["status", "log"]}]
-    spec = bed.commands("mkdir dist; echo built; echo; printf 'a\\001b\\n'; for i in $(seq 3000); do echo line $i; done; "
-                        "echo x >dist/index.html", notify=notify)
+    spec = bed.commands("mkdir dist; echo built; echo; printf 'a\\001b\\n'; "
+                        "for i in $(seq 3000); do echo line $i; done; echo x >dist/index.html", notify=notify)
     logs_api.faults += [aws_gate.throttled, None, None, aws_gate.unavailable]
     ended = bed.run(spec, services=logs_api.services(), environment=story.CA)
     assert ended.code == 0 and "undelivered" not in ended.result and logs_api.mistakes == [], ended

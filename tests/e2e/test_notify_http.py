@@ -70,7 +70,8 @@ def test_the_end_alone_and_plain(bed, hook):
 @pytest.mark.parametrize("trouble", ["500", "busy", "reset", "drop", "lost-answer"])
 def test_what_is_not_answered_comes_again(bed, hook, event_schema, trouble):
     """Nothing is lost, nothing changes its place, and what comes twice has the id it had."""
-    answers = {"500": [500, 503], "busy": [webhook.answer(429, retry_after="1")], "reset": [webhook.reset(), webhook.reset()],
+    answers = {"500": [500, 503], "busy": [webhook.answer(429, retry_after="1")],
+               "reset": [webhook.reset(), webhook.reset()],
                "drop": [webhook.drop()], "lost-answer": [204, webhook.lost_answer(hook)]}
     hook.answers += answers[trouble]
     ended = run(bed, job(bed, hook=hook, entry={"events": ["status", "log"]}), hook)
@@ -82,8 +83,8 @@ def test_what_is_not_answered_comes_again(bed, hook, event_schema, trouble):
 def test_down_at_the_start_and_in_the_middle(bed, hook, event_schema):
     """500 from the first request on, later once more: the build does not wait, and all is told in the end."""
     hook.answers += [500, 500, 500, 204, 204, 500, 500]
-    spec = job(bed, "mkdir dist; for i in $(seq 2000); do echo line $i; done; sleep 2; echo x >dist/index.html", hook=hook,
-               entry={"events": ["status", "log"]})
+    spec = job(bed, "mkdir dist; for i in $(seq 2000); do echo line $i; done; sleep 2; echo x >dist/index.html",
+               hook=hook, entry={"events": ["status", "log"]})
     ended = run(bed, spec, hook)
     events = assert_story(hook, ended, event_schema)
     texts = [line["text"] for line in story.lines_of(events) if line["type"] == "output"]
@@ -91,8 +92,8 @@ def test_down_at_the_start_and_in_the_middle(bed, hook, event_schema):
     assert any("callback-refused" in line or "answered 500" in line for line in ended.text.splitlines())
 
 
-@pytest.mark.parametrize("answer, word", [(401, "token"), (404, "404"), (webhook.redirect("https://hooks.test/other"), "redirect"),
-                                          (413, "413")])
+@pytest.mark.parametrize("answer, word", [
+    (401, "token"), (404, "404"), (webhook.redirect("https://hooks.test/other"), "redirect"), (413, "413")])
 def test_what_is_refused_fails_no_job(bed, hook, answer, word):
     hook.by_path["/events"] = [answer]
     ended = run(bed, job(bed, hook=hook), hook, arguments=["--stop-budget", "10s"])
@@ -161,7 +162,8 @@ def test_a_job_that_cannot_begin_is_told_too(bed, hook, event_schema):
 
 def test_a_secret_of_its_own_that_is_missing(bed, hook):
     """The job does not begin, and who can be told is told."""
-    spec = bed.commands("true", notify=[*told(hook), {"http": "https://hooks.test/second", "secret": {"env": "NOT_THERE"}}])
+    second = {"http": "https://hooks.test/second", "secret": {"env": "NOT_THERE"}}
+    spec = bed.commands("true", notify=[*told(hook), second])
     ended = run(bed, spec, hook)
     assert ended.code == 12 and "notify[1].secret" in ended.text, ended
     assert hook.events("/events")[-1]["data"]["result"]["exit_code"] == 12
@@ -184,7 +186,8 @@ def test_no_secret_leaves_in_an_event(bed, hook, event_schema):
 
 def test_a_build_cannot_speak_for_us(bed, hook, event_schema):
     """Its lines are lines, whatever they hold."""
-    forged = json.dumps({"specversion": "1.0", "type": "dev.caisson.job.finished", "data": {"result": {"status": "succeeded"}}})
+    forged = json.dumps({"specversion": "1.0", "type": "dev.caisson.job.finished",
+                         "data": {"result": {"status": "succeeded"}}})
     spec = job(bed, f"printf '%s\\n' '{forged}'; exit 1", hook=hook, entry={"events": ["status", "log"]})
     ended = run(bed, spec, hook)
     events = assert_story(hook, ended, event_schema)
@@ -201,7 +204,8 @@ def test_a_receiver_that_floods_us(bed, hook, event_schema):
 
 @pytest.mark.rare
 def test_heartbeats(bed, hook, event_schema):
-    spec = job(bed, "sleep 65; mkdir dist; echo x >dist/index.html", hook=hook, entry={"events": ["status", "heartbeat"]})
+    spec = job(bed, "sleep 65; mkdir dist; echo x >dist/index.html", hook=hook,
+               entry={"events": ["status", "heartbeat"]})
     ended = run(bed, spec, hook)
     events = assert_story(hook, ended, event_schema)
     assert story.kinds(events).count("heartbeat") == 2

@@ -66,7 +66,8 @@ def test_who_is_refused_says_why_and_fails_no_job(bed, kafka_server, case, word)
 @pytest.mark.parametrize("mechanism", kafka.MECHANISMS)
 def test_ways_to_log_in(bed, kafka_server, mechanism):
     topic = kafka_server.topic()
-    ended = run(bed, kafka_server, entry(topic, sasl=mechanism.lower(), key="a-key", mode="binary", events=["finished"]))
+    notify = entry(topic, sasl=mechanism.lower(), key="a-key", mode="binary", events=["finished"])
+    ended = run(bed, kafka_server, notify)
     assert ended.code == 0 and "undelivered" not in ended.result, ended
     (record,) = topic.read()
     assert record.key == "a-key" and record.headers["ce_type"] == b"dev.caisson.job.finished", record.headers

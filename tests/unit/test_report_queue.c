@@ -221,7 +221,7 @@ static void test_story(void **state)
     assert_string_equal(json_string_value(json_object_get(event, "id")), "run1-000000000003");
     json_decref(event);
     assert_string_equal(f->sink.ids.items[0], "run1-000000000000");
-    assert_string_equal(f->sink.ids.items[3], "run1-000000000004");
+    assert_string_equal(f->sink.ids.items[3], "run1-finished");
 }
 
 /* Lines are gathered; their text arrives whole and in order, and a step comes where it came. */
@@ -333,6 +333,24 @@ static void test_denied(void **state)
     f->sink.behaviour = TAKE;
     finish(f, 3000, 4000);
     assert_int_equal(f->sink.bodies.len, 2);
+}
+
+/* At the end nobody will mend it: it is tried once more, and the rest of the time is saved. */
+static void test_denied_at_the_end(void **state)
+{
+    struct fixture *f = *state;
+    int64_t began_ms = clock_monotonic_ms();
+    struct error error;
+
+    f->sink.behaviour = DENY;
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    run_for(f, 30);
+    finish(f, 30000, 60000);
+    assert_true(queue_done(f->queue));
+    assert_false(queue_told(f->queue, &error));
+    assert_int_equal(error.class, CLASS_CREDENTIALS);
+    assert_true(clock_monotonic_ms() - began_ms < 5000);
+    assert_int_equal(f->sink.bodies.len, 0);
 }
 
 /* A sink that hangs at the end: lines are given up in time, what tells the most is not, and the gap is counted. */
@@ -450,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_denied_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
