@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bed import ecr as bed_ecr, images, kafka, redis
+from bed import ecr as bed_ecr, kafka, redis
 from bed.world import BUCKET, ENDPOINT, JOBS_BUCKET, VEREN_BUCKET
 
 CA = "/etc/test-ca.pem"
@@ -312,6 +312,31 @@ def test_deployra(bed, ecr, hook, end):
     else:
         assert api.status == "BUILDING" and api.image is None and api.error is None, ended  # the dashboard knows
     assert hook.mistakes == [] and "key-of-the-dashboard" not in ended.text
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("end", ["success", "failure"])
+def test_status_of_verens_backend(bed, ecr, sns_api, end):
+    topic = sns_api.topic(fifo=True)
+    ecr.add("veren")
+    repository = bed.repository({
+        "api/package.json": json.dumps({"name": "api", "version": "1.0.0", "scripts": {"start": "node server.js"}}),
+        "api/server.js": "setInterval(() => {}, 1000)\n"})
+    project = "p" + repository.name[1:8]
+    ended = bed.finish(bed.start(arguments=["--profile", "veren-backend", "--executor", "local"], environment={
+        "AWS_REGION": "eu-central-1", "GIT_REPOSITORY__URL": repository.url(), "PROJECT_ID": project, "DEPLOYMENTID": DEPLOYMENT,
+        "BACKEND_PATH": "api" if end == "success" else "none", "NODE_VERSION": "20", "ECR_URI": f"{bed_ecr.HOST}/veren",
+        "DOMAIN_EVENTS_TOPIC_ARN": topic.arn}, image="kaniko", endpoint_url=None, size="6g",
+        services=[*bed.world.mirror.services(), *ecr.services(bed.world.authority), *sns_api.services()],
+        operator=operator({"topics": [topic.arn], "image": {"mirrors": {"docker.io": bed.world.mirror.name}}})), 240)
+    consumer = VerenStatus()
+    for event in topic.messages():
+        consumer.read(event)
+    result = json.loads(bed.storage.get(JOBS_BUCKET, f"{project}/result.json"))
+    wanted = {"success": ("backend built", f"{bed_ecr.HOST}/veren:{project}-{DEPLOYMENT}", None),
+              "failure": ("failed", None, result.get("message"))}[end]
+    assert (consumer.state, consumer.url, consumer.error) == wanted, ended
+    assert sns_api.mistakes == []
 
 
 class BlacktreeApi:
