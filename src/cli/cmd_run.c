@@ -91,13 +91,25 @@ static void on_warning(void *context, const char *text)
         strings_add(&run->result.warnings, text);
 }
 
-static int start(struct run *run, const struct cli_call *call, struct error *err)
+/* What GitHub Actions folds and marks, where they run us by hand; in a task, and beneath a profile, the variable is the
+ * job's and says nothing. */
+static enum log_format choose_format(const struct setup *setup, const char *name)
 {
-    const char *format_name = cli_value(call, "log");
+    const char *actions = env_get(&setup->env, "GITHUB_ACTIONS");
     enum log_format format = LOG_AUTO;
 
-    if (format_name)
-        log_format_parse(format_name, &format);
+    if (name)
+        log_format_parse(name, &format);
+    if (format == LOG_AUTO && !setup->pid1 && !setup->profile && !setup->platform.task_metadata && actions &&
+        strcmp(actions, "true") == 0)
+        format = LOG_GITHUB;
+    return format;
+}
+
+static int start(struct run *run, const struct cli_call *call, struct error *err)
+{
+    enum log_format format;
+
     run->redactor = redactor_new();
     /* Where it cannot be made the job says so; until then the log is kept in memory. */
     (void)workspace_parent_make(executors_workspace(&run->setup));
@@ -107,6 +119,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     if (reaper_new(&run->reaper, run->setup.loop, err))
         return -1;
     reaper_on_stop(run->reaper, on_early_stop, run);
+    format = choose_format(&run->setup, cli_value(call, "log"));
     run->console =
         console_new(run->setup.loop, run->spool, STDOUT_FILENO, format,
                     strcmp(cli_value(call, "log-level") ? cli_value(call, "log-level") : "info", "debug") == 0);
@@ -333,8 +346,9 @@ static const struct cli_option options[] = {
      "local sandbox"},
     EXECUTORS_OPTIONS,
     {"engine", "NAME", "What runs a Dockerfile (default auto: the first that can run here).", "auto kaniko buildah"},
-    {"log", "FORMAT", "How standard output looks (default auto: live on a terminal, else plain).",
-     "auto plain emoji json"},
+    {"log", "FORMAT",
+     "How standard output looks (default auto: live on a terminal, folded in GitHub Actions, else plain).",
+     "auto plain emoji json github"},
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
     {"metrics", "NAMESPACE",
      "Ends standard output with a line of metrics (CloudWatch embedded metric format) in this namespace.", NULL},

@@ -18,8 +18,9 @@ enum log_format {
     LOG_EMOJI,    /* the same with the seeds' marks: success, warning, failure, in progress */
     LOG_JSON,     /* one JSON object a line */
     LOG_TERMINAL, /* colours, groups, a live status line */
+    LOG_GITHUB,   /* plain, each step a group that GitHub Actions folds, the end an annotation */
 };
-/* "auto", "plain", "emoji", "json"; −1 when unknown. */
+/* "auto", "plain", "emoji", "json", "github"; −1 when unknown. */
 int log_format_parse(const char *name, enum log_format *format);
 
 struct render {

@@ -14,7 +14,8 @@ int log_format_parse(const char *name, enum log_format *format)
     static const struct {
         const char *name;
         enum log_format format;
-    } formats[] = {{"auto", LOG_AUTO}, {"plain", LOG_PLAIN}, {"emoji", LOG_EMOJI}, {"json", LOG_JSON}};
+    } formats[] = {
+        {"auto", LOG_AUTO}, {"plain", LOG_PLAIN}, {"emoji", LOG_EMOJI}, {"json", LOG_JSON}, {"github", LOG_GITHUB}};
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(formats); i++)
@@ -222,6 +223,53 @@ static void render_plain(const struct render *render, const struct record *recor
     buf_addc(out, '\n');
 }
 
+/* What would end a command or part its properties (actions/toolkit, "commands"); `property` is stricter. */
+static void add_escaped(struct buf *out, const char *text, bool property)
+{
+    for (; *text; text++)
+        if (*text == '%' || *text == '\r' || *text == '\n' || (property && (*text == ':' || *text == ',')))
+            buf_addf(out, "%%%02X", (unsigned)(unsigned char)*text);
+        else
+            buf_addc(out, *text);
+}
+
+static void add_annotation(const char *result, struct buf *out)
+{
+    CLEANUP_JSON json_t *document = json_loads(result, 0, NULL);
+    const char *hint = json_text(document, "hint", "");
+
+    if (!document || json_int(document, "exit_code", 0) == 0)
+        return;
+    buf_adds(out, "::error title=");
+    add_escaped(out, json_text(document, "class", "failed"), true);
+    buf_adds(out, " in step ");
+    add_escaped(out, json_text(document, "step", "load"), true);
+    buf_adds(out, "::");
+    add_escaped(out, json_text(document, "message", ""), false);
+    if (*hint) {
+        buf_adds(out, "%0Atry: ");
+        add_escaped(out, hint, false);
+    }
+    buf_addc(out, '\n');
+}
+
+/*
+ * Workflow commands stand at the beginning of a line: there a build's line has the time, so it gives none. A step's end
+ * stands below its group, to be seen while that is folded.
+ * https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+ */
+static void render_github(const struct render *render, const struct record *record, struct buf *out)
+{
+    if (record->kind == RECORD_STEP_BEGIN)
+        buf_addf(out, "::group::%s\n", record->text);
+    if (record->kind == RECORD_STEP_END)
+        buf_adds(out, "::endgroup::\n");
+    if (record->kind != RECORD_STEP_BEGIN)
+        render_plain(render, record, out);
+    if (record->kind == RECORD_RESULT)
+        add_annotation(record->text, out);
+}
+
 static void render_terminal(const struct render *render, const struct record *record, struct buf *out)
 {
     const char *colour = looks[record->kind].colour;
@@ -264,7 +312,10 @@ void render_record(const struct render *render, const struct record *record, str
     if (render->format != LOG_TERMINAL) {
         size_t before = out->len;
 
-        render_plain(render, record, out);
+        if (render->format == LOG_GITHUB)
+            render_github(render, record, out);
+        else
+            render_plain(render, record, out);
         defuse(out->data ? out->data + before : NULL);
     }
     if (render->format == LOG_TERMINAL && record->kind != RECORD_RESULT) /* people have had the same in words */

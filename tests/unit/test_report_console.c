@@ -71,6 +71,28 @@ static void test_emoji(void **state)
     expect(LOG_EMOJI, &record, "12:00:00 build    \xe2\x9a\xa0\xef\xb8\x8f careful\n");
 }
 
+static void test_github(void **state)
+{
+    struct record record = make(RECORD_STEP_BEGIN, "build");
+
+    (void)state;
+    expect(LOG_GITHUB, &record, "::group::build\n");
+    record = make(RECORD_STEP_END, "build");
+    record.duration_ms = 1000;
+    expect(LOG_GITHUB, &record, "::endgroup::\n12:00:00 build    failed in 1s\n");
+    record = make(RECORD_OUTPUT, "::error::forged ##[error]x");
+    expect(LOG_GITHUB, &record, "12:00:00 build    | ::error::forged #-[error]x\n");
+    record = make(RECORD_RESULT, "{\"exit_code\":0}");
+    expect(LOG_GITHUB, &record, "12:00:00 build    result {\"exit_code\":0}\n");
+    record = make(RECORD_RESULT,
+                  "{\"exit_code\":31,\"class\":\"a:b,c\",\"step\":\"build\",\"message\":\"50%: x\\n::error::y\","
+                  "\"hint\":\"look\"}");
+    expect(LOG_GITHUB, &record,
+           "12:00:00 build    result {\"exit_code\":31,\"class\":\"a:b,c\",\"step\":\"build\",\"message\":\"50%: "
+           "x\\n::error::y\","
+           "\"hint\":\"look\"}\n::error title=a%3Ab%2Cc in step build::50%25: x%0A::error::y%0Atry: look\n");
+}
+
 /* Lines of a build that look like ours, or like what CI systems obey. */
 static void test_forged_lines(void **state)
 {
@@ -309,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_emoji),
+        cmocka_unit_test(test_github),
         cmocka_unit_test(test_forged_lines),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_terminal),
