@@ -25,31 +25,11 @@ struct log_filter {
     bool stopped;
 };
 
-static bool is_digits(const char *text)
-{
-    return text[0] >= '0' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9';
-}
-
-static int parse_clock(const char *text)
-{
-    size_t len = strlen(text);
-    int hour, minute, second = 0;
-
-    if ((len != 5 && len != 8) || !is_digits(text) || text[2] != ':' || !is_digits(text + 3) ||
-        (len == 8 && (text[5] != ':' || !is_digits(text + 6))))
-        return -1;
-    hour = atoi(text);
-    minute = atoi(text + 3);
-    if (len == 8)
-        second = atoi(text + 6);
-    return hour < 24 && minute < 60 && second < 61 ? hour * 3600 + minute * 60 + second : -1;
-}
-
 int log_since_parse(const char *text, int64_t now_ms, struct log_since *since, struct error *err)
 {
     int64_t ago_ms;
 
-    *since = (struct log_since){.clock_s = parse_clock(text)};
+    *since = (struct log_since){.clock_s = log_clock_parse(view_of(text))};
     if (since->clock_s >= 0 || clock_parse(text, &since->wall_ms) == 0)
         return 0;
     if (duration_parse(text, &ago_ms) == 0) {

@@ -22,14 +22,29 @@ static int number(const char *text)
     return (text[0] - '0') * 10 + text[1] - '0';
 }
 
+int log_clock_parse(struct view text)
+{
+    const char *at = text.data;
+    int second = 0;
+
+    if ((text.len != 5 && text.len != 8) || !is_digits(at) || at[2] != ':' || !is_digits(at + 3))
+        return -1;
+    if (text.len == 8) {
+        if (at[5] != ':' || !is_digits(at + 6))
+            return -1;
+        second = number(at + 6);
+    }
+    if (number(at) > 23 || number(at + 3) > 59 || second > 60)
+        return -1;
+    return number(at) * 3600 + number(at + 3) * 60 + second;
+}
+
+/* What a line of ours begins with. */
 static int parse_clock(struct view line)
 {
-    const char *at = line.data;
-
-    if (line.len < CLOCK_LEN || !is_digits(at) || at[2] != ':' || !is_digits(at + 3) || at[5] != ':' ||
-        !is_digits(at + 6) || at[8] != ' ' || number(at) > 23 || number(at + 3) > 59 || number(at + 6) > 60)
+    if (line.len < CLOCK_LEN || line.data[CLOCK_LEN - 1] != ' ')
         return -1;
-    return number(at) * 3600 + number(at + 3) * 60 + number(at + 6);
+    return log_clock_parse((struct view){line.data, CLOCK_LEN - 1});
 }
 
 /* The text has no day: it is that which is nearest to the line before. */

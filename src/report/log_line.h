@@ -24,6 +24,9 @@ struct log_line {
     bool last;          /* nothing follows: the job's end */
 };
 
+/* "12:00" or "12:00:01" as seconds since midnight; -1: it is none. */
+int log_clock_parse(struct view text);
+
 struct log_lines {
     bool (*emit)(void *context, const struct log_line *line); /* false: nothing more is wanted */
     void *context;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 #include <zstd.h>
 
@@ -112,7 +113,7 @@ static int feed_gzip(struct log_reader *reader, struct view bytes, struct error 
     struct log_unpacker *unpacker = reader->unpacker;
     int status = 0;
 
-    unpacker->gzip.next_in = (unsigned char *)(uintptr_t)bytes.data;
+    unpacker->gzip.next_in = (const unsigned char *)bytes.data;
     unpacker->gzip.avail_in = (unsigned)bytes.len;
     while (status == 0 && !unpacker->over) {
         int code;

@@ -180,19 +180,39 @@ static int read_file(struct log_source *source, int64_t offset, size_t len, stru
 
 /* ---- answers of servers ---- */
 
+static bool take_number(const char **at, char end, int64_t *number)
+{
+    char *rest;
+
+    if (**at < '0' || **at > '9')
+        return false;
+    errno = 0;
+    *number = strtoll(*at, &rest, 10);
+    *at = rest + (*rest != '\0');
+    return errno == 0 && *rest == end;
+}
+
 /* "bytes 0-99/1234" (RFC 9110, 14.4); a range that is not the one that was asked for is of no use. */
+static bool parse_range(const char *text, int64_t *first, int64_t *last, int64_t *size)
+{
+    if (!text || strncmp(text, "bytes ", 6) != 0)
+        return false;
+    text += 6;
+    return take_number(&text, '-', first) && take_number(&text, '/', last) && take_number(&text, '\0', size) &&
+           *last >= *first && *last < *size;
+}
+
 static int take_range(struct log_source *source, const struct http_response *response, int64_t offset,
                       struct error *err)
 {
-    const char *range = http_response_header(response, "content-range");
-    long long first = -1, last = -1, size = -1;
+    int64_t first, last, size;
 
     if (response->status != 206) {
         source->size = (int64_t)response->body.len;
         return 0;
     }
-    if (!range || sscanf(range, "bytes %lld-%lld/%lld", &first, &last, &size) != 3 || first != offset || last < first ||
-        last - first + 1 != (long long)response->body.len || size <= last)
+    if (!parse_range(http_response_header(response, "content-range"), &first, &last, &size) || first != offset ||
+        last - first + 1 != (int64_t)response->body.len)
         return error_set(err, CLASS_PLATFORM, "bad-response", "%.500s: the answer is not the range that was asked for",
                          source->shown);
     source->size = size;
