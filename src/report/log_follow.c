@@ -136,17 +136,20 @@ static int await_index(const struct log_follow *follow, const struct log_source 
 {
     struct loop *loop = http_client_loop(follow->access->client);
     int64_t wait_ms = WAIT_MIN_MS;
-    bool said = false;
+    bool said = false, refused;
     int status;
 
     for (;;) {
-        status = log_index_exists(follow->access, source, err);
+        status = log_index_exists(follow->access, source, &refused, err);
         if (status > 0)
             return 0;
         if (status < 0 && !err->retryable)
             return -1;
         if (!said)
-            follow->say(follow->context, "it is not stored yet: waiting for the job's end");
+            follow->say(follow->context,
+                        refused
+                            ? "reading it is refused, as S3 does of what is not there yet: waiting for the job's end"
+                            : "it is not stored yet: waiting for the job's end");
         said = true;
         loop_sleep(loop, wait_ms, NULL);
         wait_ms = wait_ms * 3 / 2 < WAIT_MAX_MS ? wait_ms * 3 / 2 : WAIT_MAX_MS;
@@ -158,12 +161,13 @@ int log_follow(const struct log_follow *follow, const char *name, struct error *
     CLEANUP_FREE char *note = NULL;
     struct log_source *source;
     const char *path;
+    bool refused;
     int status = 0;
 
     if (log_source_open(&source, follow->access, name, err))
         return -1;
     path = log_source_path(source);
-    if (path && log_encoding_of(path) == LOG_IDENTITY && log_index_exists(follow->access, source, err) != 1) {
+    if (path && log_encoding_of(path) == LOG_IDENTITY && log_index_exists(follow->access, source, &refused, err) != 1) {
         status = follow_file(follow, path, err);
     } else {
         CLEANUP_FREE char *beside = log_source_beside(source, LOG_INDEX_SUFFIX);

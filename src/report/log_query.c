@@ -283,23 +283,26 @@ int log_query_run(const struct log_query *query, const struct log_access *access
     return status;
 }
 
-int log_index_exists(const struct log_access *access, const struct log_source *source, struct error *err)
+int log_index_exists(const struct log_access *access, const struct log_source *source, bool *refused, struct error *err)
 {
     CLEANUP_FREE char *name = log_source_beside(source, LOG_INDEX_SUFFIX);
     struct log_source *beside;
     struct buf byte;
     int status;
 
+    *refused = false;
     if (!name)
         return 0;
     if (log_source_open(&beside, access, name, err))
         return -1;
     buf_init(&byte, 1);
     status = log_source_read(beside, 0, 1, &byte, err);
-    if (status && is_missing(err))
-        status = 0;
-    else if (status == 0)
+    if (status == 0)
         status = byte.len > 0;
+    else if (is_missing(err)) {
+        *refused = strcmp(err->reason, "access-denied") == 0;
+        status = 0;
+    }
     buf_dispose(&byte);
     log_source_free(beside);
     return status;

@@ -43,7 +43,8 @@ int log_filter_check(const struct log_filter *filter, struct error *err);
 int log_query_run(const struct log_query *query, const struct log_access *access, struct log_source *source,
                   char **note, struct error *err);
 /* Whether there is an index, so that the log is complete: 1, 0, or −1. S3 says access-denied of what is not there to
- * those without s3:ListBucket: no error, 0. */
-int log_index_exists(const struct log_access *access, const struct log_source *source, struct error *err);
+ * those without s3:ListBucket: no error, 0 and *refused. */
+int log_index_exists(const struct log_access *access, const struct log_source *source, bool *refused,
+                     struct error *err);
 
 #endif

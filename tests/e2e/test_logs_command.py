@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -314,3 +315,35 @@ def test_follow_an_object_until_it_is_there(bed, program, reader):
     out, err = reading.communicate(timeout=60)
     assert reading.returncode == 0 and ended.code == 0 and "waiting" in err, err
     assert out.splitlines() == of_step(text_of(bed, "logs/later.log.gz"), "build")
+
+
+def test_follow_says_that_it_may_not_read(bed, program, reader):
+    log = f"s3://{JOBS_BUCKET}/logs/unlisted.log.gz"
+    bed.gate.allow = lambda seen: seen.method != "GET"  # as S3 without s3:ListBucket
+    reading = follow(program, log, environment=reader.environment)
+    assert "refused" in reading.stderr.readline()
+    bed.gate.allow = lambda seen: True
+    ended = bed.run(bed.commands("seq 3", *BUILDS, log=log))
+    out, err = reading.communicate(timeout=60)
+    assert reading.returncode == 0 and ended.code == 0 and out == text_of(bed, "logs/unlisted.log.gz"), err
+
+
+def test_an_interrupt_ends_it(program, folder):
+    (folder / "open.log").write_text("12:00:00 caisson\n")
+    reading = follow(program, str(folder / "open.log"))
+    assert reading.stdout.readline() == "12:00:00 caisson\n"
+    reading.send_signal(signal.SIGINT)
+    assert reading.wait(timeout=10) != 0 and reading.communicate()[0] == ""
+
+
+def test_a_disk_that_filled_up(bed, reader):
+    """The gap is said in the log itself, and steps are found behind it."""
+    spec = bed.commands("dd if=/dev/zero of=fill bs=1M 2>/dev/null || true; seq 300000; rm fill; mkdir dist; echo x >dist/index.html",
+                        log="s3://" + JOBS_BUCKET + "/logs/full.log.gz", limits={"disk": "100%"})
+    ended = bed.run(spec, size="64m")
+    text = text_of(bed, "logs/full.log.gz")
+    assert reader("logs", spec["log"]).stdout == text, ended
+    for step in {line["name"] for line in json.loads(bed.storage.get(JOBS_BUCKET, "logs/full.log.gz.index.json"))["steps"]}:
+        found = reader("logs", spec["log"], "--step", step).stdout.splitlines()
+        assert found and all(line in text for line in found), step
+    assert any("lost" in line or "full" in line or "missing" in line for line in text.splitlines() if "warning: " in line), text[-3000:]
