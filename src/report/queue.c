@@ -396,7 +396,7 @@ static void advance(struct queue *queue)
         skip(queue);
     if (queue->sending || queue->backing_off)
         return;
-    if (!queue->outbox.len)
+    if (!queue->outbox.len && !queue->finish_made) /* what others still say comes after the end */
         collect(queue);
     if (queue->outbox.len)
         send_some(queue);

@@ -335,6 +335,20 @@ static void test_denied(void **state)
     assert_int_equal(f->sink.bodies.len, 2);
 }
 
+/* What is logged while others are still told, say of them, comes after the end. */
+static void test_nothing_follows_the_end(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, &one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
+    finish(f, 1000, 2000);
+    assert_true(queue_done(f->queue));
+    log_warning(f->log, "somebody else was not told");
+    run_for(f, 50);
+    assert_true(queue_done(f->queue));
+    assert_type(f, f->sink.bodies.len - 1, "dev.caisson.job.finished");
+}
+
 /* At the end nobody will mend it: it is tried once more, and the rest of the time is saved. */
 static void test_denied_at_the_end(void **state)
 {
@@ -469,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_end_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_denied_at_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_follows_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
