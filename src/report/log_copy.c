@@ -157,7 +157,7 @@ static void end_part(struct copy *copy)
 static void begin_step(struct copy *copy, const struct record *record)
 {
     copy->step =
-        json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "name", record->text, "status", "unfinished", "started_at",
+        json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "name", record->step, "status", "unfinished", "started_at",
                   time_of(record->wall_ms), "line", (json_int_t)copy->lines, "lines", (json_int_t)0, "text_offset",
                   (json_int_t)(copy->text_bytes + (int64_t)copy->text.len), "text_bytes", (json_int_t)0);
     json_array_append_new(copy->steps, copy->step);
@@ -192,7 +192,8 @@ static void add_record(struct copy *copy, const struct record *record)
         copy->part_line = copy->lines;
         copy->part_ms = record->wall_ms;
     }
-    if (record->kind == RECORD_STEP_BEGIN)
+    /* its first line may be among those that a full disk has lost */
+    if (*record->step && (!copy->step || strcmp(json_text(copy->step, "name", ""), record->step) != 0))
         begin_step(copy, record);
     render_record(&render, record, &copy->text);
     if (copy->step)

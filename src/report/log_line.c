@@ -7,6 +7,7 @@
 #include "core/mem.h"
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+#define STEP_WIDTH 8
 #define CLOCK_LEN 9                 /* "12:00:01 " */
 #define WHOLE_MAX ((size_t)2 << 20) /* an event of a file is at most 1 MiB */
 
@@ -67,24 +68,38 @@ static bool take(struct view *text, const char *prefix)
     return true;
 }
 
-/* "build    begins", where no step has begun. */
-static bool takes_begin(struct log_lines *lines, struct view text)
+/* The name of a step and what stands behind it, where it is `expected`. */
+static bool takes_name(struct log_lines *lines, struct view text, bool (*expected)(struct view rest))
 {
-    char name[sizeof lines->step], expected[64];
-    size_t len = 0;
+    size_t len = 0, end;
 
-    while (len < text.len && len < sizeof name - 1 &&
+    while (len < text.len && len < sizeof lines->step - 1 &&
            ((text.data[len] >= 'a' && text.data[len] <= 'z') || text.data[len] == '-'))
         len++;
-    if (!len)
+    for (end = len; end < text.len && text.data[end] == ' ' && (end == len || end <= STEP_WIDTH); end++)
+        ;
+    if (!len || end != (len < STEP_WIDTH ? STEP_WIDTH : len) + 1 ||
+        !expected((struct view){text.data + end, text.len - end}))
         return false;
-    memcpy(name, text.data, len);
-    name[len] = '\0';
-    snprintf(expected, sizeof expected, "%-8s begins", name);
-    if (!view_is(text, expected))
-        return false;
-    memcpy(lines->step, name, len + 1);
+    memcpy(lines->step, text.data, len);
+    lines->step[len] = '\0';
     return true;
+}
+
+static bool is_begin(struct view rest)
+{
+    return view_is(rest, "begins");
+}
+
+/* What stands first behind lines that a full disk has lost, the beginning of its step perhaps among them
+ * (core/spool.h). */
+static bool is_loss(struct view rest)
+{
+    if (!take(&rest, "warning: "))
+        return false;
+    while (rest.len && *rest.data >= '0' && *rest.data <= '9')
+        rest = (struct view){rest.data + 1, rest.len - 1};
+    return view_is(rest, " lines of the log were lost: the disk was full");
 }
 
 /* What our own lines begin with says what they are. */
@@ -150,11 +165,12 @@ static bool add_text(struct log_lines *lines, struct view whole)
     line.text = (struct view){whole.data + CLOCK_LEN, whole.len - CLOCK_LEN};
     if (lines->near_ms)
         line.wall_ms = lines->near_ms = nearest(lines->near_ms, line.clock_s);
-    if (!*lines->step && takes_begin(lines, line.text)) {
+    if (takes_name(lines, line.text, is_begin)) {
         line.type = "step-begin";
         line.step = lines->step;
         line.text = view_of(lines->step);
     } else {
+        (void)takes_name(lines, line.text, is_loss);
         parse_step_line(lines, &line);
         if (*line.type == 'i' && !*line.step && take(&line.text, "result {")) {
             line.text = (struct view){line.text.data - 1, line.text.len + 1};

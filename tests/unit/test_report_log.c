@@ -272,6 +272,33 @@ static void test_index_of_a_copy(void **state)
     }
 }
 
+/* The ring in memory has lost the step's first lines: it is a step all the same. */
+static void test_a_step_without_its_beginning(void **state)
+{
+    CLEANUP_FREE char *to = xasprintf("file:%s/ring.log.gz", folder);
+    struct spool *spool = spool_new(NULL, (int64_t)64 << 20);
+    struct deliver deliver = {0};
+    struct got got = {0};
+    struct error err;
+    int i;
+
+    (void)state;
+    append(spool, RECORD_STEP_BEGIN, "build", BEGAN_MS, "build");
+    for (i = 0; i < MANY; i++)
+        append(spool, RECORD_OUTPUT, "build", BEGAN_MS + i, "a line of a build that says much the same");
+    append(spool, RECORD_STEP_END, "build", BEGAN_MS + MANY, "build");
+    append(spool, RECORD_RESULT, "", BEGAN_MS + MANY, "{}");
+    assert_int_equal(deliver_log(&deliver, to, spool, &err), 0);
+    spool_free(spool);
+    for (i = 0; i < 2; i++) {
+        got = (struct got){0};
+        assert_int_equal(query(to, (struct log_query){.step = "build", .no_index = i}, &got, &err), 0);
+        assert_int_equal(got.first, 1);
+        assert_true(got.lines > 1000 && got.outputs == got.lines - 2);
+        assert_string_equal(got.type, "step-end");
+    }
+}
+
 /* ---- the reader ---- */
 
 static bool count(void *context, struct view line)
@@ -353,7 +380,13 @@ static void test_lines_of_text(void **state)
     check_line(&lines, "12:00:00 build    | error: x", "output", "build", "error: x");
     check_line(&lines, "12:00:00 build    error: x", "error", "build", "x");
     check_line(&lines, "12:00:00 build    $ make", "command", "build", "make");
-    check_line(&lines, "12:00:00 test     begins", "info", "", "test     begins");
+    check_line(&lines, "12:00:00 build    | test     begins", "output", "build", "test     begins");
+    check_line(&lines, "12:00:00 build    test     begins", "info", "build", "test     begins");
+    /* a full disk has lost the end of one step and the beginning of the next */
+    check_line(&lines, "12:00:00 test     warning: 12 lines of the log were lost: the disk was full", "warning", "test",
+               "12 lines of the log were lost: the disk was full");
+    check_line(&lines, "12:00:00 test     | x", "output", "test", "x");
+    check_line(&lines, "12:00:00 build    begins", "step-begin", "build", "build");
     assert_int_equal(got.ends, 0);
     check_line(&lines, "12:00:00 build    result {}", "info", "build", "result {}");
     check_line(&lines, "12:00:00 build    failed in 3s", "step-end", "build", "failed in 3s");
@@ -422,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_since_is_refused),
         cmocka_unit_test(test_enough),
         cmocka_unit_test(test_index_of_a_copy),
+        cmocka_unit_test(test_a_step_without_its_beginning),
         cmocka_unit_test(test_more_text_than_there_may_be),
         cmocka_unit_test(test_a_line_without_an_end),
         cmocka_unit_test(test_lines_of_text),
