@@ -44,7 +44,7 @@ struct event_job {
     const json_t *labels;     /* object or NULL */
     const char *repository;   /* without user info; NULL: none */
     const char *ref, *commit; /* as the spec has them; NULL: none */
-    const char *directory;             /* of the source; NULL: not known */
+    const char *directory;    /* of the source; NULL: not known */
     const char *log_url, *result_url;  /* as the spec has them; NULL: none */
     int64_t created_at_ms, started_ms; /* wall; 0: not known */
 };
