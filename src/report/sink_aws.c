@@ -105,7 +105,7 @@ static bool is_noncharacter(const char *at)
 
 char *aws_message_text(const struct message *message)
 {
-    char *text = xmalloc(message->body_len + 1), *end = text;
+    char *text = xmalloc(message->body_len + 2), *end = text;
     const char *at = message->body;
 
     while (*at)
