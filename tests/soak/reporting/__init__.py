@@ -1,0 +1,1 @@
+"""Jobs with one injected fault each: one terminal result, told once by its id to each receiver."""
