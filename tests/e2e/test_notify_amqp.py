@@ -158,6 +158,7 @@ def test_a_full_disk_blocks_publishers_not_the_build(bed, rabbitmq_server, place
 
 
 @pytest.mark.alone
+@pytest.mark.rare
 def test_a_full_disk_that_stays(bed, rabbitmq_server, place):
     with rabbitmq_server.full_disk():
         task = start(bed, place, "mkdir dist; sleep 60", arguments=BUDGET)

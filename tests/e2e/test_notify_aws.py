@@ -120,6 +120,8 @@ def test_every_event_arrives(bed, receiver, event_schema):
     assert "built" in story.output_of(events) and events[0]["data"]["labels"] == {"serviceId": "s1"}
 
 
+@pytest.mark.parametrize("receiver", [
+    pytest.param(name, marks=[pytest.mark.rare] if name in ("sqs", "sns") else []) for name in KINDS], indirect=True)
 def test_what_fails_for_a_while_comes_again(bed, receiver, event_schema):
     """Throttled, unavailable, cut, and an answer that is lost: with FIFO each is there once, else with one id."""
     receiver.api.faults += [aws_gate.throttled, aws_gate.unavailable, aws_gate.internal, None, aws_gate.drop]
@@ -158,7 +160,8 @@ def test_plain_text_with_control_characters(bed, receiver):
     assert f"job {ended.result['id']} succeeded" in texts
 
 
-@pytest.mark.parametrize("receiver", ["sqs", "sns", "eventbridge"], indirect=True)
+@pytest.mark.parametrize("receiver", [
+    "sqs", *(pytest.param(name, marks=pytest.mark.rare) for name in ("sns", "eventbridge"))], indirect=True)
 def test_no_message_is_too_large(bed, receiver, event_schema):
     """Lines of many bytes in JSON, and labels that go with each event."""
     commands = ("mkdir dist; for i in $(seq 100); do head -c 3000 /dev/zero | tr '\\0' '\"'; echo $i; done; "
