@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,7 +14,7 @@ import urllib.request
 
 import botocore.session
 
-from . import s3
+from . import http1, s3
 
 TESTS = pathlib.Path(__file__).resolve().parents[2]
 REGION = s3.REGION
@@ -32,12 +31,6 @@ def made(tool, *arguments):
     return ended.stdout.strip()
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def make_bucket(storage, name):
     """In the strict S3, which lives longer than a test."""
     if storage.request("HEAD", f"/{name}").status == 404:
@@ -48,7 +41,7 @@ def make_bucket(storage, name):
 def server(folder, **environment):
     """The URL of tests/terraform/aws_server.py, while it runs."""
     venv = made("ensure-venv", str(TESTS / "terraform/requirements.txt"))
-    port, log = free_port(), os.path.join(folder, "aws-server.log")
+    port, log = http1.free_port(), os.path.join(folder, "aws-server.log")
     variables = {**os.environ, "EVENT_RULER": made("ensure-event-ruler"), **environment}
     with open(log, "wb") as out, subprocess.Popen(
             [f"{venv}/bin/python", TESTS / "terraform/aws_server.py", "-H", "127.0.0.1", "-p", str(port)],

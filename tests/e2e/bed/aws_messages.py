@@ -20,7 +20,7 @@ import uuid
 
 import botocore.session
 
-from . import aws_gate, ecs, s3, servers, sqs
+from . import aws_gate, ecs, http1, s3, servers, sqs
 from .aws_gate import MESSAGE_MAX, NO_XML, Failed
 
 DEDUPLICATION_S = 300
@@ -37,7 +37,7 @@ class Moto(servers.Server):
         from .world import ROOT, tool
 
         terraform = os.path.join(ROOT, "tests", "terraform")
-        return {"port": servers.free_port(), "server": os.path.join(terraform, "aws_server.py"),
+        return {"port": http1.free_port(), "server": os.path.join(terraform, "aws_server.py"),
                 "venv": tool("ensure-venv", os.path.join(terraform, "requirements.txt"))}
 
     def command(self):

@@ -5,6 +5,7 @@ may live in another network namespace, so that one server is reachable from seve
 a client that passes here sends well-formed requests.
 """
 
+import random
 import socket
 import ssl
 import threading
@@ -162,6 +163,24 @@ class Connection:
 
 def http_date(seconds):
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds))
+
+
+_GIVEN = set()
+
+
+def free_port():
+    """For a server that is told its port. Below those that the kernel gives to connections, which come and go, and none
+    twice: a port that is free now is somebody else's a moment later."""
+    for port in random.SystemRandom().sample(range(10000, 32000), 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
+    raise OSError("no port is free")
 
 
 def listen(address, port=0):

@@ -23,7 +23,7 @@ import kafka as library
 from kafka.admin import (ACL, ACLOperation, ACLPermissionType, KafkaAdminClient, NewTopic, ResourcePattern,
                          ResourceType)
 
-from . import servers
+from . import http1, servers
 
 NAME = "kafka.test"
 PLAIN, TLS, STRANGER = 9092, 9093, 9099  # in a task
@@ -49,7 +49,7 @@ class Kafka(servers.Server):
     def setup(self):
         from .world import tool
 
-        kept = {name: servers.free_port() for name in ("port", "tls_port", "task_port", "task_tls_port", "control_port")}
+        kept = {name: http1.free_port() for name in ("port", "tls_port", "task_port", "task_tls_port", "control_port")}
         kept.update(jars=tool("ensure-kafka"), password=servers.password(),
                     id=base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
         with open(os.path.join(self.folder, "server.properties"), "w") as file:

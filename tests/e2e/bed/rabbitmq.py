@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import pika
 
-from . import servers
+from . import http1, servers
 
 NAME = "rabbitmq.test"
 PLAIN, TLS, STRANGER = 5672, 5671, 5679  # in a task
@@ -49,7 +49,7 @@ class RabbitMQ(servers.Server):
     def setup(self):
         from .world import tool
 
-        kept = {name: servers.free_port() for name in ("port", "tls_port", "api_port", "mapper_port", "node_port")}
+        kept = {name: http1.free_port() for name in ("port", "tls_port", "api_port", "mapper_port", "node_port")}
         kept.update(root=tool("ensure-rabbitmq"), password=servers.password())
         settings = {
             "listeners.tcp.1": f"127.0.0.1:{kept['port']}", "listeners.ssl.1": f"127.0.0.1:{kept['tls_port']}",

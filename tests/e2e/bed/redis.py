@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import redis as library
 
-from . import servers
+from . import http1, servers
 
 NAME = "redis.test"
 PLAIN, TLS, STRANGER = 6379, 6380, 6389  # in a task
@@ -37,7 +37,7 @@ class Redis(servers.Server):
         super().__init__(folder)
         self.authority, self.open_to_all, self.limits = authority, open_to_all, limits
         self.passwords = {name: servers.password() for name in (USER, READER, ADMIN)}
-        self.port, self.tls_port = servers.free_port(), servers.free_port()
+        self.port, self.tls_port = http1.free_port(), http1.free_port()
         self._configure()
         self.link(PLAIN, self.port)
         self.link(TLS, self.tls_port)

@@ -122,7 +122,7 @@ class Registry:
         self.folder = os.path.join(folder, f"registry-{secrets.token_hex(4)}")
         self.store = os.path.join(self.folder, "store", "docker", "registry", "v2")
         os.makedirs(self.store)
-        self.port = _free_port()
+        self.port = http1.free_port()
         self.host = f"{'localhost' if tls else '127.0.0.1'}:{self.port}"
         self.tokens = self.token_listener = None
         self.log_path, self.words_path = os.path.join(self.folder, "access.log"), os.path.join(self.folder, "log")
@@ -376,10 +376,3 @@ def _note(path, content):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
-
-
-def _free_port():
-    probe = http1.listen("127.0.0.1")
-    port = probe.getsockname()[1]
-    probe.close()
-    return port

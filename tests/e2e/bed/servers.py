@@ -36,13 +36,6 @@ def password():
     return PASSWORDS + secrets.token_hex(8)
 
 
-def free_port():
-    probe = http1.listen("127.0.0.1")
-    port = probe.getsockname()[1]
-    probe.close()
-    return port
-
-
 class DoesNotStart(AssertionError):
     pass
 

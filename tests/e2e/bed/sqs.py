@@ -17,7 +17,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from . import aws_gate, ecs, s3, servers
+from . import aws_gate, ecs, http1, s3, servers
 from .aws_gate import FIFO_ID, MESSAGE_MAX, NO_XML, Failed
 
 INVALID = "com.amazon.coral.service#InvalidParameterValueException"
@@ -30,7 +30,7 @@ class ElasticMQ(servers.Server):
     def setup(self):
         from .world import tool
 
-        kept = {"port": servers.free_port(), "jars": tool("ensure-elasticmq")}
+        kept = {"port": http1.free_port(), "jars": tool("ensure-elasticmq")}
         with open(os.path.join(self.folder, "elasticmq.conf"), "w") as file:
             file.write(f'''include classpath("application.conf")
 node-address {{ protocol = http, host = localhost, port = {kept["port"]}, context-path = "" }}
