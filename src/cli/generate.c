@@ -192,18 +192,22 @@ static void fish(FILE *out)
     }
 }
 
-/* Roff: a leading dot is a request, a backslash an escape, and a hyphen of an option is a minus. */
+/* Roff: a dot that begins a line is a request, a backslash an escape, and a hyphen of an option is a minus. */
 static void roff(const char *text, FILE *out)
 {
-    if (*text == '.' || *text == '\'')
-        fputs("\\&", out);
-    for (; *text; text++)
+    bool begins = true;
+
+    for (; *text; text++) {
+        if (begins && (*text == '.' || *text == '\''))
+            fputs("\\&", out);
         if (*text == '\\')
             fputs("\\e", out);
         else if (*text == '-')
             fputs("\\-", out);
         else
             fputc(*text, out);
+        begins = *text == '\n';
+    }
 }
 
 static void man_command(const struct cli_command *command, FILE *out)
