@@ -198,7 +198,6 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 
 static void set_tls(CURL *easy, const struct stream_options *options)
 {
-    struct curl_blob pem = {.data = (void *)options->ca_pem.data, .len = options->ca_pem.len, .flags = CURL_BLOB_COPY};
     const char *bundle = options->ca_bundle;
     size_t i;
 
@@ -208,11 +207,6 @@ static void set_tls(CURL *easy, const struct stream_options *options)
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    if (pem.len) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-        curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &pem);
-        return;
-    }
     if (bundle)
         curl_easy_setopt(easy, CURLOPT_CAINFO, bundle);
     curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, -1L);

@@ -23,7 +23,6 @@ struct stream_options {
     bool tls;                /* 1.2 or newer; the certificate must be valid for server_name */
     const char *server_name; /* NULL: host */
     const char *ca_bundle;   /* PEM file; NULL: the system's */
-    struct view ca_pem;      /* PEM text instead; empty: none */
     bool refuse_private;     /* connect to public addresses only (core/address.h) */
     int connect_timeout_ms;  /* name, TCP and TLS together; 0: 10 s */
     size_t max_unsent;       /* bytes; 0: 4 MiB */

@@ -42,10 +42,10 @@ struct sink_context {
         *github_endpoint; /* NULL: the real ones */
 };
 
-/* `delivered`: so many of the first messages have certainly arrived. error NULL: nothing is wrong; what
- * is left, if something is, comes again. The error's `retryable`
- * says whether the rest may be sent again; where it is not, the message at `delivered` alone is refused for ever, and
- * what follows may be sent. Called from the loop, never from send. */
+/* `delivered`: so many of the first messages have certainly arrived. error NULL: nothing is wrong; what is left, if
+ * something is, comes again. Where the error is retryable, or of CLASS_CREDENTIALS (no access yet), the rest comes again
+ * too; else the message at `delivered` alone is refused for ever, and what follows may be sent. Called from the loop, never
+ * from send. */
 typedef void sink_done(void *context, size_t delivered, const struct error *error);
 
 struct sink; /* of the type; each file has its own */

@@ -143,15 +143,17 @@ static int judge(const struct http_response *response, struct error *err)
 static void on_done(void *context, const struct error *error)
 {
     struct sink *sink = context;
+    bool too_long = error && strcmp(error->reason, "response-too-large") == 0;
     struct error err;
     int status = 0;
 
     sink->transfer = NULL;
-    if (error) {
+    /* Of a long answer the status has come, and nobody reads the rest. */
+    if (error && !(too_long && sink->response.status)) {
         err = *error;
         status = -1;
         /* Other than a message, what stands between us and the receiver may get better. */
-        if (strcmp(err.reason, "private-address") != 0 && strcmp(err.reason, "response-too-large") != 0)
+        if (strcmp(err.reason, "private-address") != 0 && !too_long)
             error_retryable(&err, err.retry_after_ms);
     } else {
         status = judge(&sink->response, &err);

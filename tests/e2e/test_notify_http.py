@@ -196,10 +196,12 @@ def test_a_build_cannot_speak_for_us(bed, hook, event_schema):
 
 
 def test_a_receiver_that_floods_us(bed, hook, event_schema):
-    """An answer of 10 MiB is as good as a short one."""
-    hook.answers += [webhook.flood(10 << 20)]
+    """An answer of 10 MiB is as good as a short one: its status counts."""
+    hook.answers += [webhook.flood(10 << 20), webhook.flood(10 << 20, 500)]
     ended = run(bed, job(bed, hook=hook), hook)
-    assert ended.code == 0, ended
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    assert_story(hook, ended, event_schema)
+    assert len(hook.requests) == len(hook.received) + 1
 
 
 @pytest.mark.rare
