@@ -6,6 +6,7 @@ FOLDER/users is a file that every user holds locked, shared: once nobody does th
 locked for as long as the server lives, FOLDER/pid says its process group.
 """
 
+import ctypes
 import fcntl
 import os
 import signal
@@ -25,7 +26,21 @@ def lock(path, how):
         return None
 
 
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def await_group(group):
+    """All of it, for a server's command is often a script that started it: what one of them listens on is closed
+    when that one is over, not when the script is."""
+    while True:
+        try:
+            os.waitpid(-group, 0)
+        except ChildProcessError:
+            return
+
+
 def main(folder, *command):
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     alive = lock(os.path.join(folder, "alive"), fcntl.LOCK_EX)
     assert alive, f"there is a server in {folder} already"
     unused = None
@@ -41,6 +56,7 @@ def main(folder, *command):
     except ProcessLookupError:
         pass
     server.wait()
+    await_group(server.pid)
     del alive, unused
 
 
