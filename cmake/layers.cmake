@@ -86,7 +86,7 @@ caisson_layer(detect SEES core)
 caisson_layer(report SEES aws bus OWN_LIBS crypto zlib zstd)
 caisson_layer(profiles SEES spec report)
 caisson_layer(job SEES core net proc spec git engine aws oci publish cache bus detect report profiles OWN_LIBS zlib)
-caisson_layer(cli SEES job OWN_LIBS crypto git2 yaml zlib)
+caisson_layer(cli SEES job OWN_LIBS brotli crypto git2 hiredis rabbitmq rdkafka yaml zlib zstd)
 caisson_layer(dispatch SEES aws bus spec report profiles)
 
 # The second half of the rule, see check_includes.cmake; every layer waits for it.

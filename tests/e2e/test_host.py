@@ -27,11 +27,25 @@ def job(tmp_path):
     return path
 
 
+def locked(library):
+    """What cmake/deps builds in."""
+    lock = pathlib.Path(__file__).parents[2] / "cmake/deps/sources.lock"
+    for line in lock.read_text().splitlines():
+        fields = line.split()
+        if fields and fields[0] == library.replace("libcurl", "curl"):
+            return fields[1]
+    raise KeyError(library)
+
+
 def test_version_and_help(caisson):
     version = caisson("version")
     assert version.returncode == 0
-    for library in ("OpenSSL", "curl", "libgit2", "jansson", "yaml", "zlib"):
-        assert library.lower() in version.stdout.lower(), version.stdout
+    libraries = json.loads(caisson("version", "--json").stdout)["libraries"]
+    assert set(libraries) == {"openssl", "libcurl", "libgit2", "jansson", "libyaml", "zlib", "brotli", "zstd", "hiredis",
+                              "rabbitmq-c", "librdkafka", "mimalloc"}
+    for library, number in libraries.items():
+        assert f"  {library:10} {number}\n" in version.stdout, version.stdout
+        assert number == locked(library), library
     for words in (["help"], ["--help"], ["help", "run"], ["run", "--help"]):
         asked = caisson(*words)
         assert asked.returncode == 0 and "Usage:" in asked.stdout and asked.stderr == ""
