@@ -8,7 +8,8 @@ locals {
   bucket_arns = [for b in var.buckets : "arn:${local.partition}:s3:::${b}"]
   ecr_arn     = "arn:${local.partition}:ecr:${local.region}:${local.account}:repository"
   pull_arns   = [for a in sort(var.pull_accounts) : "arn:${local.partition}:ecr:*:${a}:repository/*"]
-  logs_arn    = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/${var.name}/*"
+  groups_arn  = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group"
+  logs_arn    = "${local.groups_arn}:/${var.name}/*"
 
   at_most = [
     {
@@ -52,12 +53,11 @@ locals {
       ], var.secret_arns)
     },
     {
-      Sid    = "Messages"
-      Effect = "Allow"
-      Action = ["events:InvokeApiDestination", "events:PutEvents", "sns:Publish", "sqs:SendMessage"]
-      Resource = [
-        for s in ["events", "sns", "sqs"] : "arn:${local.partition}:${s}:${local.region}:${local.account}:*"
-      ]
+      # of module events, which calls consumers of lost jobs
+      Sid      = "Destinations"
+      Effect   = "Allow"
+      Action   = ["events:InvokeApiDestination"]
+      Resource = ["arn:${local.partition}:events:${local.region}:${local.account}:api-destination/${var.name}-*"]
     },
     {
       Sid      = "Logs"
@@ -66,6 +66,28 @@ locals {
       Resource = [local.logs_arn]
     },
   ]
+
+  # Not whatever the account has: who adds projects could let a job speak to any system that listens to a queue.
+  told = {
+    "sns:Publish"      = concat(var.topic_arns, flatten([for r in var.builder_roles : r.topic_arns]))
+    "sqs:SendMessage"  = concat(var.queue_arns, flatten([for r in var.builder_roles : r.queue_arns]))
+    "events:PutEvents" = concat(var.event_bus_arns, flatten([for r in var.builder_roles : r.event_bus_arns]))
+  }
+  log_groups = distinct(concat(var.log_group_names, flatten([for r in var.builder_roles : r.log_group_names])))
+  messages = [for s in [
+    {
+      Sid      = "Messages"
+      Effect   = "Allow"
+      Action   = [for action, arns in local.told : action if length(arns) > 0]
+      Resource = distinct(flatten(values(local.told)))
+    },
+    {
+      Sid      = "LogGroups"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = [for n in local.log_groups : "${local.groups_arn}:${n}:*"]
+    },
+  ] : s if length(s.Resource) > 0]
 
   # image.pull_auth.role (docs/images.md): caisson gets a session of it that may pull and nothing else. A build that came
   # by the task's credentials could take the role as it is.
@@ -86,6 +108,15 @@ locals {
       StringLike = { "kms:ViaService" = [for s in ["s3", "ssm", "secretsmanager"] : "${s}.${local.region}.amazonaws.com*"] }
     }
   }] : s if var.kms_key_arn != null]
+
+  notify_keys = distinct(concat(var.notify_kms_key_arns, flatten([for r in var.builder_roles : r.notify_kms_key_arns])))
+  keys_of_messages = [for s in [{
+    Sid       = "KeysOfTopicsAndQueues"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource  = local.notify_keys
+    Condition = { StringLike = { "kms:ViaService" = ["sns.*.amazonaws.com*", "sqs.*.amazonaws.com*"] } }
+  }] : s if length(local.notify_keys) > 0]
 
   # A denial of actions cannot name an exception, so it goes by letters: of "A" what is not AssumeRole itself, where
   # that is allowed at all.
@@ -149,5 +180,7 @@ locals {
     },
   ]
 
-  boundary = concat(local.at_most, local.pulling, local.keys, local.no_other_role, local.never)
+  boundary = concat(
+    local.at_most, local.messages, local.pulling, local.keys, local.keys_of_messages, local.no_other_role, local.never,
+  )
 }

@@ -19,6 +19,10 @@ resource "aws_iam_policy" "boundary" {
 
   lifecycle {
     precondition {
+      condition     = alltrue([for a in concat(flatten(values(local.told)), local.notify_keys) : split(":", a)[4] == local.account])
+      error_message = "A topic, queue, bus or key is of another account: nothing of those is within reach of a task. Name one of this account that hands messages on."
+    }
+    precondition {
       condition     = alltrue([for a in var.pull_role_arns : split(":", a)[4] == local.account])
       error_message = "A role of pull_role_arns is of another account: nothing of those is within reach of a task. Let a role of this account pull there."
     }
@@ -41,7 +45,7 @@ resource "aws_iam_role_policy" "execution" {
   policy = jsonencode({ Version = "2012-10-17", Statement = local.execution })
 }
 
-# Same document as a project's, over the prefixes of all projects and without anybody's secrets.
+# Same document as a project's, over the prefixes of all projects and without a project's secrets.
 module "builder" {
   source   = "../project"
   for_each = var.builder_roles
@@ -54,12 +58,15 @@ module "builder" {
   artifacts_prefixes       = each.value.artifacts_prefixes
   state_bucket             = each.value.state_bucket
   state_prefixes           = each.value.state_prefixes
+  control_prefixes         = each.value.control_prefixes
   repository               = each.value.repository
   repository_created_by    = "nobody"
-  secrets_path             = ""
+  secrets_path             = each.value.secrets_path
   topic_arns               = each.value.topic_arns
   queue_arns               = each.value.queue_arns
   event_bus_arns           = each.value.event_bus_arns
+  log_group_names          = each.value.log_group_names
+  notify_kms_key_arns      = each.value.notify_kms_key_arns
   pull_role_arns           = each.value.pull_role_arns
   kms_key_arn              = var.kms_key_arn
   tags                     = var.tags

@@ -45,6 +45,66 @@ variable "secret_arns" {
   }
 }
 
+variable "topic_arns" {
+  type        = list(string)
+  description = "SNS topics of this account that jobs may report to, beside those of `builder_roles`; they may end with *."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.topic_arns : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+\\*?$", a))])
+    error_message = "topic_arns are ARNs of SNS topics, with no wildcard but one at the end of a name."
+  }
+}
+
+variable "queue_arns" {
+  type        = list(string)
+  description = "SQS queues of this account that jobs may report to, beside those of `builder_roles`; they may end with *."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.queue_arns : can(regex("^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+\\*?$", a))])
+    error_message = "queue_arns are ARNs of SQS queues, with no wildcard but one at the end of a name."
+  }
+}
+
+variable "event_bus_arns" {
+  type        = list(string)
+  description = "EventBridge buses of this account that jobs may report to, beside those of `builder_roles`; they may end with *."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.event_bus_arns : can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+\\*?$", a))])
+    error_message = "event_bus_arns are ARNs of EventBridge buses, with no wildcard but one at the end of a name."
+  }
+}
+
+variable "log_group_names" {
+  type        = list(string)
+  description = "Log groups of this account and region that jobs may write to themselves, beside /NAME/*; they may end with *."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for n in var.log_group_names : can(regex("^[A-Za-z0-9_./#-]{1,511}\\*?$", n))])
+    error_message = "log_group_names are names of log groups, with no wildcard but one at the end."
+  }
+}
+
+variable "notify_kms_key_arns" {
+  type        = list(string)
+  description = "Keys of your own that encrypt topics and queues that jobs report to. Roles use them through SNS and SQS only."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.notify_kms_key_arns : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", a))])
+    error_message = "notify_kms_key_arns are ARNs of keys (an alias will not do), without wildcards."
+  }
+}
+
 variable "pull_accounts" {
   type        = set(string)
   description = "Other accounts whose ECR the images of tasks may come from. Everything else of other accounts is denied."
@@ -75,23 +135,31 @@ variable "pull_role_arns" {
 
 variable "builder_roles" {
   type = map(object({
-    artifacts_bucket   = optional(string)
-    artifacts_prefixes = optional(list(string), ["__outputs/"])
-    state_bucket       = optional(string)
-    state_prefixes     = optional(list(string), ["jobs/", "cache/"])
-    repository         = optional(string, "")
-    topic_arns         = optional(list(string), [])
-    queue_arns         = optional(list(string), [])
-    event_bus_arns     = optional(list(string), [])
-    pull_role_arns     = optional(list(string), [])
+    artifacts_bucket    = optional(string)
+    artifacts_prefixes  = optional(list(string), ["__outputs/"])
+    state_bucket        = optional(string)
+    state_prefixes      = optional(list(string), ["jobs/", "cache/"])
+    control_prefixes    = optional(list(string), ["control/"])
+    repository          = optional(string, "")
+    secrets_path        = optional(string, "")
+    topic_arns          = optional(list(string), [])
+    queue_arns          = optional(list(string), [])
+    event_bus_arns      = optional(list(string), [])
+    log_group_names     = optional(list(string), [])
+    notify_kms_key_arns = optional(list(string), [])
+    pull_role_arns      = optional(list(string), [])
   }))
-  description = "A role for each kind of builder, for deployments that are steered by a profile and name no role of their own. Such a role reaches all projects and separates none (docs/security.md): prefer module project."
+  description = "A role for each kind of builder, for deployments that are steered by a profile and name no role of their own; what each of these means says module project, and `secrets_path` is for secrets of the operator's file. Such a role reaches all projects and separates none (docs/security.md): prefer module project."
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for kind in keys(var.builder_roles) : can(regex("^[a-z][a-z0-9-]{0,18}$", kind))])
     error_message = "A kind of builder has up to 19 characters of a-z, 0-9 and -, and begins with a letter."
+  }
+  validation {
+    condition     = alltrue([for r in var.builder_roles : !startswith("${r.secrets_path}/", "${var.name}/") || length(split("/", r.secrets_path)) > 1])
+    error_message = "secrets_path of a kind of builder is not NAME itself: beneath it lie the secrets of all projects."
   }
 }
 

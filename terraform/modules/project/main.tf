@@ -9,6 +9,7 @@ locals {
 
   artifacts_prefixes = var.artifacts_prefixes == null ? ["__outputs/${var.project}/"] : var.artifacts_prefixes
   state_prefixes     = var.state_prefixes == null ? ["jobs/${var.project}/", "cache/${var.project}/"] : var.state_prefixes
+  control_prefixes   = var.control_prefixes == null ? ["control/${var.project}/"] : var.control_prefixes
   repository         = var.repository == null ? "${var.name}/apps/${var.project}" : var.repository
   secrets_path       = var.secrets_path == null ? "${var.name}/${var.project}" : var.secrets_path
 
@@ -34,6 +35,14 @@ resource "aws_iam_role" "task" {
     precondition {
       condition     = local.repository == "" || can(regex("^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$", local.repository))
       error_message = "ECR has no repository called ${local.repository} (lower case only): set `repository`, to \"\" when the project has no images."
+    }
+    precondition {
+      condition     = alltrue([for c in local.control_prefixes : alltrue([for s in local.state_prefixes : !startswith(c, s)])])
+      error_message = "A prefix of control_prefixes lies beneath one of state_prefixes, where a job may write: a build could take the request that ends it away."
+    }
+    precondition {
+      condition     = alltrue([for a in local.told : split(":", a)[4] == local.account])
+      error_message = "A topic, queue, bus or key is of another account, and the boundary denies those: name one of this account that hands messages on."
     }
     precondition {
       condition     = length(local.statements) > 0

@@ -14,8 +14,13 @@ output "artifacts" {
 }
 
 output "state" {
-  description = "Where specs, control messages, results, logs and caches of the project lie: s3://BUCKET/PREFIX."
+  description = "Where specs, results, logs and caches of the project lie: s3://BUCKET/PREFIX."
   value       = var.state_bucket == null ? [] : [for p in local.state_prefixes : "s3://${var.state_bucket}/${p}"]
+}
+
+output "control" {
+  description = "Where requests to cancel a job of the project are looked for: s3://BUCKET/PREFIX, the first is the default; for `control` of a spec, with `$${id}` behind it."
+  value       = var.state_bucket == null ? [] : [for p in local.control_prefixes : "s3://${var.state_bucket}/${p}"]
 }
 
 output "repository_url" {

@@ -65,6 +65,23 @@ locals {
     },
   ] : s if var.state_bucket != null && length(local.state_prefixes) > 0]
 
+  # To list, because S3 says 403 of a request that is not there to those who may not.
+  listening = [for s in [
+    {
+      Sid      = "Control"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = [for p in local.control_prefixes : "${local.state}/${p}*"]
+    },
+    {
+      Sid       = "ListControl"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket"]
+      Resource  = [local.state]
+      Condition = { StringLike = { "s3:prefix" = [for p in local.control_prefixes : "${p}*"] } }
+    },
+  ] : s if var.state_bucket != null && length(local.control_prefixes) > 0]
+
   repository_arn = "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${local.repository}"
 
   pushing = [for s in [
@@ -132,11 +149,37 @@ locals {
     Resource = var.pull_role_arns
   }] : s if length(var.pull_role_arns) > 0]
 
+  told = concat(var.topic_arns, var.queue_arns, var.event_bus_arns, var.notify_kms_key_arns)
+
+  # One action each, and of log groups two: what caisson calls, docs/operations.md#telling-your-systems.
   reporting = [for s in [
     { Sid = "Topics", Effect = "Allow", Action = ["sns:Publish"], Resource = var.topic_arns },
     { Sid = "Queues", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = var.queue_arns },
     { Sid = "Buses", Effect = "Allow", Action = ["events:PutEvents"], Resource = var.event_bus_arns },
+    {
+      Sid    = "LogGroups"
+      Effect = "Allow"
+      Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      # the group, as a group with its streams
+      Resource = [for n in var.log_group_names : "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${n}:*"]
+    },
   ] : s if length(s.Resource) > 0]
 
-  statements = concat(local.publishing, local.keeping, local.pushing, local.pulling, local.secrets, local.decrypting, local.reporting)
+  # Who sends to what is encrypted asks for the data key itself.
+  # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+  encrypting = [for s in [{
+    Sid      = "KeysOfTopicsAndQueues"
+    Effect   = "Allow"
+    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource = var.notify_kms_key_arns
+    Condition = {
+      StringLike = { "kms:ViaService" = ["sns.*.amazonaws.com*", "sqs.*.amazonaws.com*"] }
+    }
+  }] : s if length(var.notify_kms_key_arns) > 0]
+
+  statements = concat(
+    local.publishing, local.keeping, local.listening, local.pushing, local.pulling, local.secrets, local.decrypting, local.reporting,
+    local.encrypting,
+  )
 }

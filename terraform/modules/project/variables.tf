@@ -56,7 +56,7 @@ variable "artifacts_prefixes" {
 
 variable "state_bucket" {
   type        = string
-  description = "Name of the bucket of specs, control messages, results, logs and caches; null: none."
+  description = "Name of the bucket of specs, requests to cancel, results, logs and caches; null: none."
   default     = null
 
   validation {
@@ -72,6 +72,17 @@ variable "state_prefixes" {
 
   validation {
     condition     = var.state_prefixes == null || try(alltrue([for p in var.state_prefixes : can(regex("^([A-Za-z0-9_][A-Za-z0-9._-]*/)+$", p))]), false)
+    error_message = "A prefix is one or more names, each followed by /: without the last one it would match other projects too. None begins with a dot."
+  }
+}
+
+variable "control_prefixes" {
+  type        = list(string)
+  description = "Prefixes in the state bucket where jobs of the project look for requests to cancel (`control`): to read, not to write, so that no build takes away the request that ends it. Default: `control/PROJECT/`."
+  default     = null
+
+  validation {
+    condition     = var.control_prefixes == null || try(alltrue([for p in var.control_prefixes : can(regex("^([A-Za-z0-9_][A-Za-z0-9._-]*/)+$", p))]), false)
     error_message = "A prefix is one or more names, each followed by /: without the last one it would match other projects too. None begins with a dot."
   }
 }
@@ -123,7 +134,7 @@ variable "secrets_path" {
 
 variable "topic_arns" {
   type        = list(string)
-  description = "SNS topics that jobs of the project report to."
+  description = "SNS topics that jobs of the project report to (`notify`: `sns`). They are in `topic_arns` of module iam too, for the boundary; so it is with queues, buses, log groups outside /NAME/ and keys."
   default     = []
   nullable    = false
 
@@ -135,7 +146,7 @@ variable "topic_arns" {
 
 variable "queue_arns" {
   type        = list(string)
-  description = "SQS queues that jobs of the project report to."
+  description = "SQS queues that jobs of the project report to (`notify`: `sqs`)."
   default     = []
   nullable    = false
 
@@ -147,13 +158,41 @@ variable "queue_arns" {
 
 variable "event_bus_arns" {
   type        = list(string)
-  description = "EventBridge buses that jobs of the project report to."
+  description = "EventBridge buses that jobs of the project report to (`notify`: `eventbridge`)."
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for a in var.event_bus_arns : can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9_./-]+$", a))])
     error_message = "event_bus_arns are ARNs of event buses, without wildcards."
+  }
+}
+
+variable "log_group_names" {
+  type        = list(string)
+  description = "Log groups of this account and region that jobs of the project write to themselves (`notify`: `cloudwatch_logs`). They are there already, and each is one project's: who may write to a group may write to any stream of it."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for n in var.log_group_names : can(regex("^[A-Za-z0-9_./#-]{1,512}$", n))])
+    error_message = "log_group_names are names of log groups, no ARNs, without wildcards."
+  }
+  validation {
+    condition     = alltrue([for n in var.log_group_names : !startswith(n, "/${var.name}/builders/") && n != "/${var.name}/flow-logs"])
+    error_message = "A job must not write to the log groups of builders or of the network: it could write what looks like another job's."
+  }
+}
+
+variable "notify_kms_key_arns" {
+  type        = list(string)
+  description = "Keys of your own that encrypt these topics and queues. The role uses them through SNS and SQS only."
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for a in var.notify_kms_key_arns : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", a))])
+    error_message = "notify_kms_key_arns are ARNs of keys (an alias will not do), without wildcards."
   }
 }
 

@@ -9,7 +9,7 @@ locals {
   arns    = { for b, n in local.buckets : b => "arn:${data.aws_partition.current.partition}:s3:::${n}" }
 }
 
-# artifacts: what jobs publish, and the state of publishes (.caisson/). state: specs, control, results, logs, caches.
+# artifacts: what jobs publish, and the state of publishes (.caisson/). state: specs, results, logs, caches, requests to cancel.
 resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
@@ -89,15 +89,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
   bucket     = aws_s3_bucket.this["state"].id
   depends_on = [aws_s3_bucket_versioning.this]
 
-  rule {
-    id     = "jobs"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = toset(["control", "jobs"])
 
-    filter {
-      prefix = "jobs/"
-    }
-    expiration {
-      days = var.job_days
+    content {
+      id     = rule.value
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.value}/"
+      }
+      expiration {
+        days = var.job_days
+      }
     }
   }
 

@@ -9,12 +9,12 @@ output "artifacts_bucket_arn" {
 }
 
 output "state_bucket" {
-  description = "Name of the bucket of specs, control messages, results, logs (jobs/) and caches (cache/)."
+  description = "Name of the bucket of specs, results, logs (jobs/), caches (cache/) and requests to cancel (control/)."
   value       = aws_s3_bucket.this["state"].bucket
 }
 
 output "state_bucket_arn" {
-  description = "ARN of the bucket of specs, control messages, results, logs and caches."
+  description = "ARN of the bucket of specs, results, logs, caches and requests to cancel."
   value       = local.arns.state
 }
 

@@ -36,7 +36,7 @@ variable "noncurrent_days" {
 
 variable "job_days" {
   type        = number
-  description = "For how many days the state bucket keeps what lies beneath jobs/: specs, results, logs."
+  description = "For how many days the state bucket keeps what lies beneath jobs/ and control/: specs, results, logs, requests to cancel."
   default     = 90
   nullable    = false
 

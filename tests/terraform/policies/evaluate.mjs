@@ -66,6 +66,11 @@ function documents(found) {
         'queue of lost jobs': json('module.events.aws_sqs_queue_policy.this["lost"]', 'policy'),
         'queue of dead letters': json('module.events.aws_sqs_queue_policy.dead', 'policy'),
         'topic of alarms': json('module.events.aws_sns_topic_policy.alarms[0]', 'policy'),
+        // as AWS makes one: the account's policies decide
+        'policy of a key': {
+            Version: '2012-10-17',
+            Statement: [{ Sid: 'Account', Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' }],
+        },
         // what somebody gives a role later, or has besides
         everything: { Version: '2012-10-17', Statement: [{ Sid: 'Everything', Effect: 'Allow', Action: '*', Resource: '*' }] },
     }

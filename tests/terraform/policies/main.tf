@@ -21,14 +21,30 @@ locals {
   state      = "caisson-state-${var.account}-${var.region}"
   pull_roles = ["arn:${var.partition}:iam::${var.account}:role/ci/pull"]
   tags       = { Team = "platform" }
+
+  topics     = "arn:${var.partition}:sns:${var.region}:${var.account}"
+  queues     = "arn:${var.partition}:sqs:${var.region}:${var.account}"
+  buses      = "arn:${var.partition}:events:${var.region}:${var.account}:event-bus"
+  notify_key = "arn:${var.partition}:kms:${var.region}:${var.account}:key/11111111-1111-1111-1111-111111111111"
 }
 
 module "iam" {
-  source         = "../../../terraform/modules/iam"
-  buckets        = [local.artifacts, local.state]
-  pull_role_arns = local.pull_roles
+  source              = "../../../terraform/modules/iam"
+  buckets             = [local.artifacts, local.state]
+  pull_role_arns      = local.pull_roles
+  topic_arns          = ["${local.topics}:builds-*"]
+  queue_arns          = ["${local.queues}:events"]
+  event_bus_arns      = ["${local.buses}/default"]
+  log_group_names     = ["/existing/projects/*"]
+  notify_kms_key_arns = [local.notify_key]
   builder_roles = {
-    node   = { artifacts_bucket = local.artifacts, state_bucket = local.state, topic_arns = ["arn:${var.partition}:sns:${var.region}:${var.account}:domain-events.fifo"] }
+    node = {
+      artifacts_bucket = local.artifacts
+      state_bucket     = local.state
+      secrets_path     = "caisson/operator"
+      topic_arns       = ["${local.topics}:domain-events.fifo"]
+      log_group_names  = ["/existing/node"]
+    }
     kaniko = { state_bucket = local.state, repository = "caisson/apps", pull_role_arns = local.pull_roles }
   }
   tags = local.tags
@@ -41,11 +57,14 @@ module "shop" {
   artifacts_bucket         = local.artifacts
   state_bucket             = local.state
   pull_role_arns           = local.pull_roles
-  event_bus_arns           = ["arn:${var.partition}:events:${var.region}:${var.account}:event-bus/default"]
+  topic_arns               = ["${local.topics}:builds-shop.fifo"]
+  event_bus_arns           = ["${local.buses}/default"]
+  log_group_names          = ["/caisson/jobs/shop"]
+  notify_kms_key_arns      = [local.notify_key]
   tags                     = local.tags
 }
 
-# Names no roles for pulling, and has a repository that this module makes.
+# Names no roles for pulling, has a repository that this module makes, and names what the boundary does not have.
 module "blog" {
   source                   = "../../../terraform/modules/project"
   project                  = "blog"
@@ -53,7 +72,11 @@ module "blog" {
   artifacts_bucket         = local.artifacts
   state_bucket             = local.state
   repository_created_by    = "terraform"
-  queue_arns               = ["arn:${var.partition}:sqs:${var.region}:${var.account}:events"]
+  topic_arns               = ["${local.topics}:somebody-elses"]
+  queue_arns               = ["${local.queues}:events", "${local.queues}:somebody-elses"]
+  event_bus_arns           = ["${local.buses}/somebody-elses"]
+  log_group_names          = ["/existing/projects/blog", "/somebody-elses"]
+  notify_kms_key_arns      = ["${substr(local.notify_key, 0, length(local.notify_key) - 1)}2"]
   tags                     = local.tags
 }
 

@@ -10,9 +10,10 @@ const repository = (name, of = account, where = region) => `arn:aws:ecr:${where}
 const parameter = (name, of = account) => `arn:aws:ssm:${region}:${of}:parameter/${name}`
 const secret = (name, of = account) => `arn:aws:secretsmanager:${region}:${of}:secret:${name}`
 const role = (name, of = account) => `arn:aws:iam::${of}:role/${name}`
-const queue = (name) => `arn:aws:sqs:${region}:${account}:${name}`
-const topic = (name) => `arn:aws:sns:${region}:${account}:${name}`
-const bus = (name) => `arn:aws:events:${region}:${account}:event-bus/${name}`
+const queue = (name, of = account) => `arn:aws:sqs:${region}:${of}:${name}`
+const topic = (name, of = account) => `arn:aws:sns:${region}:${of}:${name}`
+const bus = (name, of = account) => `arn:aws:events:${region}:${of}:event-bus/${name}`
+const stream = (group, of = account) => `arn:aws:logs:${region}:${of}:log-group:${group}:log-stream:caisson/abc123`
 const taskDefinition = (name) => `arn:aws:ecs:${region}:${account}:task-definition/${name}`
 const cluster = (name) => `arn:aws:ecs:${region}:${account}:cluster/${name}`
 const task = (name) => `arn:aws:ecs:${region}:${account}:task/${name}`
@@ -20,6 +21,10 @@ const destination = (name) => `arn:aws:events:${region}:${account}:api-destinati
 const rule = (name, of = account, where = region) => `arn:aws:events:${where}:${of}:rule/${name}`
 const puller = role('ci/pull') // image.pull_auth.role, named by pull_role_arns
 const key = `arn:aws:kms:${region}:${account}:key/00000000-0000-0000-0000-000000000000`
+const notifyKey = `arn:aws:kms:${region}:${account}:key/11111111-1111-1111-1111-111111111111`
+const via = (service, of = `${region}.amazonaws.com`) => ({ 'kms:ViaService': `${service}.${of}` })
+const lines = ['logs:CreateLogStream', 'logs:PutLogEvents']
+const dataKey = ['kms:Decrypt', 'kms:GenerateDataKey']
 
 const boundaryArn = `arn:aws:iam::${account}:policy/caisson/caisson-boundary-${region}`
 const push = ['ecr:BatchCheckLayerAvailability', 'ecr:InitiateLayerUpload', 'ecr:UploadLayerPart', 'ecr:CompleteLayerUpload', 'ecr:PutImage']
@@ -77,12 +82,31 @@ export async function cases(actionsOf) {
     row('allow', 'secretsmanager:GetSecretValue', secret('caisson/shop/npm-AbCdEf'))
     row('no', 'secretsmanager:GetSecretValue', secret('database-AbCdEf'))
     row('no', 'kms:Decrypt', key)
+    // who is told: what is named, for projects or for a kind of builder, and nothing else of the account
     row('allow', 'sqs:SendMessage', queue('events'))
-    row('allow', 'sns:Publish', topic('events'))
+    row('allow', 'sns:Publish', topic('builds-shop.fifo'))
+    row('allow', 'sns:Publish', topic('domain-events.fifo'))
     row('allow', 'events:PutEvents', bus('default'))
-    row('no', ['sqs:ReceiveMessage', 'sqs:PurgeQueue', 'sqs:DeleteQueue'], queue('events'))
-    row('allow', 'logs:PutLogEvents', `arn:aws:logs:${region}:${account}:log-group:/caisson/builds:log-stream:x`)
-    row('no', 'logs:PutLogEvents', `arn:aws:logs:${region}:${account}:log-group:/other:log-stream:x`)
+    row('no', 'sqs:SendMessage', queue('events2'))
+    row('no', 'sqs:SendMessage', queue('caisson-job-lost'))
+    row('no', 'sns:Publish', topic('caisson-alarms'))
+    row('no', 'events:PutEvents', bus('other'))
+    row('deny', 'sqs:SendMessage', queue('events', other), {}, { owner: other })
+    row('deny', 'sns:Publish', topic('builds-shop.fifo', other), {}, { owner: other })
+    row('deny', 'events:PutEvents', bus('default', other), {}, { owner: other })
+    row('deny', lines, stream('/caisson/jobs/shop', other), {}, { owner: other })
+    row('no', ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:PurgeQueue', 'sqs:DeleteQueue', 'sqs:SetQueueAttributes'], queue('events'))
+    row('no', ['sns:Subscribe', 'sns:SetTopicAttributes', 'sns:DeleteTopic'], topic('builds-shop.fifo'))
+    row('no', ['events:PutRule', 'events:PutTargets'], rule('any'))
+    row('allow', 'events:InvokeApiDestination', destination('caisson-hook'))
+    row('no', 'events:InvokeApiDestination', destination('other'))
+    row('allow', lines, `arn:aws:logs:${region}:${account}:log-group:/caisson/builds:log-stream:x`)
+    row('allow', lines, stream('/existing/projects/blog'))
+    row('allow', lines, stream('/existing/node'))
+    row('no', 'logs:DescribeLogStreams', `arn:aws:logs:${region}:${account}:log-group:/existing/node`)
+    row('no', lines, stream('/existing/node2'))
+    row('no', lines, `arn:aws:logs:${region}:${account}:log-group:/other:log-stream:x`)
+    row('no', ['logs:CreateLogGroup', 'logs:DeleteLogGroup', 'logs:PutRetentionPolicy'], `arn:aws:logs:${region}:${account}:log-group:/existing/node`)
     row('deny', 'ecs:ExecuteCommand', task('caisson/0123456789abcdef0123456789abcdef'))
     row('deny', ['ssmmessages:CreateControlChannel', 'ssmmessages:OpenDataChannel'], '*')
     row('no', ['ecs:RunTask', 'ecs:RegisterTaskDefinition'], taskDefinition('caisson-node:1'))
@@ -111,7 +135,16 @@ export async function cases(actionsOf) {
     row('no', 's3:ListBucket', artifacts)
     row('allow', objects, `${state}/jobs/shop/abc123/result.json`)
     row('allow', objects, `${state}/cache/shop/refs~2fheads~2fmain/manifest.json`)
-    row('no', objects, `${state}/jobs/blog/abc123/control`)
+    row('no', objects, `${state}/jobs/blog/abc123/spec.json`)
+    // requests to cancel: to be read, and told from none; not written, not removed
+    row('allow', 's3:GetObject', `${state}/control/shop/abc123`)
+    row('no', ['s3:PutObject', 's3:DeleteObject'], `${state}/control/shop/abc123`)
+    row('no', objects, `${state}/control/blog/abc123`)
+    row('no', objects, `${state}/control/shop2/abc123`)
+    row('no', 's3:GetObject', `${artifacts}/control/shop/abc123`)
+    row('allow', 's3:ListBucket', state, { 's3:prefix': 'control/shop/abc123' }) // S3 asks so before it says 404
+    row('no', 's3:ListBucket', state, { 's3:prefix': 'control/blog/abc123' })
+    row('no', 's3:ListBucket', state, { 's3:prefix': 'control/' })
     row('no', objects, `${state}/cache/blog/refs~2fheads~2fmain/manifest.json`)
     row('allow', 's3:ListBucket', state, { 's3:prefix': 'cache/shop/' })
     row('no', 's3:ListBucket', state, { 's3:prefix': 'cache/' })
@@ -137,9 +170,22 @@ export async function cases(actionsOf) {
     row('no', 'secretsmanager:GetSecretValue', secret('caisson/blog/npm-AbCdEf'))
     row('no', ['secretsmanager:PutSecretValue', 'secretsmanager:DeleteSecret'], secret('caisson/shop/npm-AbCdEf'))
     row('allow', 'events:PutEvents', bus('default'))
+    row('allow', 'sns:Publish', topic('builds-shop.fifo'))
+    row('allow', lines, stream('/caisson/jobs/shop'))
     row('no', 'events:PutEvents', bus('other'))
+    row('no', 'sns:Publish', topic('builds-blog.fifo')) // within the boundary, but another's
     row('no', 'sns:Publish', topic('domain-events.fifo'))
     row('no', 'sqs:SendMessage', queue('events'))
+    row('no', 'sqs:SendMessage', queue('caisson-job-lost'))
+    row('no', lines, stream('/caisson/jobs/blog'))
+    row('no', lines, stream('/caisson/jobs/shop2'))
+    row('no', lines, stream('/existing/projects/blog'))
+    row('no', 'logs:CreateLogGroup', `arn:aws:logs:${region}:${account}:log-group:/caisson/jobs/shop`)
+    row('no', ['sns:Subscribe', 'sns:GetTopicAttributes'], topic('builds-shop.fifo'))
+    row('deny', 'sns:Publish', topic('builds-shop.fifo', other), {}, { owner: other })
+    row('deny', 'sqs:SendMessage', queue('events', other), {}, { owner: other })
+    row('deny', 'events:PutEvents', bus('default', other), {}, { owner: other })
+    row('deny', lines, stream('/caisson/jobs/shop', other), {}, { owner: other })
     row('deny', 'iam:PassRole', role(`caisson/projects/caisson-project-shop-${region}`))
     row('deny', ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:DeleteRolePermissionsBoundary'], role('caisson/projects/mine'))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-blog-${region}`))
@@ -170,14 +216,31 @@ export async function cases(actionsOf) {
     row('no', 'ssm:GetParameter', parameter('caisson/shop/npm'))
     row('allow', 'secretsmanager:GetSecretValue', secret('caisson/blog/npm-AbCdEf'))
     row('no', 'secretsmanager:GetSecretValue', secret('caisson/shop/npm-AbCdEf'))
+    row('allow', 's3:GetObject', `${state}/control/blog/abc123`)
+    row('no', objects, `${state}/control/shop/abc123`)
+    row('allow', 's3:ListBucket', state, { 's3:prefix': 'control/blog/abc123' })
+    row('no', 's3:ListBucket', state, { 's3:prefix': 'control/shop/abc123' })
     row('allow', 'sqs:SendMessage', queue('events'))
+    row('allow', lines, stream('/existing/projects/blog'))
     row('no', 'sqs:SendMessage', queue('caisson-job-lost'))
     row('no', 'events:PutEvents', bus('default'))
+    row('no', 'sns:Publish', topic('builds-shop.fifo'))
+    row('no', lines, stream('/caisson/jobs/shop'))
+    // its policy names these, but the boundary does not
+    row('no', 'sns:Publish', topic('somebody-elses'))
+    row('no', 'sqs:SendMessage', queue('somebody-elses'))
+    row('no', 'events:PutEvents', bus('somebody-elses'))
+    row('no', lines, stream('/somebody-elses'))
     row('no', 'sts:AssumeRole', puller) // shop's, not blog's
     row('deny', 's3:DeleteBucket', artifacts)
     row('deny', 'iam:PassRole', role(`caisson/projects/caisson-project-blog-${region}`))
 
-    // kinds of builders: all projects, but neither secrets nor anything else
+    // what the boundary takes away there is its policy's all the same
+    begin('project blog without the boundary', { policies: ['blog'] })
+    row('allow', 'sns:Publish', topic('somebody-elses'))
+    row('allow', 'events:PutEvents', bus('somebody-elses'))
+
+    // kinds of builders: all projects, but none of their secrets, nor anything else
     begin('builder node', { policies: ['builder node'], boundary: true })
     row('allow', objects, `${artifacts}/__outputs/shop/index.html`)
     row('allow', objects, `${artifacts}/__outputs/blog/index.html`) // docs/security.md says so
@@ -190,6 +253,18 @@ export async function cases(actionsOf) {
     row('no', 's3:ListBucket', state, { 's3:prefix': '' })
     row('allow', 'sns:Publish', topic('domain-events.fifo'))
     row('no', 'sns:Publish', topic('other'))
+    row('no', 'sns:Publish', topic('builds-shop.fifo'))
+    row('no', 'sqs:SendMessage', queue('events'))
+    row('no', 'events:PutEvents', bus('default'))
+    row('deny', 'sns:Publish', topic('domain-events.fifo', other), {}, { owner: other })
+    row('allow', lines, stream('/existing/node'))
+    row('no', lines, stream('/caisson/jobs/shop'))
+    row('no', lines, `arn:aws:logs:${region}:${account}:log-group:/caisson/builders/node:log-stream:x`)
+    row('allow', 's3:GetObject', `${state}/control/shop/abc123`)
+    row('no', ['s3:PutObject', 's3:DeleteObject'], `${state}/control/shop/abc123`)
+    row('allow', 's3:ListBucket', state, { 's3:prefix': 'control/shop/abc123' })
+    row('allow', 'ssm:GetParameter', parameter('caisson/operator/hook'))
+    row('allow', 'secretsmanager:GetSecretValue', secret('caisson/operator/hook-AbCdEf'))
     row('no', ['ecr:GetAuthorizationToken'], '*')
     row('no', push, repository('caisson/apps/shop'))
     row('deny', push.filter((a) => a !== 'ecr:BatchCheckLayerAvailability'), repository('caisson/builders/node'))
@@ -211,10 +286,40 @@ export async function cases(actionsOf) {
     row('allow', objects, `${state}/cache/shop/refs~2fheads~2fmain/manifest.json`)
     row('allow', 's3:ListBucket', state, { 's3:prefix': 'cache/' })
     row('no', 's3:ListBucket', state)
+    row('allow', 's3:GetObject', `${state}/control/shop/abc123`)
+    row('no', ['s3:PutObject', 's3:DeleteObject'], `${state}/control/shop/abc123`)
+    row('allow', 's3:ListBucket', state, { 's3:prefix': 'control/shop/abc123' })
+    row('no', 'sns:Publish', topic('domain-events.fifo'))
+    row('no', lines, stream('/existing/node'))
     row('deny', 's3:DeleteBucket', state)
     row('deny', 'iam:PassRole', role(`caisson/builders/caisson-builder-kaniko-${region}`))
     row('deny', 'sts:AssumeRole', role(`caisson/projects/caisson-project-shop-${region}`))
     row('allow', 'sts:AssumeRole', puller)
+
+    // keys of topics and queues, by way of those alone
+    const policy = 'policy of a key'
+    const unnamed = notifyKey.replace(/1$/, '2') // blog's policy names it, the boundary does not
+    const holders = [['boundary', 'everything'], ['project shop', 'shop']]
+    for (const [name, held] of holders) {
+        begin(`${name}, key of topics and queues`, { policies: [held], boundary: true, resourcePolicy: policy })
+        row('allow', dataKey, notifyKey, via('sns'))
+        row('allow', dataKey, notifyKey, via('sqs'))
+        row('no', dataKey, notifyKey, via('s3'))
+        row('no', dataKey, notifyKey)
+        row('no', ['kms:Encrypt', 'kms:CreateGrant', 'kms:ScheduleKeyDeletion'], notifyKey, via('sns'))
+        row('no', dataKey, unnamed, via('sns'))
+        row('no', dataKey, key, via('sns'))
+    }
+    begin('project blog, key of topics and queues', { policies: ['blog'], boundary: true, resourcePolicy: policy })
+    row('no', dataKey, unnamed, via('sns'))
+    row('no', dataKey, notifyKey, via('sns'))
+    for (const [held, named] of [['blog', unnamed], ['shop', notifyKey]]) {
+        begin(`project ${held} without the boundary, key of topics and queues`, { policies: [held], resourcePolicy: policy })
+        row('allow', dataKey, named, via('sqs'))
+        row('no', dataKey, named, via('s3'))
+    }
+    begin('builder node, key of topics and queues', { policies: ['builder node'], boundary: true, resourcePolicy: policy })
+    row('no', dataKey, notifyKey, via('sns'))
 
     // ECS itself
     begin('execution role', { policies: ['execution'], boundary: true })

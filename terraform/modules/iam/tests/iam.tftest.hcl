@@ -49,6 +49,10 @@ run "boundary_and_execution_role" {
     error_message = "no key, no right to one"
   }
   assert {
+    condition     = length(setintersection([for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid], ["Messages", "LogGroups", "KeysOfTopicsAndQueues"])) == 0
+    error_message = "nobody is told anything who is not named"
+  }
+  assert {
     condition     = length(output.builder_role_arns) == 0
     error_message = "roles that do not separate projects are made on request only"
   }
@@ -57,12 +61,42 @@ run "boundary_and_execution_role" {
 run "roles_of_kinds_of_builders" {
   variables {
     builder_roles = {
-      node   = { artifacts_bucket = "artifacts-bucket", topic_arns = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"] }
+      node = {
+        artifacts_bucket    = "artifacts-bucket"
+        topic_arns          = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]
+        event_bus_arns      = ["arn:aws:events:eu-central-1:111122223333:event-bus/builds"]
+        log_group_names     = ["/existing/node"]
+        notify_kms_key_arns = ["arn:aws:kms:eu-central-1:111122223333:key/11111111-1111-1111-1111-111111111111"]
+        secrets_path        = "caisson/operator"
+      }
       kaniko = { repository = "caisson/apps", pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"] }
     }
     pull_role_arns = ["arn:aws:iam::111122223333:role/ci/pull"]
     repositories   = ["veren/*", "legacy"]
     kms_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+
+    # what projects have, beside what the kinds of builders have
+    topic_arns          = ["arn:aws:sns:eu-central-1:111122223333:builds-*"]
+    queue_arns          = ["arn:aws:sqs:eu-west-1:111122223333:builds.fifo"]
+    log_group_names     = ["/existing/*"]
+    notify_kms_key_arns = ["arn:aws:kms:eu-west-1:111122223333:key/22222222-2222-2222-2222-222222222222"]
+  }
+
+  assert {
+    condition = { for s in jsondecode(aws_iam_policy.boundary.policy).Statement : s.Sid => [s.Action, s.Resource] if contains(["Messages", "LogGroups", "KeysOfTopicsAndQueues"], s.Sid) } == {
+      Messages = [["events:PutEvents", "sns:Publish", "sqs:SendMessage"], [
+        "arn:aws:events:eu-central-1:111122223333:event-bus/builds", "arn:aws:sns:eu-central-1:111122223333:builds-*",
+        "arn:aws:sns:eu-central-1:111122223333:events.fifo", "arn:aws:sqs:eu-west-1:111122223333:builds.fifo",
+      ]]
+      LogGroups = [["logs:CreateLogStream", "logs:PutLogEvents"], [
+        "arn:aws:logs:eu-central-1:111122223333:log-group:/existing/*:*", "arn:aws:logs:eu-central-1:111122223333:log-group:/existing/node:*",
+      ]]
+      KeysOfTopicsAndQueues = [["kms:Decrypt", "kms:GenerateDataKey"], [
+        "arn:aws:kms:eu-west-1:111122223333:key/22222222-2222-2222-2222-222222222222",
+        "arn:aws:kms:eu-central-1:111122223333:key/11111111-1111-1111-1111-111111111111",
+      ]]
+    }
+    error_message = "who may be told: what is named for projects, and for kinds of builders"
   }
 
   assert {
@@ -118,6 +152,14 @@ run "refused_role_of_another_account" {
   expect_failures = [aws_iam_policy.boundary]
 }
 
+run "refused_queue_of_another_account" {
+  command = plan
+  variables {
+    queue_arns = ["arn:aws:sqs:eu-central-1:999988887777:events"]
+  }
+  expect_failures = [aws_iam_policy.boundary]
+}
+
 run "refused_role_of_a_task_for_pulling" {
   command = plan
   variables {
@@ -130,16 +172,22 @@ run "wildcards" {
   command = plan
 
   variables {
-    buckets        = ["*"]
-    repositories   = ["*"]
-    secret_arns    = ["arn:aws:ssm:eu-central-1:111122223333:*"]
-    pull_accounts  = ["*"]
-    pull_role_arns = ["arn:aws:iam::111122223333:role/*"]
-    cluster_name   = "*"
+    buckets             = ["*"]
+    repositories        = ["*"]
+    secret_arns         = ["arn:aws:ssm:eu-central-1:111122223333:*"]
+    topic_arns          = ["arn:aws:sns:eu-central-1:111122223333:*"]
+    queue_arns          = ["*"]
+    event_bus_arns      = ["arn:aws:events:eu-central-1:*:event-bus/default"]
+    log_group_names     = ["*"]
+    notify_kms_key_arns = ["arn:aws:kms:eu-central-1:111122223333:key/*"]
+    pull_accounts       = ["*"]
+    pull_role_arns      = ["arn:aws:iam::111122223333:role/*"]
+    cluster_name        = "*"
   }
 
   expect_failures = [
-    var.buckets, var.repositories, var.secret_arns, var.pull_accounts, var.pull_role_arns, var.cluster_name,
+    var.buckets, var.repositories, var.secret_arns, var.topic_arns, var.queue_arns, var.event_bus_arns, var.log_group_names,
+    var.notify_kms_key_arns, var.pull_accounts, var.pull_role_arns, var.cluster_name,
   ]
 }
 
@@ -147,11 +195,30 @@ run "mistakes" {
   command = plan
 
   variables {
-    name          = "Caisson"
-    buckets       = []
-    builder_roles = { "Node 20" = {} }
-    kms_key_arn   = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
+    name        = "Caisson"
+    buckets     = []
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:alias/caisson"
   }
 
-  expect_failures = [var.name, var.buckets, var.builder_roles, var.kms_key_arn]
+  expect_failures = [var.name, var.buckets, var.kms_key_arn]
+}
+
+run "a_kind_of_builder_that_is_none" {
+  command = plan
+
+  variables {
+    builder_roles = { "Node 20" = {} }
+  }
+
+  expect_failures = [var.builder_roles]
+}
+
+run "secrets_of_all_projects" {
+  command = plan
+
+  variables {
+    builder_roles = { node = { secrets_path = "caisson" } }
+  }
+
+  expect_failures = [var.builder_roles]
 }

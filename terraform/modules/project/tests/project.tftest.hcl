@@ -65,7 +65,7 @@ run "places_of_the_project" {
   }
 
   assert {
-    condition     = output.artifacts == tolist(["s3://artifacts-bucket/__outputs/shop/"]) && output.state == tolist(["s3://state-bucket/jobs/shop/", "s3://state-bucket/cache/shop/"])
+    condition     = output.artifacts == tolist(["s3://artifacts-bucket/__outputs/shop/"]) && output.state == tolist(["s3://state-bucket/jobs/shop/", "s3://state-bucket/cache/shop/"]) && output.control == tolist(["s3://state-bucket/control/shop/"])
     error_message = "the project's own prefixes"
   }
   assert {
@@ -75,6 +75,8 @@ run "places_of_the_project" {
       ListArtifacts     = ["arn:aws:s3:::artifacts-bucket"]
       JobsAndCaches     = ["arn:aws:s3:::state-bucket/jobs/shop/*", "arn:aws:s3:::state-bucket/cache/shop/*"]
       ListJobsAndCaches = ["arn:aws:s3:::state-bucket"]
+      Control           = ["arn:aws:s3:::state-bucket/control/shop/*"]
+      ListControl       = ["arn:aws:s3:::state-bucket"]
     }
     error_message = "objects beneath the prefixes, and the state of publishes to them"
   }
@@ -110,24 +112,60 @@ run "nothing_but_a_site" {
 run "reports" {
   command = plan
   variables {
-    topic_arns     = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]
-    queue_arns     = ["arn:aws:sqs:eu-central-1:111122223333:events"]
-    event_bus_arns = ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]
-    kms_key_arn    = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+    topic_arns          = ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]
+    queue_arns          = ["arn:aws:sqs:eu-central-1:111122223333:events"]
+    event_bus_arns      = ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]
+    log_group_names     = ["/caisson/jobs/shop"]
+    notify_kms_key_arns = ["arn:aws:kms:eu-central-1:111122223333:key/11111111-1111-1111-1111-111111111111"]
+    kms_key_arn         = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
   }
 
   assert {
-    condition = { for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid => [s.Action, s.Resource] if contains(["Topics", "Queues", "Buses"], s.Sid) } == {
-      Topics = [["sns:Publish"], ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]]
-      Queues = [["sqs:SendMessage"], ["arn:aws:sqs:eu-central-1:111122223333:events"]]
-      Buses  = [["events:PutEvents"], ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]]
+    condition = { for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid => [s.Action, s.Resource] if contains(["Topics", "Queues", "Buses", "LogGroups"], s.Sid) } == {
+      Topics    = [["sns:Publish"], ["arn:aws:sns:eu-central-1:111122223333:events.fifo"]]
+      Queues    = [["sqs:SendMessage"], ["arn:aws:sqs:eu-central-1:111122223333:events"]]
+      Buses     = [["events:PutEvents"], ["arn:aws:events:eu-central-1:111122223333:event-bus/default"]]
+      LogGroups = [["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-central-1:111122223333:log-group:/caisson/jobs/shop:*"]]
     }
     error_message = "what is named, and no more"
   }
   assert {
-    condition     = contains([for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid], "Key")
-    error_message = "the key"
+    condition = { for s in jsondecode(aws_iam_role_policy.task.policy).Statement : s.Sid => s.Condition.StringLike["kms:ViaService"] if startswith(s.Sid, "Key") } == {
+      Key                   = ["s3.eu-central-1.amazonaws.com*", "ssm.eu-central-1.amazonaws.com*", "secretsmanager.eu-central-1.amazonaws.com*"]
+      KeysOfTopicsAndQueues = ["sns.*.amazonaws.com*", "sqs.*.amazonaws.com*"]
+    }
+    error_message = "each key through its services only"
   }
+}
+
+run "no_requests_to_cancel" {
+  command = plan
+  variables {
+    state_bucket     = "state-bucket"
+    control_prefixes = []
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.task.policy, "control") && length(output.control) == 0
+    error_message = "no place, no right"
+  }
+}
+
+run "refused_place_for_requests_where_jobs_write" {
+  command = plan
+  variables {
+    state_bucket     = "state-bucket"
+    control_prefixes = ["jobs/shop/control/"]
+  }
+  expect_failures = [aws_iam_role.task]
+}
+
+run "refused_topic_of_another_account" {
+  command = plan
+  variables {
+    topic_arns = ["arn:aws:sns:eu-central-1:999988887777:events"]
+  }
+  expect_failures = [aws_iam_role.task]
 }
 
 run "roles_for_pulling" {
@@ -196,22 +234,25 @@ run "wildcards" {
   command = plan
 
   variables {
-    project            = "shop*"
-    artifacts_bucket   = "*"
-    state_bucket       = "*"
-    artifacts_prefixes = ["__outputs/*/"]
-    state_prefixes     = ["*"]
-    repository         = "*"
-    secrets_path       = "*"
-    topic_arns         = ["*"]
-    queue_arns         = ["arn:aws:sqs:eu-central-1:111122223333:*"]
-    event_bus_arns     = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
-    pull_role_arns     = ["arn:aws:iam::111122223333:role/ci/*"]
+    project             = "shop*"
+    artifacts_bucket    = "*"
+    state_bucket        = "*"
+    artifacts_prefixes  = ["__outputs/*/"]
+    state_prefixes      = ["*"]
+    control_prefixes    = ["*"]
+    repository          = "*"
+    secrets_path        = "*"
+    topic_arns          = ["*"]
+    queue_arns          = ["arn:aws:sqs:eu-central-1:111122223333:*"]
+    event_bus_arns      = ["arn:aws:events:eu-central-1:111122223333:event-bus/*"]
+    log_group_names     = ["/caisson/jobs/*"]
+    notify_kms_key_arns = ["arn:aws:kms:eu-central-1:111122223333:key/*"]
+    pull_role_arns      = ["arn:aws:iam::111122223333:role/ci/*"]
   }
 
   expect_failures = [
     var.project, var.artifacts_bucket, var.state_bucket, var.artifacts_prefixes, var.state_prefixes, var.repository, var.secrets_path,
-    var.topic_arns, var.queue_arns, var.event_bus_arns, var.pull_role_arns,
+    var.control_prefixes, var.topic_arns, var.queue_arns, var.event_bus_arns, var.log_group_names, var.notify_kms_key_arns, var.pull_role_arns,
   ]
 }
 
@@ -244,4 +285,24 @@ run "a_path_that_is_none" {
   }
 
   expect_failures = [var.role]
+}
+
+run "a_log_group_of_builders" {
+  command = plan
+
+  variables {
+    log_group_names = ["/caisson/builders/node"]
+  }
+
+  expect_failures = [var.log_group_names]
+}
+
+run "the_log_group_of_the_network" {
+  command = plan
+
+  variables {
+    log_group_names = ["/caisson/flow-logs"]
+  }
+
+  expect_failures = [var.log_group_names]
 }

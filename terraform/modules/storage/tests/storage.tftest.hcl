@@ -60,7 +60,7 @@ run "two_private_buckets" {
     error_message = "what is published does not expire"
   }
   assert {
-    condition     = { for r in aws_s3_bucket_lifecycle_configuration.state.rule : r.id => try(r.filter[0].prefix, "") if length(r.expiration) > 0 } == { jobs = "jobs/" }
+    condition     = { for r in aws_s3_bucket_lifecycle_configuration.state.rule : r.id => try(r.filter[0].prefix, "") if length(r.expiration) > 0 } == { control = "control/", jobs = "jobs/" }
     error_message = "only jobs/ expires by age: caches are swept by those who know what is in use"
   }
   assert {
@@ -94,7 +94,7 @@ run "key_and_days" {
     error_message = "encrypted with the key, one request a bucket"
   }
   assert {
-    condition     = [for r in aws_s3_bucket_lifecycle_configuration.state.rule : r.expiration[0].days if r.id == "jobs"] == [5]
+    condition     = [for r in aws_s3_bucket_lifecycle_configuration.state.rule : r.expiration[0].days if contains(["control", "jobs"], r.id)] == [5, 5]
     error_message = "jobs expire"
   }
   assert {
