@@ -468,8 +468,13 @@ static void on_subscribed(void *context, const struct error *error)
 {
     struct redis *redis = context;
 
-    if (!error || !redis->subscribed)
+    if (!redis->subscribed)
         return;
+    if (!error) {
+        if (redis->subscription.begun)
+            redis->subscription.begun(redis->subscription.context);
+        return;
+    }
     redis->subscribed = false;
     redis->subscription.ended(redis->subscription.context, error);
 }

@@ -52,6 +52,7 @@ void redis_xadd(struct redis *redis, const char *stream, const struct redis_fiel
                 long max_entries, bus_done *done, void *context);
 
 struct redis_subscription {
+    void (*begun)(void *context); /* nothing that is published from now on is missed; NULL: nobody asks */
     void (*message)(void *context, struct view payload);
     /* Once: it is over, or never came about. Subscribe again if you like, after a while. */
     void (*ended)(void *context, const struct error *error);

@@ -72,19 +72,26 @@ static bool is_text_or_absent(const json_t *document, const char *key)
     return !value || json_is_string(value) || json_is_null(value);
 }
 
-int control_read(struct view text, char **by, char **reason, struct error *err)
+/* NULL: it is none. Caller frees with json_decref. */
+static json_t *parse(struct view text, struct error *err)
 {
-    CLEANUP_JSON json_t *document = NULL;
     struct error broken;
+    json_t *document;
 
-    *by = *reason = NULL;
-    if (text.len > CONTROL_MAX)
-        return invalid(err, "it is larger than 16 KiB");
+    if (text.len > CONTROL_MAX) {
+        invalid(err, "it is larger than 16 KiB");
+        return NULL;
+    }
     document = json_parse(text.data ? text.data : "", text.len, CLASS_SPEC_INVALID, "it", &broken);
-    if (!json_is_object(document))
-        return invalid(err, "it is no JSON object");
-    if (!json_object_get(document, "action"))
-        return invalid(err, "it has no \"action\"");
+    if (json_is_object(document))
+        return document;
+    json_decref(document);
+    invalid(err, "it is no JSON object");
+    return NULL;
+}
+
+static int read_request(const json_t *document, char **by, char **reason, struct error *err)
+{
     if (strcmp(json_text(document, "action", ""), "cancel") != 0)
         return invalid(err, "its \"action\" is not \"cancel\"");
     if (!is_text_or_absent(document, "by") || !is_text_or_absent(document, "reason"))
@@ -92,6 +99,47 @@ int control_read(struct view text, char **by, char **reason, struct error *err)
     *by = one_line(json_text(document, "by", ""), BY_MAX);
     *reason = one_line(json_text(document, "reason", ""), REASON_MAX);
     return 0;
+}
+
+int control_read(struct view text, char **by, char **reason, struct error *err)
+{
+    CLEANUP_JSON json_t *document = parse(text, err);
+
+    *by = *reason = NULL;
+    if (!document)
+        return -1;
+    if (!json_object_get(document, "action"))
+        return invalid(err, "it has no \"action\"");
+    return read_request(document, by, reason, err);
+}
+
+int control_read_message(struct view text, const char *member, const char *id, bool *ours, char **by, char **reason,
+                         struct error *err)
+{
+    CLEANUP_JSON json_t *document = parse(text, err);
+    CLEANUP_FREE char *whose = NULL;
+    const json_t *value;
+
+    *by = *reason = NULL;
+    *ours = false;
+    if (!document)
+        return -1;
+    value = json_object_get(document, member);
+    if (json_is_integer(value))
+        whose = xasprintf("%lld", (long long)json_integer_value(value));
+    else if (json_is_string(value))
+        whose = xstrdup(json_string_value(value));
+    if (!whose) {
+        error_set(err, CLASS_SPEC_INVALID, "control-invalid", "it has no \"%.100s\" that is an id", member);
+        return error_hint(err, "see `member` of `cancel` in the spec");
+    }
+    *ours = strcmp(whose, id) == 0;
+    if (!*ours)
+        return 0;
+    /* On such a channel nothing else is asked for. */
+    if (!json_object_get(document, "action"))
+        json_object_set_new(document, "action", json_string("cancel"));
+    return read_request(document, by, reason, err);
 }
 
 /* ---- what an answer means ---- */

@@ -19,4 +19,9 @@ void control_stop(struct control *control);
  * does not say (the caller frees both); CLASS_SPEC_INVALID "control-invalid" with what is wrong. */
 int control_read(struct view text, char **by, char **reason, struct error *err);
 
+/* Reads a message of a channel that is many jobs': { MEMBER: "an id", "by": "…", "reason": "…" }. What the id is not
+ * `id` of is another's: *ours false. */
+int control_read_message(struct view text, const char *member, const char *id, bool *ours, char **by, char **reason,
+                         struct error *err);
+
 #endif

@@ -71,6 +71,7 @@ struct job {
     char *cancelled_by, *cancel_reason; /* NULL: not said */
     struct stop_attempts attempts;
     char *image_username, *image_password, *pull_username, *pull_password; /* of spec.image */
+    char *cancel_username, *cancel_password;                               /* of spec.cancel */
     struct build_context context;                                          /* builder dockerfile: what is built */
     const struct engine *engine;                                           /* … and by what */
     char *cache_folder;   /* layer cache in the workspace, for the engine; NULL: none. Set by the step restore */
@@ -98,6 +99,7 @@ struct job {
     struct loop_timer *limit, *disk_watch;
     struct task_metadata *metadata; /* NULL: not in a task */
     struct notify *notify;          /* who is told; NULL: nobody yet */
+    struct cancel_channel *channel; /* where a cancel is listened for; NULL: nowhere yet */
 };
 
 /* Takes the spec. Fills the result. Returns when the stop budget ends (monotonic ms); 0: the job was not stopped. */

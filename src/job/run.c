@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "job/cancel_channel.h"
 #include "job/control.h"
 #include "job/guard.h"
 #include "job/image.h"
@@ -254,6 +255,8 @@ static int run_steps(struct job *job, struct error *err)
         return stop_error(job, err);
     job_leftovers_remove(job);
     status = job_secrets(job, err);
+    if (status == 0)
+        job->channel = cancel_channel_start(job);
     /* Who waits is told in either case. */
     if (job_notify(job, &notify_error) && status == 0) {
         *err = notify_error;
@@ -396,6 +399,7 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     if (run_steps(&job, &err))
         result->error = err;
     control_stop(control);
+    cancel_channel_stop(job.channel);
     end_build(&job);
     credentials_cancel(wait);
     job_secrets_forget(&job);

@@ -132,6 +132,8 @@ static void fetch(struct gathering *gathering)
     remote_values_add(gathering->remote, &spec->image.auth.password);
     remote_values_add(gathering->remote, &spec->image.pull_auth.username);
     remote_values_add(gathering->remote, &spec->image.pull_auth.password);
+    remote_values_add(gathering->remote, &spec->cancel.username);
+    remote_values_add(gathering->remote, &spec->cancel.password);
     for (i = 0; i < spec->secrets_len; i++)
         if (is_needed(spec, &spec->secrets[i]))
             remote_values_add(gathering->remote, &spec->secrets[i].source);
@@ -165,6 +167,15 @@ static void resolve_registries(struct gathering *gathering)
     job_hide(job, job->pull_password, "image.pull_auth.password");
 }
 
+static void resolve_channel(struct gathering *gathering)
+{
+    struct job *job = gathering->job;
+
+    job->cancel_username = gather_value(gathering, &job->spec.cancel.username, "cancel.username");
+    job->cancel_password = gather_value(gathering, &job->spec.cancel.password, "cancel.password");
+    job_hide(job, job->cancel_password, "cancel.password");
+}
+
 static void resolve_secrets(struct gathering *gathering)
 {
     struct job *job = gathering->job;
@@ -196,14 +207,15 @@ int job_secrets(struct job *job, struct error *err)
     fetch(&gathering);
     resolve_git(&gathering);
     resolve_registries(&gathering);
+    resolve_channel(&gathering);
     resolve_secrets(&gathering);
     return gather_end(&gathering, err) ? -1 : job_pull_login(job, err);
 }
 
 void job_secrets_forget(struct job *job)
 {
-    char **const values[] = {&job->git_username,   &job->git_password,  &job->image_username,
-                             &job->image_password, &job->pull_username, &job->pull_password};
+    char **const values[] = {&job->git_username,  &job->git_password,  &job->image_username,  &job->image_password,
+                             &job->pull_username, &job->pull_password, &job->cancel_username, &job->cancel_password};
     size_t i;
 
     for (i = 0; i < job->secrets.len; i++) {

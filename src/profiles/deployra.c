@@ -15,9 +15,12 @@ static const char *const api_key[] = {"API_KEY", NULL};
 static const char *const registry[] = {"ECR_REGISTRY", NULL};
 static const char *const account[] = {"AWS_ACCOUNT_ID", NULL};
 static const char *const region[] = {"AWS_REGION", "AWS_DEFAULT_REGION", NULL};
-static const char *const service[] = {"REDIS_HOST",     "REDIS_PORT",       "REDIS_USERNAME",
-                                      "REDIS_PASSWORD", "REDIS_QUEUE_NAME", "REDIS_CANCEL_CHANNEL_NAME",
-                                      "WORK_DIR",       "LOG_LEVEL",        NULL};
+static const char *const redis_host[] = {"REDIS_HOST", NULL};
+static const char *const redis_port[] = {"REDIS_PORT", NULL};
+static const char *const redis_user[] = {"REDIS_USERNAME", NULL};
+static const char *const redis_password[] = {"REDIS_PASSWORD", NULL};
+static const char *const cancel_channel[] = {"REDIS_CANCEL_CHANNEL_NAME", NULL};
+static const char *const service[] = {"REDIS_QUEUE_NAME", "WORK_DIR", "LOG_LEVEL", NULL};
 
 static const struct profile_role roles[] = {
     {.key = "deployment", .message = "deploymentId", .path = "id", .required = true},
@@ -37,6 +40,11 @@ static const struct profile_role roles[] = {
     {.key = "registry", .names = registry},
     {.key = "account", .names = account},
     {.key = "region", .names = region},
+    {.key = "redis host", .names = redis_host},
+    {.key = "redis port", .names = redis_port},
+    {.key = "redis user", .names = redis_user},
+    {.key = "redis password", .names = redis_password},
+    {.key = "cancel channel", .names = cancel_channel},
     {.key = "own", .names = service},
     {0},
 };
@@ -161,11 +169,33 @@ static void tell(struct profile_draft *draft)
                          "api key");
 }
 
+/* Its dashboard publishes { deploymentId }, without TLS; a server that wants TLS is named as rediss://host. */
+static void listen(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *host = profile_text(draft, "redis host", &variable);
+    const char *port = profile_text(draft, "redis port", NULL);
+    const char *name = profile_text(draft, "cancel channel", NULL);
+    CLEANUP_FREE char *url = NULL;
+    json_t *entry;
+
+    if (!host)
+        return;
+    url = xasprintf("%s%s:%s", strstr(host, "://") ? "" : "redis://", host, port ? port : "6379");
+    entry =
+        json_pack("{s:s, s:s, s:s}", "redis", url, "channel", name ? name : "builder:cancel", "member", "deploymentId");
+    profile_notify_value(draft, entry, "username", "redis user");
+    profile_notify_value(draft, entry, "password", "redis password");
+    profile_put(draft, "cancel", json_pack("[o]", entry), NULL);
+    profile_note(draft, "cancel[0].redis", variable);
+}
+
 static void finish(struct profile_draft *draft)
 {
     put_source(draft);
     put_image(draft);
     tell(draft);
+    listen(draft);
 }
 
 const struct profile profile_deployra = {

@@ -91,10 +91,14 @@ static const char *type_of(const json_t *entry)
     return json_object_iter_key(json_object_iter((json_t *)entry));
 }
 
-/* "redis: what is wrong (what helps)". Nothing where the same was said of another entry. */
-static void describe(const struct profile_job *job, const struct problems *problems, long index, struct buf *out)
+static bool is_below(const struct problem *problem, const char *path)
 {
-    const json_t *entry = json_array_get(json_object_get(job->document, "notify"), (size_t)index);
+    return strncmp(problem->path, path, strlen(path)) == 0;
+}
+
+/* "redis: what is wrong (what helps)". Nothing where the same was said of another entry. */
+static void describe(const char *type, const struct problems *problems, const char *path, struct buf *out)
+{
     struct buf text;
     size_t i;
 
@@ -102,14 +106,14 @@ static void describe(const struct profile_job *job, const struct problems *probl
     for (i = 0; i < problems->len; i++) {
         const struct problem *problem = &problems->items[i];
 
-        if (entry_of(problem->path) != index)
+        if (!is_below(problem, path))
             continue;
         buf_addf(&text, "%s%s", text.len ? ", and " : "", problem->message);
         if (problem->hint)
             buf_addf(&text, ": %s", problem->hint);
     }
     if (!strstr(buf_text(out), buf_text(&text)))
-        buf_addf(out, "%s%s: %s", out->len ? "; " : "", type_of(entry), buf_text(&text));
+        buf_addf(out, "%s%s: %s", out->len ? "; " : "", type, buf_text(&text));
     buf_dispose(&text);
 }
 
@@ -135,30 +139,56 @@ static void remove_entry(struct profile_job *job, long index)
         json_object_del(job->document, "notify");
 }
 
+static bool are_below(const struct problems *problems, const char *path)
+{
+    size_t i;
+
+    for (i = 0; i < problems->len; i++)
+        if (is_below(&problems->items[i], path))
+            return true;
+    return false;
+}
+
+/* Where a cancel would be heard. */
+static bool leave_out_channel(struct profile_job *job, const struct problems *problems)
+{
+    struct buf text;
+
+    if (!json_object_get(job->document, "cancel") || !are_below(problems, "cancel["))
+        return false;
+    buf_init(&text, WARNING_MAX);
+    describe("redis", problems, "cancel[", &text);
+    strings_addf(&job->warnings, "nobody can cancel the job by its system's channel: %s%s", buf_text(&text),
+                 text.overflow ? "…" : "");
+    buf_dispose(&text);
+    json_object_del(job->document, "cancel");
+    json_object_del(job->origins, "cancel");
+    json_object_del(job->origins, "cancel[0].redis");
+    return true;
+}
+
 bool profile_leave_out(struct profile_job *job, const struct problems *problems)
 {
-    long index = (long)json_array_size(json_object_get(job->document, "notify"));
-    bool any = false;
+    const json_t *entries = json_object_get(job->document, "notify");
+    long index = (long)json_array_size(entries);
+    bool any = leave_out_channel(job, problems), untold = false;
     struct buf text;
-    size_t i;
 
     buf_init(&text, WARNING_MAX);
     while (index-- > 0) {
-        bool wrong = false;
+        CLEANUP_FREE char *path = xasprintf("notify[%ld]", index);
 
-        for (i = 0; i < problems->len && !wrong; i++)
-            wrong = entry_of(problems->items[i].path) == index;
-        if (!wrong)
+        if (!are_below(problems, path))
             continue;
-        describe(job, problems, index, &text);
+        describe(type_of(json_array_get(entries, (size_t)index)), problems, path, &text);
         remove_entry(job, index);
-        any = true;
+        untold = true;
     }
-    if (any)
+    if (untold)
         strings_addf(&job->warnings, "the job is not told where its system wants it: %s%s", buf_text(&text),
                      text.overflow ? "…" : "");
     buf_dispose(&text);
-    return any;
+    return any || untold;
 }
 
 static bool is_plain(const struct spec_notify *notify)

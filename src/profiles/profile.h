@@ -53,8 +53,8 @@ struct profile_input {
 int profile_apply(const struct profile *profile, const struct profile_input *input, struct profile_job *job,
                   struct error *err);
 
-/* Whom the system cannot be told at, for the problems say so: these entries of `notify` leave the document, and one
- * warning names them. The build does not depend on it. False: the problems are not of that kind. */
+/* Whom the system cannot be told at, or where it cannot be listened to, for the problems say so: these entries of
+ * `notify` and `cancel` leave the document, and one warning names them. The build does not depend on it. False: the problems are not of that kind. */
 bool profile_leave_out(struct profile_job *job, const struct problems *problems);
 /* One warning where the operator's word is made use of: brokers or callbacks in plain text. */
 void profile_warn_plain(struct profile_job *job, const struct spec *spec);

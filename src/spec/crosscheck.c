@@ -213,6 +213,7 @@ void crosscheck(struct resolution *resolution)
         resolution_problem(resolution, "log", NULL, "is the place of the result already");
     for (i = 0; i < json_array_size(artifacts); i++)
         check_artifact(resolution, artifacts, i);
+    crosscheck_cancel(resolution);
     crosscheck_notify(resolution);
     crosscheck_image(resolution);
     crosscheck_image_auth(resolution);

@@ -194,5 +194,6 @@ void fill_spec(struct spec *spec, const struct resolution *resolution)
     spec->result = value_text(values, "result");
     spec->log = value_text(values, "log");
     spec->control = value_text(values, "control");
+    fill_cancel(spec, resolution);
     fill_notify(spec, resolution);
 }

@@ -256,7 +256,16 @@ static const char notify_text[] =
     "`by` and `reason` may be left out. The job ends with the class `cancelled` (130), and its result says who and "
     "why. One "
     "that is past its point of no return, because what it publishes can be seen already, goes on and succeeds. A place "
-    "that cannot be read is a warning in the log.\n";
+    "that cannot be read is a warning in the log.\n\n"
+    "`cancel` names a channel of Redis where such requests are published, those of other jobs too. The job listens "
+    "from "
+    "before the checkout on, and ends when a message comes that holds its id in `member`:\n\n"
+    "```json\n{ \"id\": \"abc123\", \"by\": \"alice\", \"reason\": \"wrong branch\" }\n```\n\n"
+    "Other members are ignored, but for an `action`, which has to be `cancel`. Redis keeps no messages: one that is "
+    "published before the job listens, or while the connection is lost (it is made again after a second, or up to half "
+    "a minute), is not heard. Whoever needs to be sure looks whether the job ends and publishes again, or uses "
+    "`control`. A server that cannot be reached is one warning in the log. What holds for a broker in `notify` holds "
+    "here.\n";
 
 void spec_markdown(struct buf *out)
 {

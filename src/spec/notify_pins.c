@@ -203,6 +203,17 @@ static void check_place(struct resolution *resolution, const struct target *targ
                                  : "a profile's credentials go only where the operator's file says");
 }
 
+void crosscheck_broker(struct resolution *resolution, const struct target *target)
+{
+    CLEANUP_FREE char *path = path_join(target->path, target->type);
+
+    if (has_problem(resolution, path))
+        return;
+    check_broker_safety(resolution, target, path);
+    if (!is_of_operator(resolution, path))
+        check_place(resolution, target, path);
+}
+
 void crosscheck_target(struct resolution *resolution, const struct target *target)
 {
     const struct operator_file *file = resolution->context->operator_file;

@@ -157,6 +157,7 @@ void resolve_places(struct resolution *resolution)
     resolve_place(resolution, &(struct place){resolution->values, "control", "control", check_control}, &values);
     resolve_listed(resolution, "artifacts", &values);
     resolve_listed(resolution, "cache", &values);
+    resolve_listed(resolution, "cancel", &values);
     resolve_notify(resolution);
     resolve_listed(resolution, "notify", &values);
     resolve_image(resolution, &values);

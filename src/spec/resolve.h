@@ -53,6 +53,13 @@ struct target {
 bool target_may_be_plain(const struct resolution *resolution, const char *text);
 bool target_may_be_private(const struct resolution *resolution, const char *text);
 void crosscheck_target(struct resolution *resolution, const struct target *target);
+/* Of those rules what holds for a broker that is only listened to. */
+void crosscheck_broker(struct resolution *resolution, const struct target *target);
+
+/* Of cancel (cancel.c). */
+void crosscheck_cancel(struct resolution *resolution);
+void fill_cancel(struct spec *spec, const struct resolution *resolution);
+void spec_cancel_dispose(struct spec *spec);
 
 /* Looks up "source.ref" below the values; NULL when absent. */
 json_t *resolved_at(const struct resolution *resolution, const char *object, const char *key);

@@ -294,6 +294,7 @@ void spec_dispose(struct spec *spec)
     free(spec->result);
     free(spec->log);
     free(spec->control);
+    spec_cancel_dispose(spec);
     spec_notify_dispose(spec);
     json_decref(spec->resolved);
     json_decref(spec->origins);

@@ -171,6 +171,11 @@ struct spec {
     } retry;
     char *result, *log; /* s3://… or file:… or NULL */
     char *control;      /* s3://… or https://… or NULL: where a request to cancel is looked for */
+    struct {
+        char *redis; /* rediss://… or redis://…; NULL: none */
+        char *channel, *member, *ca_bundle;
+        struct value_source username, password;
+    } cancel; /* … and the channel where one may be published */
     struct spec_notify *notify;
     size_t notify_len;
 

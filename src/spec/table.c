@@ -132,6 +132,11 @@ const struct rule spec_rules[] = {
      .doc = "Where a request to cancel is looked for while the job runs: `s3://bucket/key` or an `https://` URL, one a "
             "job (below).",
      .example = "s3://bucket/jobs/${project}/${id}/control"},
+    {.name = "cancel",
+     .type = TYPE_OBJECT_LIST,
+     .children = cancel_rules,
+     .max = 1,
+     .doc = "A channel of Redis where requests to cancel are published, of many jobs (below)."},
     {.name = "result",
      .type = TYPE_TEXT,
      .check = check_object,

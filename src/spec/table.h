@@ -97,6 +97,7 @@ extern const struct rule build_rules[];
 extern const struct rule artifact_rules[];
 extern const struct rule image_rules[];
 extern const struct rule cache_rules[];
+extern const struct rule cancel_rules[];
 extern const struct rule notify_rules[];
 extern const struct rule limits_rules[];
 extern const struct rule max_limits_rules[];

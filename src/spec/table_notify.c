@@ -24,6 +24,45 @@ static const char *const github[] = {"github", NULL};
         .choice = true, .doc = (sentence), .example = (sample)                                                         \
     }
 
+/* Listened to, not told; a list, so that a spec replaces the operator's and never adds a server to his password. */
+const struct rule cancel_rules[] = {
+    {.name = "redis",
+     .type = TYPE_TEXT,
+     .check = check_redis,
+     .variables = VARIABLES_EARLY,
+     .pattern = "^[Rr][Ee][Dd][Ii][Ss][Ss]?://",
+     .required = true,
+     .doc = "`rediss://host[:port]`. `redis://` is without TLS.",
+     .example = "rediss://redis.example.com"},
+    {.name = "channel",
+     .type = TYPE_TEXT,
+     .check = check_text,
+     .variables = VARIABLES_EARLY,
+     .required = true,
+     .doc = "The channel.",
+     .example = "builder:cancel"},
+    {.name = "member",
+     .type = TYPE_TEXT,
+     .check = check_short_text,
+     .fallback = "id",
+     .doc = "The member of a message that says whose it is: the job's `id` there means this one.",
+     .example = "deploymentId"},
+    {.name = "username", .type = TYPE_VALUE, .doc = "The user.", .example = "caisson"},
+    {.name = "password",
+     .type = TYPE_VALUE,
+     .private = true,
+     .doc = "The password. A Redis without one needs the operator's word (`plain-brokers`).",
+     .example = "{ secret: redis#password }"},
+    {.name = "ca_bundle",
+     .type = TYPE_TEXT,
+     .check = check_absolute,
+     .pattern = "^/",
+     .fallback_doc = "the system's, or the operator's",
+     .doc = "A file of CA certificates (PEM) that this server is judged by.",
+     .example = "/etc/caisson/redis.pem"},
+    {0},
+};
+
 const struct rule notify_rules[] = {
     {.name = "http",
      .type = TYPE_TEXT,

@@ -380,7 +380,7 @@ static void listens_to_a_channel(void **state)
 {
     struct redis_options options;
     struct heard heard = {0};
-    struct redis_subscription subscription = {on_message, on_ended, &heard};
+    struct redis_subscription subscription = {.message = on_message, .ended = on_ended, .context = &heard};
 
     (void)state;
     NEED_BROKER();

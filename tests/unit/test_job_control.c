@@ -91,12 +91,57 @@ static void read_refused(void **state)
     assert_string_equal(err.message, "it is larger than 16 KiB");
 }
 
+static void read_message(void **state)
+{
+    static const struct {
+        const char *text, *by, *reason, *message; /* message: what is wrong with it */
+        bool ours;
+    } rows[] = {
+        {"{\"deploymentId\":\"d1\"}", NULL, NULL, NULL, true},
+        {"{\"deploymentId\":\"d1\",\"action\":\"cancel\",\"by\":\"al\",\"reason\":\"why\"}", "al", "why", NULL, true},
+        {"{\"deploymentId\":\"d2\",\"by\":7}", NULL, NULL, NULL, false},
+        {"{\"deploymentId\":\"d1 \"}", NULL, NULL, NULL, false},
+        {"{\"deploymentId\":\"\"}", NULL, NULL, NULL, false},
+        {"{\"deploymentId\":17}", NULL, NULL, NULL, false},
+        {"{\"deploymentId\":\"d1\",\"action\":\"restart\"}", NULL, NULL, "its \"action\" is not \"cancel\"", true},
+        {"{\"deploymentId\":\"d1\",\"by\":7}", NULL, NULL, "its \"by\" or \"reason\" is no text", true},
+        {"{\"id\":\"d1\"}", NULL, NULL, "it has no \"deploymentId\" that is an id", false},
+        {"{\"deploymentId\":null}", NULL, NULL, "it has no \"deploymentId\" that is an id", false},
+        {"{\"deploymentId\":[\"d1\"]}", NULL, NULL, "it has no \"deploymentId\" that is an id", false},
+        {"[\"d1\"]", NULL, NULL, "it is no JSON object", false},
+        {"d1", NULL, NULL, "it is no JSON object", false},
+        {"", NULL, NULL, "it is no JSON object", false},
+    };
+    char *by, *reason;
+    struct error err;
+    bool ours;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(rows); i++) {
+        int status = control_read_message(view_of(rows[i].text), "deploymentId", "d1", &ours, &by, &reason, &err);
+
+        assert_int_equal(status, rows[i].message ? -1 : 0);
+        assert_int_equal(ours, rows[i].ours);
+        assert_true(rows[i].by ? by && strcmp(by, rows[i].by) == 0 : !by);
+        assert_true(rows[i].reason ? reason && strcmp(reason, rows[i].reason) == 0 : !reason);
+        if (rows[i].message)
+            assert_string_equal(err.message, rows[i].message);
+        free(by);
+        free(reason);
+    }
+    /* An id that is a number somewhere else. */
+    assert_int_equal(control_read_message(view_of("{\"id\":17}"), "id", "17", &ours, &by, &reason, &err), 0);
+    assert_true(ours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_whole),
         cmocka_unit_test(read_one_line),
         cmocka_unit_test(read_refused),
+        cmocka_unit_test(read_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
