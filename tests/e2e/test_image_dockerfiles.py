@@ -111,6 +111,7 @@ def test_heredocs(bed, hub, tmp_path, executor):
         container.wait_for("hello from a heredoc\nand a script\n")
 
 
+@pytest.mark.rare  # most of it is apt's own time
 def test_python_with_packages_of_apt(bed, hub, tmp_path, executor):
     _, layout = built(bed, hub, tmp_path, PYTHON, executor)
     with images.started(bed, layout) as container:

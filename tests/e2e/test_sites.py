@@ -117,6 +117,7 @@ def handbook():
     return files
 
 
+@pytest.mark.rare  # the longest of all: React and the plain sites are the quick set's
 def test_vitepress_of_over_a_thousand_files(bed, handbook):
     spec = bed.spec(bed.repository(handbook), created_at="2026-01-01T00:00:00Z")
     ended = bed.run(spec, timeout=200)

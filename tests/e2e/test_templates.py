@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("kaniko")
 SERVICE = os.path.join(bed_world.ROOT, "tests", "fixtures", "node-service")
 LOCKS = {"npm": "package-lock.json", "yarn": "yarn.lock", "pnpm": "pnpm-lock.yaml", "berry": "yarn.lock",
          "berry3": "yarn.lock"}
-QUICK = [("node20", "npm"), ("node24", "pnpm")]
+QUICK = [("node20", "npm")]
 MATRIX = [pytest.param(template, manager, marks=[] if (template, manager) in QUICK else pytest.mark.rare)
           for template in ("node18", "node20", "node22", "node24") for manager in ("npm", "yarn", "pnpm")]
 
