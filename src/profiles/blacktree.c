@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "profiles/profile_internal.h"
 #include "profiles/said.h"
 
 static const char *const registry[] = {"REGISTRY", "ECR_REGISTRY", NULL};
-static const char *const broker[] = {"RABBITMQ_URL", "RABBITMQ_URI", "AMQP_URL", NULL};
+static const char *const broker[] = {"RABBITMQ_URL", "RABBITMQ_URI", "AMQP_URL", "MQ_URL", NULL};
 static const char *const broker_user[] = {"RABBITMQ_USERNAME", "RABBITMQ_USER", NULL};
 static const char *const broker_password[] = {"RABBITMQ_PASSWORD", "RABBITMQ_PASS", NULL};
 
@@ -22,6 +23,7 @@ static const struct profile_role roles[] = {
     {.key = "branch", .message = "branch", .path = "source.ref"},
     {.key = "dockerfile", .message = "dockerFilePath"},
     {.key = "context", .message = "contextDir"},
+    {.key = "created", .message = "createdAt"},
     {.key = "type", .message = "type"},
     {.key = "registry", .names = registry},
     {.key = "broker", .names = broker},
@@ -66,6 +68,17 @@ static void put_type(struct profile_draft *draft)
     else
         profile_problem(draft, "profile-variable-invalid",
                         "type of the message is %.40s: this runs build and test, nothing is deployed or stopped", type);
+}
+
+/* It orders and tells, no more: a clock that is ahead, or a text that is no time, is no reason to refuse a build. */
+static void put_created_at(struct profile_draft *draft)
+{
+    const char *variable = NULL;
+    const char *text = profile_text(draft, "created", &variable);
+    int64_t wall_ms = 0;
+
+    if (text && clock_parse(text, &wall_ms) == 0 && wall_ms <= clock_wall_ms())
+        profile_put(draft, "created_at", json_string(text), variable);
 }
 
 static void put_source(struct profile_draft *draft)
@@ -135,6 +148,7 @@ static void tell(struct profile_draft *draft)
 static void finish(struct profile_draft *draft)
 {
     put_type(draft);
+    put_created_at(draft);
     put_source(draft);
     profile_put(draft, "build.builder", json_string("dockerfile"), NULL);
     put_path(draft, "dockerfile", "build.dockerfile");

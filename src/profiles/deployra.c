@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/json.h"
 #include "core/mem.h"
@@ -61,16 +62,38 @@ static void put_login(struct profile_draft *draft, const char *key, const char *
         profile_put(draft, path, json_string(text), variable);
 }
 
-/* A server of their own, with the user and the password beside the URL. */
+static bool ends_in(const char *text, size_t len, const char *end)
+{
+    size_t end_len = strlen(end);
+
+    return len >= end_len && strncasecmp(text + len - end_len, end, end_len) == 0;
+}
+
+/* "https://git.example.com" and "team/app"; one that names the repository already is taken as it is. */
+static char *custom_url(const char *url, const char *name)
+{
+    size_t len = strlen(url);
+    CLEANUP_FREE char *path = name ? xasprintf("/%s", name) : NULL;
+
+    while (len && url[len - 1] == '/')
+        len--;
+    if (!path || ends_in(url, len, ".git") || ends_in(url, len, path))
+        return xstrdup(url);
+    return xasprintf("%.*s%s%s", (int)len, url, path, ends_in(path, strlen(path), ".git") ? "" : ".git");
+}
+
+/* A server of their own, with the user and the password beside its URL. */
 static void put_custom_source(struct profile_draft *draft)
 {
     const char *variable = NULL;
-    const char *url = profile_text(draft, "url", &variable);
+    const char *server = profile_text(draft, "url", &variable);
+    CLEANUP_FREE char *url = NULL;
 
-    if (!url) {
+    if (!server) {
         profile_problem(draft, "profile-variable-missing", "the message has no gitProvider.url");
         return;
     }
+    url = custom_url(server, profile_text(draft, "repository", NULL));
     profile_put(draft, "source.repository", json_string(url), variable);
     put_login(draft, "username", "source.auth.username");
     put_login(draft, "password", "source.auth.password");
@@ -102,9 +125,9 @@ static void put_source(struct profile_draft *draft)
 {
     const char *type = profile_text(draft, "provider", NULL);
 
-    if (!type || strcmp(type, "GITHUB") == 0)
+    if (!type || strcasecmp(type, "GITHUB") == 0)
         put_github_source(draft);
-    else if (strcmp(type, "CUSTOM") == 0)
+    else if (strcasecmp(type, "CUSTOM") == 0)
         put_custom_source(draft);
     else
         profile_problem(draft, "profile-variable-invalid",

@@ -170,7 +170,8 @@ static void tell_redis_channel(struct profile_draft *draft, const struct profile
     }
 }
 
-/* Which of the two channels has the log differs; one that nobody listens to costs a word each. */
+/* Which of the two channels has the log differs; one that nobody listens to costs a word each. Where only the project has an
+ * id, its status is asked for by that. */
 static void tell_redis(struct profile_draft *draft)
 {
     const char *variable = NULL;
@@ -187,6 +188,8 @@ static void tell_redis(struct profile_draft *draft)
     if (profile_text(draft, "deployment", NULL)) {
         tell_redis_channel(draft, &server, variable, "logs:${id}", "vercel-clone-logs", "log");
         tell_redis_channel(draft, &server, variable, "status:${id}", "vercel-clone", "started");
+    } else {
+        tell_redis_channel(draft, &server, variable, "status:${project}", "vercel-clone", "started");
     }
     profile_server_dispose(&server);
 }

@@ -272,8 +272,10 @@ def test_the_spec_that_is_shown_is_what_the_filter_makes(caisson, tmp_path, syst
     ("deployra", {"gitProvider": None}, "source.auth", None),
     ("deployra", {"gitProvider": {"type": "CUSTOM", "url": "https://git.example/u/r", "username": "u", "password": "p"}},
      "source.auth", {"username": "u", "password": {"env": "REPOSITORY_TOKEN"}}),
-    ("deployra", {"gitProvider": {"type": "CUSTOM", "url": "https://git.example/u/r"}}, "source.repository",
-     "https://git.example/u/r"),
+    ("deployra", {"gitProvider": {"type": "CUSTOM", "url": "https://git.example/"}}, "source.repository",
+     "https://git.example/user/api.git"),
+    ("deployra", {"gitProvider": {"type": "CUSTOM", "url": "https://git.example/user/api"}}, "source.repository",
+     "https://git.example/user/api"),
     ("deployra", {"environmentVariables": None}, "env", None),
     ("deployra", {"runtimeFilePath": None}, "build.dockerfile", None),
 ])
@@ -320,6 +322,7 @@ def test_an_image_by_a_message(bed, system):
     sent = {**message(system), "repository": bed.repository(files).url(), "token": ""}
     if system == "deployra":
         sent["gitProvider"] = {"type": "CUSTOM", "url": sent["repository"]}
+        sent["repositoryName"] = sent["repository"].rpartition("/")[2]
     spec = jq(filters(system)["spec.jq"], sent, registry=bed_ecr.HOST)
     spec["id"] = spec.get("id", "task-1")
     spec["image"]["mirrors"] = {"docker.io": bed.world.mirror.name}
