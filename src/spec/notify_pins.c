@@ -159,7 +159,7 @@ static void check_topic(struct resolution *resolution, const struct target *targ
 
 static void check_topics(struct resolution *resolution, const struct target *target)
 {
-    static const char *const themselves[] = {"sns", "sqs", "eventbridge", NULL};
+    static const char *const themselves[] = {"sns", "sqs", "eventbridge", "cloudwatch_logs", NULL};
 
     if (is_one_of(target->type, themselves))
         check_topic(resolution, target, target->type);

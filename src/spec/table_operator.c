@@ -89,8 +89,8 @@ static const struct rule pins_rules[] = {
      .type = TYPE_LIST,
      .check = check_text,
      .variables = VARIABLES_EARLY,
-     .doc = "What `notify` may name: topics, queues and buses as ARN, URL or name, channels, streams and exchanges (of "
-            "the default exchange the routing key). A `*` at the end stands for anything.",
+     .doc = "What `notify` may name: topics, queues and buses as ARN, URL or name, log groups, channels, streams and "
+            "exchanges (of the default exchange the routing key). A `*` at the end stands for anything.",
      .example = "[\"arn:aws:sns:eu-west-1:123456789012:builds-${project}*\"]"},
     {.name = "callbacks",
      .type = TYPE_LIST,

@@ -51,8 +51,12 @@ module "iam" {
   name    = local.name
   buckets = [module.storage.artifacts_bucket, module.storage.state_bucket]
   builder_roles = {
-    veren = { artifacts_bucket = module.storage.artifacts_bucket }
+    veren = { artifacts_bucket = module.storage.artifacts_bucket, topic_arns = [aws_sns_topic.domain_events.arn] }
   }
+
+  # Whom projects can be let to tell. The queues by a pattern: who adds a project cannot change the boundary.
+  topic_arns = [aws_sns_topic.builds.arn]
+  queue_arns = ["${local.queues}:${local.name}-builds-*"]
 }
 
 module "builder" {
@@ -82,32 +86,8 @@ module "project" {
   permissions_boundary_arn = module.iam.permissions_boundary_arn
   artifacts_bucket         = module.storage.artifacts_bucket
   state_bucket             = module.storage.state_bucket
-}
-
-# Stands for the queue that the existing system's consumer reads.
-resource "aws_sqs_queue" "domain_events" {
-  name                        = "${local.name}-domain-events.fifo"
-  fifo_queue                  = true
-  content_based_deduplication = true # EventBridge gives no id of its own
-  sqs_managed_sse_enabled     = true
-}
-
-data "aws_caller_identity" "current" {}
-
-resource "aws_sqs_queue_policy" "domain_events" {
-  queue_url = aws_sqs_queue.domain_events.url
-
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "LostJobs"
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = aws_sqs_queue.domain_events.arn
-      Condition = { StringEquals = { "aws:SourceAccount" = data.aws_caller_identity.current.account_id } }
-    }]
-  })
+  topic_arns               = [aws_sns_topic.builds.arn]
+  queue_arns               = [aws_sqs_queue.builds[each.key].arn]
 }
 
 module "events" {

@@ -9,6 +9,10 @@ output "control_plane" {
     container_names       = { for b, builder in module.builder : b => builder.container_name }
     log_groups            = { for b, builder in module.builder : b => builder.log_group }
     project_roles         = { for p, project in module.project : p => project.role_arn }
+    control               = { for p, project in module.project : p => project.control[0] }
+    builds_topic_arn      = aws_sns_topic.builds.arn
+    builds_queue_urls     = { for p, queue in aws_sqs_queue.builds : p => queue.url }
+    operator_file         = yamlencode(local.operator_file)
     repositories          = { for p, project in module.project : p => project.repository_url }
     builder_repositories  = module.registry.builder_repository_urls
     artifacts_bucket      = module.storage.artifacts_bucket

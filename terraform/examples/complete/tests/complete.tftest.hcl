@@ -109,6 +109,30 @@ run "two_regions" {
   }
 }
 
+run "who_is_told" {
+  command = plan
+
+  assert {
+    condition     = keys(output.regions["eu-west-1"].builds_queue_urls) == ["blog", "shop"] && output.regions["eu-west-1"].control["shop"] == "s3://caisson-state-123456789012-eu-west-1/control/shop/"
+    error_message = "a queue and a place for requests to cancel, for each project"
+  }
+  assert {
+    condition = yamldecode(output.regions["eu-west-1"].operator_file) == {
+      defaults = {
+        notify = [
+          { sns = output.regions["eu-west-1"].builds_topic_arn },
+          { sqs = "arn:aws:sqs:eu-west-1:123456789012:caisson-builds-$${project}", events = ["status", "progress"] },
+        ]
+        control = "s3://caisson-state-123456789012-eu-west-1/control/$${project}/$${id}"
+        result  = "s3://caisson-state-123456789012-eu-west-1/jobs/$${project}/$${id}/result.json"
+        log     = "s3://caisson-state-123456789012-eu-west-1/jobs/$${project}/$${id}/log.gz"
+      }
+      pins = { topics = [output.regions["eu-west-1"].builds_topic_arn, "arn:aws:sqs:eu-west-1:123456789012:caisson-builds-$${project}"] }
+    }
+    error_message = "the operator's file says what the roles may"
+  }
+}
+
 run "one_region_twice" {
   command = plan
 
