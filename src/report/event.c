@@ -145,7 +145,10 @@ json_t *event_data(const struct event *event, const struct event_job *job)
             json_put_text(data, "step", event->step);
         put_seconds(data, "seconds", event->wall_ms - job->started_ms);
         break;
-    default: json_object_set(data, "result", (json_t *)event->result); break;
+    default:
+        json_put_text(data, "result_url", job->result_url); /* the whole, where what is told had to be shortened */
+        json_object_set(data, "result", (json_t *)event->result);
+        break;
     }
     return data;
 }

@@ -17,7 +17,7 @@ static const struct {
     {"started_at", "string", "when the job started here", IN(STARTED), IN(STARTED)},
     {"source", "object", "repository, ref and commit, as the spec names them", IN(STARTED), IN(STARTED)},
     {"log_url", "string", "where the whole log will be", IN(STARTED), 0},
-    {"result_url", "string", "where the result document will be", IN(STARTED), 0},
+    {"result_url", "string", "where the result document is, or will be", IN(STARTED) | IN(FINISHED), 0},
     {"runner_version", "string", "the version of caisson", IN(STARTED), IN(STARTED)},
     {"step", "string", "the step; absent outside of one", IN(STEP) | IN(PROGRESS) | IN(HEARTBEAT), IN(STEP)},
     {"phase", "string", "begin or end", IN(STEP), IN(STEP)},
