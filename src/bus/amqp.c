@@ -30,8 +30,6 @@ struct amqp *amqp_new(struct loop *loop, const struct amqp_options *options)
     own->username = amqp->username = xstrdup(options->username ? options->username : "guest");
     own->password = amqp->password = secret_dup(options->username ? options->password : "guest");
     own->ca_bundle = amqp->ca_bundle = xstrdup(options->ca_bundle);
-    own->server_name = amqp->server_name = xstrdup(options->server_name);
-    own->declared_exchange = amqp->declared_exchange = xstrdup(options->declared_exchange);
     if (!own->port)
         own->port = own->tls ? 5671 : 5672;
     if (own->answer_timeout_ms <= 0)
@@ -54,14 +52,20 @@ static void disconnect(struct amqp *amqp)
     amqp->state = AMQP_CLOSED;
 }
 
+void amqp_abandon(struct amqp *amqp)
+{
+    disconnect(amqp);
+    loop_timer_stop(amqp->refusal);
+    amqp->refusal = NULL;
+    requests_dispose(&amqp->requests);
+    requests_dispose(&amqp->refused);
+}
+
 void amqp_free(struct amqp *amqp)
 {
     if (!amqp)
         return;
-    disconnect(amqp);
-    loop_timer_stop(amqp->refusal);
-    requests_dispose(&amqp->requests);
-    requests_dispose(&amqp->refused);
+    amqp_abandon(amqp);
     buf_dispose(&amqp->input);
     empty_amqp_pool(&amqp->pool);
     free(amqp->host);
@@ -69,8 +73,6 @@ void amqp_free(struct amqp *amqp)
     free(amqp->username);
     secret_free(amqp->password);
     free(amqp->ca_bundle);
-    free(amqp->server_name);
-    free(amqp->declared_exchange);
     free(amqp);
 }
 
@@ -161,9 +163,8 @@ static void connect_now(struct amqp *amqp)
         .host = options->host,
         .port = options->port,
         .tls = options->tls,
-        .server_name = options->server_name,
         .ca_bundle = options->ca_bundle,
-        .refuse_private = options->refuse_private,
+        .refuse_own = options->refuse_own,
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_unsent = MAX_REQUEST,
     };

@@ -29,13 +29,11 @@ struct amqp_options {
     const char *virtual_host;        /* NULL: "/" */
     const char *username, *password; /* NULL: "guest", as servers have it on their own machine */
     bool tls;
-    const char *ca_bundle;         /* PEM file; NULL: the system's */
-    const char *server_name;       /* NULL: host */
-    bool refuse_private;           /* public addresses only */
-    const char *declared_exchange; /* durable and direct, made when missing; NULL: none is made */
-    int connect_timeout_ms;        /* 0: 10 s */
-    int answer_timeout_ms;         /* without any confirmation; 0: 15 s */
-    int heartbeat_s;               /* 0: 30 */
+    const char *ca_bundle;  /* PEM file; NULL: the system's */
+    bool refuse_own;        /* no address of this machine (net/stream.h) */
+    int connect_timeout_ms; /* 0: 10 s */
+    int answer_timeout_ms;  /* without any confirmation; 0: 15 s */
+    int heartbeat_s;        /* 0: 30 */
 };
 
 struct amqp;
@@ -43,6 +41,9 @@ struct amqp;
 struct amqp *amqp_new(struct loop *loop, const struct amqp_options *options);
 /* At once; outstanding messages are not told. NULL is fine. */
 void amqp_free(struct amqp *amqp);
+
+/* Drops the connection and what was asked for: nobody is told. What is published next connects anew. */
+void amqp_abandon(struct amqp *amqp);
 
 struct amqp_header {
     const char *name, *value;

@@ -13,7 +13,6 @@ enum amqp_state {
     AMQP_TUNING,     /* signed in; for connection.tune */
     AMQP_OPENING,    /* for connection.open-ok */
     AMQP_CHANNEL,    /* for channel.open-ok */
-    AMQP_DECLARING,  /* for exchange.declare-ok */
     AMQP_CONFIRMING, /* for confirm.select-ok */
     AMQP_READY,
 };
@@ -21,7 +20,7 @@ enum amqp_state {
 struct amqp {
     struct loop *loop; /* borrowed */
     struct amqp_options options;
-    char *host, *virtual_host, *username, *password, *ca_bundle, *server_name, *declared_exchange;
+    char *host, *virtual_host, *username, *password, *ca_bundle;
     enum amqp_state state;
     struct stream *stream;
     struct buf input;

@@ -80,14 +80,6 @@ static int open_channel(struct amqp *amqp)
     return amqp_say(amqp, 1, AMQP_CHANNEL_OPEN_METHOD, &fields);
 }
 
-static int declare(struct amqp *amqp)
-{
-    amqp_exchange_declare_t fields = {
-        .exchange = amqp_cstring_bytes(amqp->declared_exchange), .type = amqp_cstring_bytes("direct"), .durable = 1};
-
-    return amqp_say(amqp, 1, AMQP_EXCHANGE_DECLARE_METHOD, &fields);
-}
-
 static int want_confirms(struct amqp *amqp)
 {
     amqp_confirm_select_t fields = {0};
@@ -270,7 +262,7 @@ static bool step(struct amqp *amqp, enum amqp_state next, int result)
         struct error error;
 
         error_set(&error, CLASS_PLATFORM, "broker-refused",
-                  "amqp %s:%d: user, password, virtual host or exchange is longer than AMQP has room for", amqp->host,
+                  "amqp %s:%d: user, password or virtual host is longer than AMQP has room for", amqp->host,
                   amqp->options.port);
         amqp_fail(amqp, &error);
         return false;
@@ -322,13 +314,7 @@ static bool answer(struct amqp *amqp, amqp_method_number_t method, const void *f
             return step(amqp, AMQP_CHANNEL, open_channel(amqp));
         break;
     case AMQP_CHANNEL:
-        if (method == AMQP_CHANNEL_OPEN_OK_METHOD && amqp->declared_exchange)
-            return step(amqp, AMQP_DECLARING, declare(amqp));
         if (method == AMQP_CHANNEL_OPEN_OK_METHOD)
-            return step(amqp, AMQP_CONFIRMING, want_confirms(amqp));
-        break;
-    case AMQP_DECLARING:
-        if (method == AMQP_EXCHANGE_DECLARE_OK_METHOD)
             return step(amqp, AMQP_CONFIRMING, want_confirms(amqp));
         break;
     case AMQP_CONFIRMING:

@@ -28,7 +28,7 @@
 struct kafka {
     struct loop *loop; /* borrowed */
     struct kafka_options options;
-    char *brokers, *client_id, *mechanism, *username, *password, *ca_bundle;
+    char *brokers, *mechanism, *username, *password, *ca_bundle;
     rd_kafka_t *handle; /* NULL: none yet, or of no more use */
     rd_kafka_queue_t *queue;
     int event_fd;
@@ -88,7 +88,7 @@ static void part(rd_kafka_t *handle, rd_kafka_queue_t *queue, int event_fd, int 
 }
 
 /* What is said after it is heard by nobody. */
-static void abandon(struct kafka *kafka, int wait_ms)
+static void end_handle(struct kafka *kafka, int wait_ms)
 {
     loop_unwatch(kafka->watch);
     loop_timer_stop(kafka->again);
@@ -113,7 +113,6 @@ struct kafka *kafka_new(struct loop *loop, const struct kafka_options *options)
     kafka->loop = loop;
     *own = *options;
     own->brokers = kafka->brokers = xstrdup(options->brokers);
-    own->client_id = kafka->client_id = xstrdup(options->client_id ? options->client_id : "caisson");
     own->mechanism = kafka->mechanism = xstrdup(options->mechanism);
     own->username = kafka->username = xstrdup(options->username);
     own->password = kafka->password = secret_dup(options->password);
@@ -123,16 +122,21 @@ struct kafka *kafka_new(struct loop *loop, const struct kafka_options *options)
     return kafka;
 }
 
+void kafka_abandon(struct kafka *kafka)
+{
+    end_handle(kafka, FAREWELL_MS);
+    loop_timer_stop(kafka->refusal);
+    kafka->refusal = NULL;
+    requests_dispose(&kafka->requests);
+    requests_dispose(&kafka->refused);
+}
+
 void kafka_free(struct kafka *kafka)
 {
     if (!kafka)
         return;
-    abandon(kafka, FAREWELL_MS);
-    loop_timer_stop(kafka->refusal);
-    requests_dispose(&kafka->requests);
-    requests_dispose(&kafka->refused);
+    kafka_abandon(kafka);
     free(kafka->brokers);
-    free(kafka->client_id);
     free(kafka->mechanism);
     free(kafka->username);
     secret_free(kafka->password);
@@ -143,11 +147,11 @@ void kafka_free(struct kafka *kafka)
 /* ---- settings ---- */
 
 /* Called by librdkafka's threads. */
-static int connect_to_public(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
+static int connect_to_others(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
 {
     (void)id;
     (void)opaque;
-    if (address_is_private(address))
+    if (address_is_own(address))
         return EACCES;
     return connect(fd, address, (socklen_t)len) && errno != EINPROGRESS ? errno : 0;
 }
@@ -185,7 +189,7 @@ static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t 
     const char *protocols[2][2] = {{"plaintext", "sasl_plaintext"}, {"ssl", "sasl_ssl"}};
     const struct setting settings[] = {
         {"bootstrap.servers", options->brokers},
-        {"client.id", options->client_id},
+        {"client.id", "caisson"},
         {"security.protocol", protocols[options->tls][login]},
         {"sasl.mechanisms", options->mechanism},
         {"sasl.username", login ? options->username : NULL},
@@ -221,8 +225,8 @@ static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t 
     }
     rd_kafka_conf_set_log_cb(conf, NULL); /* standard error is not its place; errors come as events */
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    if (options->refuse_private)
-        rd_kafka_conf_set_connect_cb(conf, connect_to_public);
+    if (options->refuse_own)
+        rd_kafka_conf_set_connect_cb(conf, connect_to_others);
     return conf;
 }
 
@@ -266,7 +270,7 @@ static void fail(struct kafka *kafka, rd_kafka_resp_err_t code)
     struct error error;
 
     kafka_explain(kafka->brokers, code, &trouble, &error);
-    abandon(kafka, 0);
+    end_handle(kafka, 0);
     requests_fail(&kafka->requests, &error);
 }
 

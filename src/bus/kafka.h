@@ -11,7 +11,7 @@
  * where trying again is of no use (password, certificate, topic, size), `done` is told. Nothing else is retried here.
  *
  * Reasons: "broker-denied" (user, password, rights; CLASS_CREDENTIALS), "tls-failed", "unknown-topic",
- * "message-too-large", "broker-refused", and, retryable, "name-lookup-failed", "connect-failed", "timed-out",
+ * "message-too-large", "broker-refused", "own-address", and, retryable, "name-lookup-failed", "connect-failed", "timed-out",
  * "broker-busy" (disk full, replicas missing, too much at once), "connection-lost".
  */
 #ifndef CAISSON_BUS_KAFKA_H
@@ -27,12 +27,11 @@
 
 struct kafka_options {
     const char *brokers;             /* "host:port,host:port" */
-    const char *client_id;           /* NULL: "caisson" */
     const char *mechanism;           /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"; NULL: nobody signs in */
     const char *username, *password; /* with a mechanism */
     bool tls;
     const char *ca_bundle;   /* PEM file; NULL: the system's */
-    bool refuse_private;     /* public addresses only, also of brokers that other brokers name */
+    bool refuse_own;         /* no address of this machine (core/address.h), also of brokers that others name */
     int delivery_timeout_ms; /* 0: 30 s; at least 1 s */
 };
 
@@ -41,6 +40,9 @@ struct kafka;
 struct kafka *kafka_new(struct loop *loop, const struct kafka_options *options);
 /* Outstanding messages are not told, and not sent any more. Takes at most half a second. NULL is fine. */
 void kafka_free(struct kafka *kafka);
+
+/* Drops what was asked for and is not sent yet: nobody is told. Takes as long as kafka_free. */
+void kafka_abandon(struct kafka *kafka);
 
 struct kafka_header {
     const char *name, *value;

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "bus/kafka_internal.h"
@@ -80,13 +81,19 @@ static bool is_cut_handshake(const char *text)
            strstr(text, "SYSCALL") || strstr(text, "imed out");
 }
 
+/* What connect_to_others answers; the system says it of a connection over TCP nowhere else. */
+static bool is_own_address(const char *text)
+{
+    return strstr(text, strerror(EACCES)) != NULL;
+}
+
 bool kafka_trouble_is_final(const struct kafka_trouble *trouble)
 {
     const char *reason = reason_of(trouble->code);
 
     if (is(reason, "tls-failed"))
         return !is_cut_handshake(trouble->text);
-    return is(reason, "broker-denied");
+    return is(reason, "broker-denied") || (is(reason, "connect-failed") && is_own_address(trouble->text));
 }
 
 static void add_hint(struct error *err)
@@ -114,6 +121,12 @@ void kafka_explain(const char *brokers, rd_kafka_resp_err_t code, const struct k
     }
     if (is(reason, "tls-failed") && is_cut_handshake(text))
         reason = "connection-lost";
+    if (is(reason, "connect-failed") && is_own_address(text)) {
+        reason = "own-address";
+        text =
+            "a broker is at an address of this machine (loopback or link-local), where any program that runs here may "
+            "answer";
+    }
     error_set(err, is(reason, "broker-denied") ? CLASS_CREDENTIALS : CLASS_PLATFORM, reason, "kafka %s: %s", brokers,
               text);
     if (is_retryable(reason))

@@ -22,7 +22,7 @@ enum state { CLOSED, CONNECTING, AUTHENTICATING, SELECTING, READY };
 struct redis {
     struct loop *loop; /* borrowed */
     struct redis_options options;
-    char *host, *username, *password, *ca_bundle, *server_name;
+    char *host, *username, *password, *ca_bundle;
     enum state state;
     struct stream *stream;
     redisReader *reader;
@@ -45,7 +45,6 @@ struct redis *redis_new(struct loop *loop, const struct redis_options *options)
     redis->options.username = redis->username = xstrdup(options->username);
     redis->options.password = redis->password = secret_dup(options->password);
     redis->options.ca_bundle = redis->ca_bundle = xstrdup(options->ca_bundle);
-    redis->options.server_name = redis->server_name = xstrdup(options->server_name);
     if (!redis->options.port)
         redis->options.port = 6379;
     if (redis->options.answer_timeout_ms <= 0)
@@ -64,19 +63,24 @@ static void disconnect(struct redis *redis)
     redis->state = CLOSED;
 }
 
+void redis_abandon(struct redis *redis)
+{
+    disconnect(redis);
+    loop_timer_stop(redis->refusal);
+    redis->refusal = NULL;
+    requests_dispose(&redis->requests);
+    requests_dispose(&redis->refused);
+}
+
 void redis_free(struct redis *redis)
 {
     if (!redis)
         return;
-    disconnect(redis);
-    loop_timer_stop(redis->refusal);
-    requests_dispose(&redis->requests);
-    requests_dispose(&redis->refused);
+    redis_abandon(redis);
     free(redis->host);
     free(redis->username);
     secret_free(redis->password);
     free(redis->ca_bundle);
-    free(redis->server_name);
     free(redis);
 }
 
@@ -201,9 +205,8 @@ static void connect_now(struct redis *redis)
         .host = options->host,
         .port = options->port,
         .tls = options->tls,
-        .server_name = options->server_name,
         .ca_bundle = options->ca_bundle,
-        .refuse_private = options->refuse_private,
+        .refuse_own = options->refuse_own,
         .connect_timeout_ms = options->connect_timeout_ms,
         .max_unsent = MAX_REQUEST,
     };

@@ -7,7 +7,7 @@
  * requests: the caller asks for as much at once as it wants to have in memory.
  *
  * Reasons: those of a connection (net/http.h: "name-lookup-failed", "connect-failed", "timed-out", "tls-failed",
- * "connection-lost", "private-address"), "broker-denied" (user, password, rights; class CLASS_CREDENTIALS),
+ * "connection-lost", "own-address"), "broker-denied" (user, password, rights; class CLASS_CREDENTIALS),
  * "broker-busy" (loading, read-only, out of memory or disk; retryable), "broker-refused", "bad-response",
  * "message-too-large".
  */
@@ -27,11 +27,10 @@ struct redis_options {
     const char *username, *password; /* NULL: none; a password alone is the default user's */
     int database;                    /* 0: the first, not selected */
     bool tls;
-    const char *ca_bundle;   /* PEM file; NULL: the system's */
-    const char *server_name; /* NULL: host */
-    bool refuse_private;     /* public addresses only */
-    int connect_timeout_ms;  /* 0: 10 s */
-    int answer_timeout_ms;   /* without any answer; 0: 15 s */
+    const char *ca_bundle;  /* PEM file; NULL: the system's */
+    bool refuse_own;        /* no address of this machine (net/stream.h) */
+    int connect_timeout_ms; /* 0: 10 s */
+    int answer_timeout_ms;  /* without any answer; 0: 15 s */
 };
 
 struct redis;
@@ -39,6 +38,10 @@ struct redis;
 struct redis *redis_new(struct loop *loop, const struct redis_options *options);
 /* At once; outstanding requests are not told. NULL is fine. */
 void redis_free(struct redis *redis);
+
+/* Drops the connection and what was asked for: nobody is told. What is asked for next connects anew. Not of one that
+ * listens. */
+void redis_abandon(struct redis *redis);
 
 /* The payload is copied. Success says that Redis has passed it on, to however many listen. */
 void redis_publish(struct redis *redis, const char *channel, struct view payload, bus_done *done, void *context);

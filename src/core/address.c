@@ -31,6 +31,12 @@ static const struct range4 local4[] = {
     {0xe0000000, 3},  /* multicast, reserved, broadcast */
 };
 
+static const struct range4 own4[] = {
+    {0x00000000, 8},  /* "any", which connects to loopback */
+    {0x7f000000, 8},  /* loopback */
+    {0xa9fe0000, 16}, /* link-local */
+};
+
 struct range6 {
     uint8_t prefix[8];
     unsigned bits;
@@ -47,12 +53,26 @@ static const struct range6 local6[] = {
     {{0xff}, 8},                                /* multicast */
 };
 
-static bool is_local4(uint32_t address)
+static const struct range6 own6[] = {
+    {{0xfd, 0x00, 0x0e, 0xc2}, 32}, /* EC2's services */
+    {{0xfe, 0x80}, 10},             /* link-local */
+};
+
+/* Which of the ranges are meant. */
+struct ranges {
+    const struct range4 *v4;
+    const struct range6 *v6;
+    size_t len4, len6;
+};
+static const struct ranges local = {local4, local6, ARRAY_LEN(local4), ARRAY_LEN(local6)};
+static const struct ranges own = {own4, own6, ARRAY_LEN(own4), ARRAY_LEN(own6)};
+
+static bool lies_in4(const struct ranges *ranges, uint32_t address)
 {
     size_t i;
 
-    for (i = 0; i < ARRAY_LEN(local4); i++)
-        if ((address ^ local4[i].address) >> (32 - local4[i].bits) == 0)
+    for (i = 0; i < ranges->len4; i++)
+        if ((address ^ ranges->v4[i].address) >> (32 - ranges->v4[i].bits) == 0)
             return true;
     return false;
 }
@@ -82,33 +102,44 @@ static const uint8_t *inner4(const uint8_t *address)
     return address[0] == 0x20 && address[1] == 0x02 ? address + 2 : NULL;
 }
 
-static bool is_local6(const uint8_t *address)
+static bool lies_in6(const struct ranges *ranges, const uint8_t *address)
 {
     const uint8_t *inner = inner4(address);
     size_t i;
 
     if (inner)
-        return is_local4(read4(inner));
-    for (i = 0; i < ARRAY_LEN(local6); i++)
-        if (begins6(address, local6[i].prefix, local6[i].bits))
+        return lies_in4(ranges, read4(inner));
+    for (i = 0; i < ranges->len6; i++)
+        if (begins6(address, ranges->v6[i].prefix, ranges->v6[i].bits))
             return true;
     return false;
 }
 
-bool address_is_private(const struct sockaddr *address)
+/* All that is neither IPv4 nor IPv6 does. */
+static bool lies_in(const struct ranges *ranges, const struct sockaddr *address)
 {
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
 
     if (address->sa_family == AF_INET) {
         memcpy(&in, address, sizeof in);
-        return is_local4(ntohl(in.sin_addr.s_addr));
+        return lies_in4(ranges, ntohl(in.sin_addr.s_addr));
     }
     if (address->sa_family == AF_INET6) {
         memcpy(&in6, address, sizeof in6);
-        return is_local6(in6.sin6_addr.s6_addr);
+        return lies_in6(ranges, in6.sin6_addr.s6_addr);
     }
     return true;
+}
+
+bool address_is_private(const struct sockaddr *address)
+{
+    return lies_in(&local, address);
+}
+
+bool address_is_own(const struct sockaddr *address)
+{
+    return lies_in(&own, address);
 }
 
 /* ---- hosts ---- */
@@ -158,7 +189,7 @@ bool host_is_private(const char *host)
 {
     uint8_t address[16];
 
-    return is_localhost(host) || (read_host(host, address) && is_local6(address));
+    return is_localhost(host) || (read_host(host, address) && lies_in6(&local, address));
 }
 
 bool host_is_loopback(const char *host)

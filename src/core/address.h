@@ -13,7 +13,11 @@ struct sockaddr;
  * all that is neither IPv4 nor IPv6. */
 bool address_is_private(const struct sockaddr *address);
 
-/* The same of a host as URLs have it, as far as the text tells: an address in any notation that resolvers take (127.1,
+/* Of this machine or the link to it alone: loopback, link-local, EC2's and ECS's own services. A broker is none of these,
+ * and whoever answers there may be the build. */
+bool address_is_own(const struct sockaddr *address);
+
+/* Private, of a host as URLs have it, as far as the text tells: an address in any notation that resolvers take (127.1,
  * 0x7f000001, [::1]), or a name beneath localhost. False of all other names: look at what they resolve to. */
 bool host_is_private(const char *host);
 bool host_is_loopback(const char *host);

@@ -35,6 +35,11 @@ static void explain_fault(const struct http_failure *failure, struct error *err)
     case HTTP_FAULT_PRIVATE_ADDRESS:
         set(failure, err, "private-address", "it has a private address, and requests of this kind go to public ones");
         break;
+    case HTTP_FAULT_OWN_ADDRESS:
+        set(failure, err, "own-address",
+            "it is at an address of this machine (loopback or link-local), where any program that runs here may "
+            "answer");
+        break;
     case HTTP_FAULT_NONE: break;
     }
 }

@@ -20,6 +20,7 @@ enum http_fault {
     HTTP_FAULT_STALLED,
     HTTP_FAULT_BAD_HEADER,
     HTTP_FAULT_PRIVATE_ADDRESS,
+    HTTP_FAULT_OWN_ADDRESS,
 };
 
 struct http_client {

@@ -21,13 +21,12 @@ struct stream {
     char *what, *target; /* "host:port" */
     int connect_timeout_ms;
     CURL *easy;
-    struct curl_slist *connect_to;
     struct loop_watch *watch; /* NULL until connected and after the end */
     struct loop_timer *again; /* reads or writes that must not wait for the socket */
     struct buf unsent;        /* twice the room, so that it is moved to its front now and then only */
     size_t sent;              /* bytes of it that are out already */
     size_t max_unsent;
-    bool connected, ended, private_refused;
+    bool connected, ended, own_refused;
     bool *gone; /* set by stream_close while a callback runs; NULL: none does */
     char detail[CURL_ERROR_SIZE];
 };
@@ -59,8 +58,8 @@ static void end(struct stream *stream, CURLcode code)
 
     stop_watching(stream);
     stream->ended = true;
-    if (stream->private_refused && !stream->connected)
-        failure.fault = HTTP_FAULT_PRIVATE_ADDRESS;
+    if (stream->own_refused && !stream->connected)
+        failure.fault = HTTP_FAULT_OWN_ADDRESS;
     http_failure_explain(&failure, &error);
     stream->events->ended(stream->context, &error);
 }
@@ -189,8 +188,8 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     struct stream *stream = context;
 
     (void)purpose;
-    if (address_is_private(&address->addr)) {
-        stream->private_refused = true;
+    if (address_is_own(&address->addr)) {
+        stream->own_refused = true;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -214,19 +213,13 @@ static void set_tls(CURL *easy, const struct stream_options *options)
 
 static void set_options(struct stream *stream, const struct stream_options *options)
 {
-    const char *name = options->tls && options->server_name ? options->server_name : options->host;
-    bool v6 = strchr(name, ':') != NULL;
-    CLEANUP_FREE char *url = xasprintf("%s://%s%s%s:%d/", options->tls ? "https" : "http", v6 ? "[" : "", name,
-                                       v6 ? "]" : "", options->port);
+    const char *host = options->host;
+    bool bare = strchr(host, ':') && *host != '[';
+    CLEANUP_FREE char *url = xasprintf("%s://%s%s%s:%d/", options->tls ? "https" : "http", bare ? "[" : "", host,
+                                       bare ? "]" : "", options->port);
     CURL *easy = stream->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, url);
-    if (name != options->host) {
-        CLEANUP_FREE char *via = xasprintf("::%s:%d", options->host, options->port);
-
-        stream->connect_to = curl_slist_append(NULL, via);
-        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, stream->connect_to);
-    }
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     /* Empty, not absent: without a value curl would look into the environment. */
@@ -240,7 +233,7 @@ static void set_options(struct stream *stream, const struct stream_options *opti
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)stream->connect_timeout_ms);
     if (options->tls)
         set_tls(easy, options);
-    if (options->refuse_private) {
+    if (options->refuse_own) {
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, stream);
     }
@@ -280,7 +273,6 @@ void stream_close(struct stream *stream)
     loop_forget_transfer(stream->loop, stream->easy);
     curl_multi_remove_handle(loop_multi(stream->loop), stream->easy);
     curl_easy_cleanup(stream->easy);
-    curl_slist_free_all(stream->connect_to);
     loop_reserve_connections(stream->loop, -1);
     buf_wipe(&stream->unsent);
     free(stream->what);

@@ -18,14 +18,14 @@
 
 struct stream_options {
     const char *what; /* first word of messages: "redis" */
-    const char *host;
+    const char *host; /* a name or an address, as URLs have it or bare */
     int port;
-    bool tls;                /* 1.2 or newer; the certificate must be valid for server_name */
-    const char *server_name; /* NULL: host */
-    const char *ca_bundle;   /* PEM file; NULL: the system's */
-    bool refuse_private;     /* connect to public addresses only (core/address.h) */
-    int connect_timeout_ms;  /* name, TCP and TLS together; 0: 10 s */
-    size_t max_unsent;       /* bytes; 0: 4 MiB */
+    bool tls;               /* 1.2 or newer; the certificate must be valid for the host */
+    const char *ca_bundle;  /* PEM file; NULL: the system's */
+    bool refuse_own;        /* never to an address of this machine (address_is_own), whatever the name says: an error
+                             * (reason "own-address") */
+    int connect_timeout_ms; /* name, TCP and TLS together; 0: 10 s */
+    size_t max_unsent;      /* bytes; 0: 4 MiB */
 };
 
 struct stream_events {

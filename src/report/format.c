@@ -57,11 +57,18 @@ void message_text(struct message *message, char *text)
     message->body_len = strlen(message->body);
 }
 
+size_t message_header(const char *line, const char **value)
+{
+    size_t len = strcspn(line, ":");
+
+    *value = line + len + strspn(line + len, ": ");
+    return len;
+}
+
 static void message_dispose(struct message *message)
 {
     free(message->id);
     free(message->group);
-    free(message->to);
     free(message->key);
     free(message->method);
     free(message->content_type);

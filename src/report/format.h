@@ -13,7 +13,6 @@
 struct message {
     char *id;     /* the event's; with ".2", ".3" … where an event needs several messages */
     char *group;  /* what is kept in order: the job's id, or what the system calls so */
-    char *to;     /* Redis channel, Kafka topic, AMQP exchange, path behind an HTTP URL */
     char *key;    /* Kafka key, AMQP routing key */
     char *method; /* HTTP */
     char *content_type;
@@ -37,6 +36,8 @@ struct message *outbox_add(struct outbox *outbox, const struct event_job *job, c
 void message_json(struct message *message, json_t *body);
 /* The body as it is. Takes the text; NULL is an empty one. */
 void message_text(struct message *message, char *text);
+/* The two halves of a line of `headers`: returns the length of the name; *value is what stands behind it. */
+size_t message_header(const char *line, const char **value);
 /* Without the first `len`; without the one at `index`. */
 void outbox_drop(struct outbox *outbox, size_t len);
 void outbox_remove(struct outbox *outbox, size_t index);

@@ -308,7 +308,7 @@ static void back_off(struct queue *queue, const struct error *error)
 static bool is_hopeless(const struct queue *queue, const struct error *error)
 {
     static const char *const reasons[] = {"tls-failed", "no-exchange", "unroutable", "unknown-topic",
-                                          "file-not-opened"};
+                                          "own-address", "file-not-opened"};
     size_t i;
 
     if (!queue->finishing || !queue->failing)

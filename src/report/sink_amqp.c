@@ -11,30 +11,16 @@
 #define PREFIX "cloudEvents:"
 
 struct sink {
-    struct loop *loop;
-    struct amqp_options options;
-    char *host, *virtual_host, *username, *password, *ca_bundle, *exchange, *routing_key;
     struct amqp *amqp;
+    char *exchange, *routing_key;
     struct bus_batch batch;
 };
-
-static void amqp_close_sink(struct sink *sink)
-{
-    amqp_free(sink->amqp);
-    bus_batch_forget(&sink->batch);
-    free(sink->host);
-    free(sink->virtual_host);
-    free(sink->username);
-    secret_free(sink->password);
-    free(sink->ca_bundle);
-    free(sink->exchange);
-    free(sink->routing_key);
-    free(sink);
-}
 
 static int amqp_open(struct sink **out, const struct sink_context *context, const struct sink_settings *settings,
                      struct error *err)
 {
+    CLEANUP_FREE char *virtual_host = NULL;
+    struct amqp_options options;
     struct sink *sink;
     struct url url;
 
@@ -42,23 +28,20 @@ static int amqp_open(struct sink **out, const struct sink_context *context, cons
         err->class = CLASS_SPEC_INVALID;
         return -1;
     }
-    sink = xcalloc(1, sizeof *sink);
-    sink->loop = context->loop;
-    sink->host = xstrdup(url.host);
     /* https://www.rabbitmq.com/docs/uri-spec: no path is the default one, "/" alone is the one with the empty name */
-    sink->virtual_host = url.path && url.path[0] && url.path[1] ? url_decode(url.path + 1) : NULL;
-    sink->username = xstrdup(settings->username);
-    sink->password = settings->password ? secret_dup(settings->password) : NULL;
-    sink->ca_bundle = xstrdup(settings->ca_bundle ? settings->ca_bundle : http_client_ca_bundle(context->client));
+    virtual_host = url.path && url.path[0] && url.path[1] ? url_decode(url.path + 1) : NULL;
+    options = (struct amqp_options){.host = url.host,
+                                    .port = bus_port(&url),
+                                    .virtual_host = virtual_host,
+                                    .username = settings->username,
+                                    .password = settings->password,
+                                    .tls = strcmp(url.scheme, "amqps") == 0,
+                                    .ca_bundle = bus_ca_bundle(context, settings),
+                                    .refuse_own = !settings->plain};
+    sink = xcalloc(1, sizeof *sink);
+    sink->amqp = amqp_new(context->loop, &options);
     sink->exchange = xstrdup(settings->exchange ? settings->exchange : "");
     sink->routing_key = xstrdup(settings->routing_key ? settings->routing_key : "");
-    sink->options = (struct amqp_options){.host = sink->host,
-                                          .port = url.port ? (int)strtol(url.port, NULL, 10) : 0,
-                                          .virtual_host = sink->virtual_host,
-                                          .username = sink->username,
-                                          .password = sink->password,
-                                          .tls = strcmp(url.scheme, "amqps") == 0,
-                                          .ca_bundle = sink->ca_bundle};
     url_dispose(&url);
     *out = sink;
     return 0;
@@ -67,7 +50,7 @@ static int amqp_open(struct sink **out, const struct sink_context *context, cons
 static void publish(struct sink *sink, const struct message *message, void *place)
 {
     struct amqp_header headers[HEADERS_MAX];
-    struct amqp_message published = {.exchange = message->to ? message->to : sink->exchange,
+    struct amqp_message published = {.exchange = sink->exchange,
                                      .routing_key = message->key ? message->key : sink->routing_key,
                                      .message_id = message->id,
                                      .content_type = message->content_type,
@@ -79,12 +62,10 @@ static void publish(struct sink *sink, const struct message *message, void *plac
     size_t i;
 
     for (i = 0; i < message->headers.len && i < HEADERS_MAX; i++) {
-        const char *line = message->headers.items[i];
-        size_t len = strcspn(line, ":");
+        struct amqp_header *header = &headers[published.header_count++];
 
-        strings_take(&names, bus_header_name(line, PREFIX));
-        line += len;
-        headers[published.header_count++] = (struct amqp_header){names.items[i], line + strspn(line, ": ")};
+        strings_take(&names, bus_header(message->headers.items[i], PREFIX, &header->value));
+        header->name = names.items[i];
     }
     amqp_publish(sink->amqp, &published, bus_batch_settle, place);
     strings_dispose(&names);
@@ -94,8 +75,6 @@ static void amqp_send(struct sink *sink, const struct message *messages, size_t 
 {
     size_t i;
 
-    if (!sink->amqp)
-        sink->amqp = amqp_new(sink->loop, &sink->options);
     bus_batch_begin(&sink->batch, len, 1, done, context);
     for (i = 0; i < len; i++)
         publish(sink, &messages[i], bus_batch_place(&sink->batch, i));
@@ -103,11 +82,18 @@ static void amqp_send(struct sink *sink, const struct message *messages, size_t 
 
 static void amqp_cancel(struct sink *sink)
 {
-    if (!bus_batch_waits(&sink->batch))
-        return;
-    amqp_free(sink->amqp);
-    sink->amqp = NULL;
+    if (bus_batch_waits(&sink->batch))
+        amqp_abandon(sink->amqp);
     bus_batch_forget(&sink->batch);
+}
+
+static void amqp_close_sink(struct sink *sink)
+{
+    amqp_free(sink->amqp);
+    bus_batch_forget(&sink->batch);
+    free(sink->exchange);
+    free(sink->routing_key);
+    free(sink);
 }
 
 const struct sink_type sink_amqp = {

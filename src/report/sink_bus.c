@@ -5,6 +5,16 @@
 
 #include "core/mem.h"
 
+int bus_port(const struct url *url)
+{
+    return url->port ? (int)strtol(url->port, NULL, 10) : 0;
+}
+
+const char *bus_ca_bundle(const struct sink_context *context, const struct sink_settings *settings)
+{
+    return settings->ca_bundle ? settings->ca_bundle : http_client_ca_bundle(context->client);
+}
+
 void bus_batch_begin(struct bus_batch *batch, size_t len, size_t per_message, sink_done *done, void *context)
 {
     size_t i;
@@ -24,6 +34,8 @@ void *bus_batch_place(struct bus_batch *batch, size_t request)
 /* A message that is wrong is left out; all else may be mended, by time or by somebody. */
 static void judge(struct error *err)
 {
+    if (strcmp(err->reason, "own-address") == 0)
+        error_hint(err, "the operator's file can allow it (allow: [plain-brokers])");
     if (err->class != CLASS_CREDENTIALS && strcmp(err->reason, "message-too-large") != 0 &&
         strcmp(err->reason, "broker-refused") != 0)
         error_retryable(err, err->retry_after_ms);
@@ -48,9 +60,9 @@ void bus_batch_settle(void *place, const struct error *error)
     ended.done(ended.context, ended.first_failed, ended.first_failed < ended.len ? &ended.error : NULL);
 }
 
-char *bus_header_name(const char *line, const char *prefix)
+char *bus_header(const char *line, const char *prefix, const char **value)
 {
-    size_t len = strcspn(line, ":");
+    size_t len = message_header(line, value);
 
     if (strncmp(line, "ce-", 3) == 0)
         return xasprintf("%s%.*s", prefix, (int)len - 3, line + 3);

@@ -6,6 +6,11 @@
 #include "bus/request.h"
 #include "report/sink.h"
 
+/* 0: the protocol's own. */
+int bus_port(const struct url *url);
+/* Borrowed. */
+const char *bus_ca_bundle(const struct sink_context *context, const struct sink_settings *settings);
+
 struct bus_batch {
     struct bus_place {
         struct bus_batch *batch;
@@ -19,8 +24,9 @@ struct bus_batch {
     void *context;
 };
 
-/* Of "name: value". What HTTP calls ce-id has another prefix in each binding of CloudEvents. Caller frees. */
-char *bus_header_name(const char *line, const char *prefix);
+/* The two halves of a line of a message's headers: the name is returned, which the caller frees. What HTTP calls ce-id has
+ * another prefix in each binding of CloudEvents. */
+char *bus_header(const char *line, const char *prefix, const char **value);
 
 /* per_message: requests for each. Until bus_batch_done has been called for all of them the batch is under way. */
 void bus_batch_begin(struct bus_batch *batch, size_t len, size_t per_message, sink_done *done, void *context);

@@ -86,13 +86,14 @@ static int http_open(struct sink **out, const struct sink_context *context, cons
 
 static void add_encoded(struct http_request *request, const char *line)
 {
-    const char *at = strchr(line, ':');
+    const char *at;
+    size_t len = message_header(line, &at);
     struct buf out;
 
     buf_init(&out, 16384);
-    buf_add(&out, line, (size_t)(at - line));
+    buf_add(&out, line, len);
     buf_adds(&out, ": ");
-    for (at += strspn(at, ": "); *at; at++)
+    for (; *at; at++)
         if (*at <= ' ' || *at > '~' || *at == '"' || *at == '%')
             buf_addf(&out, "%%%02X", (unsigned char)*at);
         else
@@ -162,30 +163,16 @@ static void on_done(void *context, const struct error *error)
     sink->done(sink->context, status ? 0 : 1, status ? &err : NULL);
 }
 
-/* One URL behind another: what the message adds comes before a query. */
-static char *url_for(const struct sink *sink, const struct message *message)
-{
-    size_t len = strcspn(sink->url, "?#");
-    const char *rest = sink->url + len;
-
-    if (!message->to)
-        return xstrdup(sink->url);
-    while (len && sink->url[len - 1] == '/')
-        len--;
-    return xasprintf("%.*s%s%s", (int)len, sink->url, message->to, rest);
-}
-
 static void http_send(struct sink *sink, const struct message *messages, size_t len, sink_done *done, void *context)
 {
     const struct message *message = messages;
-    CLEANUP_FREE char *url = url_for(sink, message);
     struct http_request request;
     size_t i;
 
     (void)len; /* 1 */
     sink->done = done;
     sink->context = context;
-    http_request_init(&request, message->method ? message->method : "POST", url);
+    http_request_init(&request, message->method ? message->method : "POST", sink->url);
     if (message->content_type)
         http_request_header(&request, "Content-Type", message->content_type);
     for (i = 0; i < message->headers.len; i++)

@@ -13,26 +13,10 @@
 #define PLAINTEXT "kafka://"
 
 struct sink {
-    struct loop *loop;
-    struct kafka_options options;
-    char *brokers, *mechanism, *username, *password, *ca_bundle, *topic, *key;
     struct kafka *kafka;
+    char *topic, *key;
     struct bus_batch batch;
 };
-
-static void kafka_close_sink(struct sink *sink)
-{
-    kafka_free(sink->kafka);
-    bus_batch_forget(&sink->batch);
-    free(sink->brokers);
-    free(sink->mechanism);
-    free(sink->username);
-    secret_free(sink->password);
-    free(sink->ca_bundle);
-    free(sink->topic);
-    free(sink->key);
-    free(sink);
-}
 
 /* Kafka's spelling: "PLAIN", "SCRAM-SHA-256". */
 static char *mechanism_of(const struct sink_settings *settings)
@@ -51,23 +35,20 @@ static int kafka_open(struct sink **out, const struct sink_context *context, con
                       struct error *err)
 {
     bool plaintext = strncmp(settings->target, PLAINTEXT, strlen(PLAINTEXT)) == 0;
+    CLEANUP_FREE char *mechanism = mechanism_of(settings);
+    const struct kafka_options options = {.brokers = settings->target + (plaintext ? strlen(PLAINTEXT) : 0),
+                                          .mechanism = mechanism,
+                                          .username = settings->username,
+                                          .password = settings->password,
+                                          .tls = !plaintext,
+                                          .ca_bundle = bus_ca_bundle(context, settings),
+                                          .refuse_own = !settings->plain};
     struct sink *sink = xcalloc(1, sizeof *sink);
 
     (void)err;
-    sink->loop = context->loop;
-    sink->brokers = xstrdup(settings->target + (plaintext ? strlen(PLAINTEXT) : 0));
-    sink->mechanism = mechanism_of(settings);
-    sink->username = xstrdup(settings->username);
-    sink->password = settings->password ? secret_dup(settings->password) : NULL;
-    sink->ca_bundle = xstrdup(settings->ca_bundle ? settings->ca_bundle : http_client_ca_bundle(context->client));
+    sink->kafka = kafka_new(context->loop, &options);
     sink->topic = xstrdup(settings->topic);
     sink->key = xstrdup(settings->key);
-    sink->options = (struct kafka_options){.brokers = sink->brokers,
-                                           .mechanism = sink->mechanism,
-                                           .username = sink->username,
-                                           .password = sink->password,
-                                           .tls = !plaintext,
-                                           .ca_bundle = sink->ca_bundle};
     *out = sink;
     return 0;
 }
@@ -75,7 +56,7 @@ static int kafka_open(struct sink **out, const struct sink_context *context, con
 static void produce(struct sink *sink, const struct message *message, void *place)
 {
     struct kafka_header headers[HEADERS_MAX];
-    struct kafka_message produced = {.topic = message->to ? message->to : sink->topic,
+    struct kafka_message produced = {.topic = sink->topic,
                                      .key = message->key ? message->key
                                             : sink->key  ? sink->key
                                                          : message->group,
@@ -89,12 +70,10 @@ static void produce(struct sink *sink, const struct message *message, void *plac
     if (message->content_type)
         headers[produced.header_count++] = (struct kafka_header){"content-type", message->content_type};
     for (i = 0; i < message->headers.len && produced.header_count < HEADERS_MAX; i++) {
-        const char *line = message->headers.items[i];
-        size_t len = strcspn(line, ":");
+        struct kafka_header *header = &headers[produced.header_count++];
 
-        strings_take(&names, bus_header_name(line, PREFIX));
-        line += len;
-        headers[produced.header_count++] = (struct kafka_header){names.items[i], line + strspn(line, ": ")};
+        strings_take(&names, bus_header(message->headers.items[i], PREFIX, &header->value));
+        header->name = names.items[i];
     }
     kafka_produce(sink->kafka, &produced, bus_batch_settle, place);
     strings_dispose(&names);
@@ -104,8 +83,6 @@ static void kafka_send(struct sink *sink, const struct message *messages, size_t
 {
     size_t i;
 
-    if (!sink->kafka)
-        sink->kafka = kafka_new(sink->loop, &sink->options);
     bus_batch_begin(&sink->batch, len, 1, done, context);
     for (i = 0; i < len; i++)
         produce(sink, &messages[i], bus_batch_place(&sink->batch, i));
@@ -113,11 +90,18 @@ static void kafka_send(struct sink *sink, const struct message *messages, size_t
 
 static void kafka_cancel(struct sink *sink)
 {
-    if (!bus_batch_waits(&sink->batch))
-        return;
-    kafka_free(sink->kafka);
-    sink->kafka = NULL;
+    if (bus_batch_waits(&sink->batch))
+        kafka_abandon(sink->kafka);
     bus_batch_forget(&sink->batch);
+}
+
+static void kafka_close_sink(struct sink *sink)
+{
+    kafka_free(sink->kafka);
+    bus_batch_forget(&sink->batch);
+    free(sink->topic);
+    free(sink->key);
+    free(sink);
 }
 
 const struct sink_type sink_kafka = {

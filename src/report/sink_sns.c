@@ -53,10 +53,9 @@ static void add_attributes(struct buf *form, const struct message *message)
     size_t i, number = 0;
 
     for (i = 0; i < message->headers.len && number < 10; i++) {
-        CLEANUP_FREE char *key = xstrndup(message->headers.items[i], strcspn(message->headers.items[i], ":"));
-        const char *value = message->headers.items[i] + strlen(key);
+        const char *value;
+        CLEANUP_FREE char *key = xstrndup(message->headers.items[i], message_header(message->headers.items[i], &value));
 
-        value += strspn(value, ": ");
         if (!*value)
             continue;
         number++;

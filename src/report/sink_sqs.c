@@ -76,10 +76,9 @@ static json_t *attributes_of(const struct message *message)
     size_t i;
 
     for (i = 0; i < message->headers.len && i < 10; i++) {
-        CLEANUP_FREE char *key = xstrndup(message->headers.items[i], strcspn(message->headers.items[i], ":"));
-        const char *value = message->headers.items[i] + strlen(key);
+        const char *value;
+        CLEANUP_FREE char *key = xstrndup(message->headers.items[i], message_header(message->headers.items[i], &value));
 
-        value += strspn(value, ": ");
         if (*value)
             json_object_set_new(attributes, key, json_pack("{s:s, s:s}", "DataType", "String", "StringValue", value));
     }

@@ -298,7 +298,6 @@ static void check_secret(struct resolution *resolution, const json_t *names, siz
     const json_t *secret = resolved_at(resolution, "secrets", name);
     const json_t *steps = json_object_get(secret, "steps");
     const char *as = json_string_value(json_object_get(secret, "as"));
-    CLEANUP_FREE char *of_secret = path_join("secrets", name);
 
     if (!secret && !was_refused(resolution, "secrets", name))
         resolution_problem(resolution, path, "it names an entry of secrets", "%s does not stand in secrets", name);

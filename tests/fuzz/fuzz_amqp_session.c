@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct loop *loop;
     /* the first byte chooses the size of the pieces that come in */
     size_t piece = size && data[0] ? data[0] : 16384, at = 1;
-    struct amqp_options options = {.host = "192.0.2.1", .port = 5672, .declared_exchange = "e"};
+    struct amqp_options options = {.host = "192.0.2.1", .port = 5672};
     struct amqp_message message = {
         .exchange = "e", .routing_key = "k", .message_id = "m1", .content_type = "t", .body = view_of("body")};
     struct told told = {0};

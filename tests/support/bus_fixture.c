@@ -1,12 +1,7 @@
 #include "support/bus_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -17,6 +12,25 @@
 
 #define PATIENCE_MS 30000
 #define TICK_MS 10
+
+struct loop *loop;
+struct broker broker;
+bool have_broker;
+
+int loop_setup(void **state)
+{
+    (void)state;
+    loop = loop_new();
+    return 0;
+}
+
+int loop_teardown(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    loop = NULL;
+    return 0;
+}
 
 struct asked {
     struct answers *answers;
@@ -50,7 +64,7 @@ void answered(void *context, const struct error *error)
         first(answers->context);
 }
 
-void wait_for(struct loop *loop, const int *count, int wanted)
+void wait_for(const int *count, int wanted)
 {
     int64_t until = clock_monotonic_ms() + PATIENCE_MS;
 
@@ -68,12 +82,12 @@ static void tick(void *context)
         ticks->longest_ms = now_ms - ticks->last_ms;
     ticks->last_ms = now_ms;
     ticks->count++;
-    loop_timer_start(ticks->loop, TICK_MS, tick, ticks);
+    loop_timer_start(loop, TICK_MS, tick, ticks);
 }
 
-void ticks_start(struct ticks *ticks, struct loop *loop)
+void ticks_start(struct ticks *ticks)
 {
-    *ticks = (struct ticks){.loop = loop};
+    *ticks = (struct ticks){0};
     tick(ticks);
 }
 

@@ -1,25 +1,13 @@
 /* AMQP 0-9-1: a real RabbitMQ of the test's own, and servers that are none. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "bus/amqp.h"
 #include "core/clock.h"
 #include "core/mem.h"
-#include "support/broker.h"
 #include "support/bus_fixture.h"
 #include "support/http_server.h"
-#include "support/skip.h"
 
-static struct broker broker;
-static bool have_broker;
-static struct loop *loop;
 static int next_id;
 
 static void publish_to(struct amqp *amqp, struct answers *answers, const char *exchange, const char *key,
@@ -56,24 +44,6 @@ static struct amqp_options options_of(bool tls)
                                  .ca_bundle = broker.ca};
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    loop = loop_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    loop_free(loop);
-    return 0;
-}
-
-#define NEED_BROKER()                                                                                                  \
-    if (!have_broker)                                                                                                  \
-    skip_because("no RabbitMQ (tests/tools/ensure-rabbitmq)")
-
 static void publishes_in_order_and_is_confirmed(void **state)
 {
     (void)state;
@@ -90,7 +60,7 @@ static void publishes_in_order_and_is_confirmed(void **state)
             snprintf(text, sizeof text, "%c-line", 'a' + i);
             publish(amqp, &answers, text);
         }
-        wait_for(loop, &answers.answered, 20);
+        wait_for(&answers.answered, 20);
         assert_int_equal(answers.failed, 0);
         messages = broker_ask(&broker, "messages ci.queue");
         assert_int_equal(json_array_size(messages), 20);
@@ -119,7 +89,7 @@ static void bodies_of_any_size_arrive_whole(void **state)
     amqp = amqp_new(loop, &options);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
         publish_to(amqp, &answers, "ci.direct", "status", (struct view){text, sizes[i]});
-    wait_for(loop, &answers.answered, ARRAY_LEN(sizes));
+    wait_for(&answers.answered, ARRAY_LEN(sizes));
     assert_int_equal(answers.failed, 0);
     messages = broker_ask(&broker, "messages ci.queue");
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
@@ -142,44 +112,19 @@ static void says_what_nobody_takes(void **state)
     publish(amqp, &answers, "a");
     publish_to(amqp, &answers, "ci.direct", "nobody", view_of("b"));
     publish(amqp, &answers, "c");
-    wait_for(loop, &answers.answered, 3);
+    wait_for(&answers.answered, 3);
     assert_int_equal(answers.failed, 1);
     assert_string_equal(answers.last.reason, "unroutable");
     assert_false(answers.last.retryable);
 
     publish_to(amqp, &answers, "ci.missing", "status", view_of("d"));
-    wait_for(loop, &answers.answered, 4);
+    wait_for(&answers.answered, 4);
     assert_string_equal(answers.last.reason, "no-exchange");
     assert_false(answers.last.retryable);
     publish(amqp, &answers, "e");
-    wait_for(loop, &answers.answered, 5);
+    wait_for(&answers.answered, 5);
     assert_int_equal(answers.failed, 2);
     json_decref(broker_ask(&broker, "messages ci.queue"));
-    amqp_free(amqp);
-}
-
-static void declares_its_exchange(void **state)
-{
-    struct amqp_options options;
-    struct amqp *amqp;
-    struct answers answers = {0};
-
-    (void)state;
-    NEED_BROKER();
-    options = options_of(true);
-    options.declared_exchange = "ci.made";
-    amqp = amqp_new(loop, &options);
-    publish_to(amqp, &answers, "ci.made", "status", view_of("a"));
-    wait_for(loop, &answers.answered, 1);
-    assert_string_equal(answers.last.reason, "unroutable"); /* there, and nothing bound to it */
-    amqp_free(amqp);
-
-    options.declared_exchange = "elsewhere";
-    amqp = amqp_new(loop, &options);
-    publish_to(amqp, &answers, "elsewhere", "status", view_of("a"));
-    wait_for(loop, &answers.answered, 2);
-    assert_string_equal(answers.last.reason, "broker-denied");
-    assert_int_equal(answers.last.class, CLASS_CREDENTIALS);
     amqp_free(amqp);
 }
 
@@ -199,14 +144,14 @@ static void one_too_large_harms_no_other(void **state)
     amqp = amqp_new(loop, &options);
     publish_to(amqp, &answers, "ci.direct", "status", (struct view){text, (1u << 20) + 1}); /* its limit is 1 MiB */
     publish(amqp, &answers, "b");
-    wait_for(loop, &answers.answered, 2);
+    wait_for(&answers.answered, 2);
     assert_int_equal(answers.failed, 2);
     assert_string_equal(answers.order, "lb");
     assert_string_equal(answers.last.reason, "connection-lost"); /* of the second: it may come again */
     assert_true(answers.last.retryable);
 
     publish_to(amqp, &answers, "ci.direct", "status", (struct view){text, 17u << 20});
-    wait_for(loop, &answers.answered, 3);
+    wait_for(&answers.answered, 3);
     assert_string_equal(answers.last.reason, "message-too-large");
     assert_false(answers.last.retryable);
     json_decref(broker_ask(&broker, "messages ci.queue"));
@@ -221,7 +166,7 @@ static void one_failure(struct amqp_options options, struct error *error)
 
     publish(amqp, &answers, "one");
     publish(amqp, &answers, "two");
-    wait_for(loop, &answers.answered, 2);
+    wait_for(&answers.answered, 2);
     assert_int_equal(answers.failed, 2);
     *error = answers.last;
     amqp_free(amqp);
@@ -287,10 +232,10 @@ static void a_full_disk_is_told_as_such(void **state)
     options.answer_timeout_ms = 1500;
     amqp = amqp_new(loop, &options);
     publish(amqp, &answers, "before");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     broker_tell(&broker, "full");
     publish(amqp, &answers, "full");
-    wait_for(loop, &answers.answered, 2);
+    wait_for(&answers.answered, 2);
     assert_int_equal(answers.failed, 1);
     assert_string_equal(answers.last.reason, "broker-busy");
     assert_true(answers.last.retryable);
@@ -299,7 +244,7 @@ static void a_full_disk_is_told_as_such(void **state)
     options.answer_timeout_ms = 0;
     amqp = amqp_new(loop, &options);
     publish(amqp, &answers, "after");
-    wait_for(loop, &answers.answered, 3);
+    wait_for(&answers.answered, 3);
     assert_int_equal(answers.failed, 1);
     json_decref(broker_ask(&broker, "messages ci.queue"));
     amqp_free(amqp);
@@ -317,10 +262,10 @@ static void idle_connections_stay(void **state)
     options.heartbeat_s = 1; /* without our heartbeats the broker ends it after two to three */
     amqp = amqp_new(loop, &options);
     publish(amqp, &answers, "one");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     loop_sleep(loop, 5000, NULL);
     publish(amqp, &answers, "two");
-    wait_for(loop, &answers.answered, 2);
+    wait_for(&answers.answered, 2);
     assert_int_equal(answers.failed, 0);
     json_decref(broker_ask(&broker, "messages ci.queue"));
     amqp_free(amqp);
@@ -337,7 +282,7 @@ static void a_lost_connection_fails_all_and_the_next_connects(void **state)
     options = options_of(true);
     amqp = amqp_new(loop, &options);
     publish(amqp, &answers, "before");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     broker_tell(&broker, "drop"); /* an idle connection that ends is nobody's concern */
     loop_sleep(loop, 200, NULL);
     broker_tell(&broker, "pause");
@@ -346,16 +291,16 @@ static void a_lost_connection_fails_all_and_the_next_connects(void **state)
     loop_sleep(loop, 300, NULL);
     assert_int_equal(answers.answered, 1);
     broker_tell(&broker, "kill");
-    wait_for(loop, &answers.answered, 6);
+    wait_for(&answers.answered, 6);
     assert_int_equal(answers.failed, 5);
     assert_true(answers.last.retryable);
     publish(amqp, &answers, "down");
-    wait_for(loop, &answers.answered, 7);
+    wait_for(&answers.answered, 7);
     assert_string_equal(answers.last.reason, "connect-failed");
     assert_true(answers.last.retryable);
     broker_tell(&broker, "start");
     publish(amqp, &answers, "after");
-    wait_for(loop, &answers.answered, 8);
+    wait_for(&answers.answered, 8);
     assert_int_equal(answers.failed, 6);
     json_decref(broker_ask(&broker, "messages ci.queue"));
     amqp_free(amqp);
@@ -378,10 +323,41 @@ static void done_may_free_it(void **state)
     (void)state;
     publish(amqp, &answers, "one");
     amqp_publish(amqp, &second, answered, context);
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     loop_sleep(loop, 50, NULL);
     assert_int_equal(answers.answered, 1);
     free(context);
+}
+
+static void what_is_abandoned_is_not_told(void **state)
+{
+    struct amqp_options options = {.host = "127.0.0.1", .port = http_server_unused_port()};
+    struct amqp *amqp = amqp_new(loop, &options);
+    struct answers answers = {0};
+    void *context = asked(&answers, 'a');
+    struct amqp_message message = {
+        .exchange = "", .routing_key = "q", .message_id = "a", .content_type = "text/plain", .body = view_of("a")};
+
+    (void)state;
+    amqp_publish(amqp, &message, answered, context);
+    amqp_abandon(amqp);
+    loop_sleep(loop, 50, NULL);
+    assert_int_equal(answers.answered, 0);
+    publish(amqp, &answers, "next");
+    wait_for(&answers.answered, 1);
+    assert_string_equal(answers.order, "n");
+    amqp_free(amqp);
+    free(context);
+}
+
+static void addresses_of_this_machine_can_be_refused(void **state)
+{
+    struct amqp_options options = {.host = "localhost", .port = 5672, .refuse_own = true};
+    struct error error;
+
+    (void)state;
+    one_failure(options, &error);
+    assert_string_equal(error.reason, "own-address");
 }
 
 static void connecting_never_holds_the_loop(void **state)
@@ -393,7 +369,7 @@ static void connecting_never_holds_the_loop(void **state)
 
     (void)state;
     black_hole_open(&hole);
-    ticks_start(&ticks, loop);
+    ticks_start(&ticks);
     options.port = hole.port;
     one_failure(options, &error);
     assert_string_equal(error.reason, "timed-out");
@@ -406,18 +382,19 @@ static void connecting_never_holds_the_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(publishes_in_order_and_is_confirmed, setup, teardown),
-        cmocka_unit_test_setup_teardown(bodies_of_any_size_arrive_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(says_what_nobody_takes, setup, teardown),
-        cmocka_unit_test_setup_teardown(declares_its_exchange, setup, teardown),
-        cmocka_unit_test_setup_teardown(one_too_large_harms_no_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(says_who_is_denied, setup, teardown),
-        cmocka_unit_test_setup_teardown(tls_wants_a_known_authority, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_full_disk_is_told_as_such, setup, teardown),
-        cmocka_unit_test_setup_teardown(idle_connections_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_lost_connection_fails_all_and_the_next_connects, setup, teardown),
-        cmocka_unit_test_setup_teardown(done_may_free_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(connecting_never_holds_the_loop, setup, teardown),
+        TEST_WITH_LOOP(publishes_in_order_and_is_confirmed),
+        TEST_WITH_LOOP(bodies_of_any_size_arrive_whole),
+        TEST_WITH_LOOP(says_what_nobody_takes),
+        TEST_WITH_LOOP(what_is_abandoned_is_not_told),
+        TEST_WITH_LOOP(one_too_large_harms_no_other),
+        TEST_WITH_LOOP(says_who_is_denied),
+        TEST_WITH_LOOP(tls_wants_a_known_authority),
+        TEST_WITH_LOOP(a_full_disk_is_told_as_such),
+        TEST_WITH_LOOP(idle_connections_stay),
+        TEST_WITH_LOOP(a_lost_connection_fails_all_and_the_next_connects),
+        TEST_WITH_LOOP(done_may_free_it),
+        TEST_WITH_LOOP(addresses_of_this_machine_can_be_refused),
+        TEST_WITH_LOOP(connecting_never_holds_the_loop),
     };
     int failed;
 

@@ -1,25 +1,13 @@
 /* Kafka: a real broker of the test's own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "bus/kafka.h"
 #include "core/clock.h"
 #include "core/mem.h"
-#include "support/broker.h"
 #include "support/bus_fixture.h"
 #include "support/http_server.h"
-#include "support/skip.h"
 
-static struct broker broker;
-static bool have_broker;
-static struct loop *loop;
 static char secure[64], plain[64]; /* where it is */
 
 static void produce(struct kafka *kafka, struct answers *answers, const char *topic, const char *text)
@@ -40,24 +28,6 @@ static struct kafka_options options_of(bool tls)
                                   .tls = tls,
                                   .ca_bundle = broker.ca};
 }
-
-static int setup(void **state)
-{
-    (void)state;
-    loop = loop_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    loop_free(loop);
-    return 0;
-}
-
-#define NEED_BROKER()                                                                                                  \
-    if (!have_broker)                                                                                                  \
-    skip_because("no Kafka (tests/tools/ensure-kafka)")
 
 static void produces_in_order_by_every_mechanism(void **state)
 {
@@ -82,7 +52,7 @@ static void produces_in_order_by_every_mechanism(void **state)
             snprintf(text, sizeof text, "%c-line", 'a' + n);
             produce(kafka, &answers, topic, text);
         }
-        wait_for(loop, &answers.answered, 20);
+        wait_for(&answers.answered, 20);
         assert_int_equal(answers.failed, 0);
         assert_string_equal(answers.order, "abcdefghijklmnopqrst");
         records = broker_ask(&broker, "records %s", topic);
@@ -101,7 +71,7 @@ static void one_failure(struct kafka_options options, const char *topic, struct 
 
     produce(kafka, &answers, topic, "one");
     produce(kafka, &answers, topic, "two");
-    wait_for(loop, &answers.answered, 2);
+    wait_for(&answers.answered, 2);
     assert_int_equal(answers.failed, 2);
     *error = answers.last;
     kafka_free(kafka);
@@ -186,7 +156,7 @@ static void blames_only_what_is_too_large(void **state)
     kafka = kafka_new(loop, &options);
     for (int i = 0; i < 3; i++)
         produce(kafka, &answers, "small", half);
-    wait_for(loop, &answers.answered, 3);
+    wait_for(&answers.answered, 3);
     if (answers.failed) { /* they went in one request */
         assert_string_equal(answers.last.reason, "broker-busy");
         assert_true(answers.last.retryable);
@@ -196,7 +166,7 @@ static void blames_only_what_is_too_large(void **state)
         produce(kafka, &answers, "small", half);
     produce(kafka, &answers, "small", large);
     produce(kafka, &answers, "small", half);
-    wait_for(loop, &answers.answered, 5);
+    wait_for(&answers.answered, 5);
     assert_int_equal(answers.failed, 1);
     assert_string_equal(answers.last.reason, "message-too-large");
     assert_false(answers.last.retryable);
@@ -221,7 +191,7 @@ static void large_values_arrive_whole(void **state)
         for (int i = 0; i < 5; i++)
             produce(kafka, &answers, "large", text);
         produce(kafka, &answers, "large", huge);
-        wait_for(loop, &answers.answered, 6);
+        wait_for(&answers.answered, 6);
         assert_int_equal(answers.failed, 1);
         assert_string_equal(answers.last.reason, "message-too-large");
         records = broker_ask(&broker, "records large");
@@ -247,7 +217,7 @@ static void a_broker_that_comes_back_gets_all_once(void **state)
     options = options_of(true);
     kafka = kafka_new(loop, &options);
     produce(kafka, &answers, "back", "a");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     broker_tell(&broker, "kill");
     for (int i = 1; i < 10; i++) {
         char text[] = {(char)('a' + i), '\0'};
@@ -257,7 +227,7 @@ static void a_broker_that_comes_back_gets_all_once(void **state)
     loop_sleep(loop, 500, NULL);
     assert_int_equal(answers.answered, 1);
     broker_tell(&broker, "start");
-    wait_for(loop, &answers.answered, 10);
+    wait_for(&answers.answered, 10);
     assert_int_equal(answers.failed, 0);
     assert_string_equal(answers.order, "abcdefghij");
     records = broker_ask(&broker, "records back");
@@ -301,10 +271,10 @@ static void connecting_never_holds_the_loop_nor_freeing(void **state)
     black_hole_open(&hole);
     snprintf(where, sizeof where, "127.0.0.1:%d", hole.port);
     options.brokers = where;
-    ticks_start(&ticks, loop);
+    ticks_start(&ticks);
     kafka = kafka_new(loop, &options);
     produce(kafka, &answers, "t", "one");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     assert_true(answers.last.retryable);
     assert_in_range(ticks.count, 20, 100000);
     assert_in_range(ticks.longest_ms, 1, 300);
@@ -314,10 +284,28 @@ static void connecting_never_holds_the_loop_nor_freeing(void **state)
     black_hole_close(&hole);
 
     options.brokers = "127.0.0.1:9";
-    options.refuse_private = true;
+    options.refuse_own = true;
     one_failure(options, "t", &error);
-    assert_true(error.retryable);
-    assert_non_null(strstr(error.message, "Permission denied"));
+    assert_string_equal(error.reason, "own-address");
+}
+
+static void what_is_abandoned_is_not_told(void **state)
+{
+    CLEANUP_FREE char *nobody = xasprintf("127.0.0.1:%d", http_server_unused_port());
+    struct kafka_options options = {.brokers = nobody, .delivery_timeout_ms = 1000};
+    struct kafka *kafka = kafka_new(loop, &options);
+    struct answers answers = {0};
+    void *context = asked(&answers, 'a');
+    struct kafka_message message = {.topic = "t", .value = view_of("a")};
+
+    (void)state;
+    kafka_produce(kafka, &message, answered, context);
+    kafka_abandon(kafka);
+    produce(kafka, &answers, "t", "next");
+    wait_for(&answers.answered, 1);
+    assert_string_equal(answers.order, "n");
+    kafka_free(kafka);
+    free(context);
 }
 
 static void free_it(void *context)
@@ -338,23 +326,24 @@ static void done_may_free_it(void **state)
     kafka = kafka_new(loop, &options);
     answers = (struct answers){.first = free_it, .context = kafka};
     produce(kafka, &answers, "freed", "one");
-    wait_for(loop, &answers.answered, 1);
+    wait_for(&answers.answered, 1);
     assert_int_equal(answers.failed, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(produces_in_order_by_every_mechanism, setup, teardown),
-        cmocka_unit_test_setup_teardown(says_at_once_who_is_denied, setup, teardown),
-        cmocka_unit_test_setup_teardown(tls_wants_a_known_authority, setup, teardown),
-        cmocka_unit_test_setup_teardown(says_which_topic_is_missing, setup, teardown),
-        cmocka_unit_test_setup_teardown(blames_only_what_is_too_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(large_values_arrive_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_broker_that_comes_back_gets_all_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(done_may_free_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_broker_that_stays_away_is_given_up, setup, teardown),
-        cmocka_unit_test_setup_teardown(connecting_never_holds_the_loop_nor_freeing, setup, teardown),
+        TEST_WITH_LOOP(produces_in_order_by_every_mechanism),
+        TEST_WITH_LOOP(says_at_once_who_is_denied),
+        TEST_WITH_LOOP(tls_wants_a_known_authority),
+        TEST_WITH_LOOP(says_which_topic_is_missing),
+        TEST_WITH_LOOP(blames_only_what_is_too_large),
+        TEST_WITH_LOOP(large_values_arrive_whole),
+        TEST_WITH_LOOP(a_broker_that_comes_back_gets_all_once),
+        TEST_WITH_LOOP(done_may_free_it),
+        TEST_WITH_LOOP(what_is_abandoned_is_not_told),
+        TEST_WITH_LOOP(a_broker_that_stays_away_is_given_up),
+        TEST_WITH_LOOP(connecting_never_holds_the_loop_nor_freeing),
     };
     int failed;
 

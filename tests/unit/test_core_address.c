@@ -13,16 +13,16 @@
 #include "core/address.h"
 #include "core/mem.h"
 
-static bool is_private(const char *text)
+static bool lies(const char *text, bool (*where)(const struct sockaddr *address))
 {
     struct sockaddr_in in = {.sin_family = AF_INET};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 
     if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-        return address_is_private((const struct sockaddr *)&in);
+        return where((const struct sockaddr *)&in);
     if (inet_pton(AF_INET6, text, &in6.sin6_addr) != 1)
         fail_msg("%s is no address", text);
-    return address_is_private((const struct sockaddr *)&in6);
+    return where((const struct sockaddr *)&in6);
 }
 
 /* The first and the last of each range, and their neighbours. */
@@ -84,12 +84,31 @@ static void addresses(void **state)
 
     (void)state;
     for (i = 0; i < ARRAY_LEN(local); i++)
-        if (!is_private(local[i]) || !host_is_private(local[i]))
+        if (!lies(local[i], address_is_private) || !host_is_private(local[i]))
             fail_msg("%s is taken for a public address", local[i]);
     for (i = 0; i < ARRAY_LEN(public); i++)
-        if (is_private(public[i]) || host_is_private(public[i]))
+        if (lies(public[i], address_is_private) || host_is_private(public[i]))
             fail_msg("%s is taken for a private address", public[i]);
     assert_true(address_is_private((const struct sockaddr *)&un));
+}
+
+static void addresses_of_this_machine(void **state)
+{
+    static const char *const own[] = {
+        "0.0.0.0", "127.0.0.1",        "127.255.255.255", "169.254.170.2", "169.254.169.254", "::",
+        "::1",     "::ffff:127.0.0.1", "fe80::1",         "fd00:ec2::254", "64:ff9b::7f00:1"};
+    static const char *const others[] = {"10.0.0.1",    "172.31.0.1", "192.168.1.1", "100.64.0.1",
+                                         "203.0.113.7", "8.8.8.8",    "169.253.0.1", "fd00::1",
+                                         "fd00:ec3::1", "2600::1",    "224.0.0.1"};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < ARRAY_LEN(own); i++)
+        if (!lies(own[i], address_is_own))
+            fail_msg("%s is not taken for this machine's", own[i]);
+    for (i = 0; i < ARRAY_LEN(others); i++)
+        if (lies(others[i], address_is_own))
+            fail_msg("%s is taken for this machine's", others[i]);
 }
 
 static void hosts(void **state)
@@ -118,7 +137,8 @@ static void hosts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses), cmocka_unit_test(hosts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses), cmocka_unit_test(addresses_of_this_machine),
+                                       cmocka_unit_test(hosts)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,8 +85,6 @@ static void print(const struct outbox *outbox, struct buf *out)
             buf_addf(out, " method=%s", message->method);
         if (message->key)
             buf_addf(out, " key=%s", message->key);
-        if (message->to)
-            buf_addf(out, " to=%s", message->to);
         buf_addf(out, " %s\n    %s\n", message->content_type, message->body);
     }
 }

@@ -46,19 +46,23 @@ static void test_what_is_too_large(void **state)
     assert_false(err.retryable);
 }
 
-static void expect_header(const char *line, const char *prefix, const char *wanted)
+static void expect_header(const char *line, const char *prefix, const char *wanted, const char *wanted_value)
 {
-    CLEANUP_FREE char *name = bus_header_name(line, prefix);
+    const char *value;
+    CLEANUP_FREE char *name = bus_header(line, prefix, &value);
 
     assert_string_equal(name, wanted);
+    assert_string_equal(value, wanted_value);
 }
 
 static void test_names_of_headers(void **state)
 {
     (void)state;
-    expect_header("ce-id: 1", "ce_", "ce_id");
-    expect_header("ce-specversion: 1.0", "cloudEvents:", "cloudEvents:specversion");
-    expect_header("x-tenant: ce-shop", "ce_", "x-tenant");
+    expect_header("ce-id: 1", "ce_", "ce_id", "1");
+    expect_header("ce-specversion: 1.0", "cloudEvents:", "cloudEvents:specversion", "1.0");
+    expect_header("x-tenant: ce-shop", "ce_", "x-tenant", "ce-shop");
+    expect_header("x-empty: ", "ce_", "x-empty", "");
+    expect_header("ce-source: arn:aws:ecs", "ce_", "ce_source", "arn:aws:ecs");
 }
 
 struct end {
