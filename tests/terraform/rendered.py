@@ -64,9 +64,11 @@ def initialised(module, env):
     raise AssertionError(ended.stdout[-3000:] + ended.stderr[-3000:])
 
 
-def plans(folder, module):
-    """{name of a run: {address: values}} of terraform/modules/MODULE."""
+def plans(folder, module, tests=None):
+    """{name of a run: {address: values}} of terraform/modules/MODULE. tests: a text in the place of the module's own."""
     at, env = copy_of_the_tree(folder) / "modules" / module, environment(folder)
+    if tests:
+        (at / "tests" / f"{module}.tftest.hcl").write_text(tests)
     # of a provider that is mocked only the schema is asked, so one for all will do
     env.update({name: os.environ[name] for name in ("TF_REATTACH_PROVIDERS",) if name in os.environ})
     initialised(at, env)
