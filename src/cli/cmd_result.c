@@ -1,11 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/log_print.h"
 #include "cli/result_explain.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "report/links.h"
 
 #define RESULT_MAX ((size_t)8 << 20)
 
@@ -55,7 +57,7 @@ static int explain(struct setup *setup, const struct cli_call *call, int *code, 
         json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
     } else {
-        result_explain(document, call->operands[0], &access);
+        result_explain(document, call->operands[0], &access, links_shown(&setup->env, STDOUT_FILENO));
     }
     ended = json_int(document, "exit_code", CLASS_INTERNAL);
     if (cli_flag(call, "exit-code"))

@@ -14,6 +14,7 @@
 #include "core/mem.h"
 #include "job/job.h"
 #include "report/console.h"
+#include "report/links.h"
 #include "report/metrics.h"
 
 #define DEFAULT_STOP_BUDGET_MS (25 * 1000)
@@ -91,24 +92,34 @@ static void on_warning(void *context, const char *text)
         strings_add(&run->result.warnings, text);
 }
 
+static bool is_set(const struct setup *setup, const char *name, const char *value)
+{
+    const char *found = env_get(&setup->env, name);
+
+    return found && (value ? strcmp(found, value) == 0 : *found != '\0');
+}
+
 /* What GitHub Actions folds and marks, where they run us by hand; in a task, and beneath a profile, the variable is the
- * job's and says nothing. */
+ * job's and says nothing. A terminal that obeys nothing, or shall have no colours (https://no-color.org), is none. */
 static enum log_format choose_format(const struct setup *setup, const char *name)
 {
-    const char *actions = env_get(&setup->env, "GITHUB_ACTIONS");
     enum log_format format = LOG_AUTO;
 
     if (name)
         log_format_parse(name, &format);
-    if (format == LOG_AUTO && !setup->pid1 && !setup->profile && !setup->platform.task_metadata && actions &&
-        strcmp(actions, "true") == 0)
-        format = LOG_GITHUB;
-    return format;
+    if (format != LOG_AUTO)
+        return format;
+    if (!setup->pid1 && !setup->profile && !setup->platform.task_metadata && is_set(setup, "GITHUB_ACTIONS", "true"))
+        return LOG_GITHUB;
+    return is_set(setup, "TERM", "dumb") || is_set(setup, "NO_COLOR", NULL) ? LOG_PLAIN : LOG_AUTO;
 }
 
 static int start(struct run *run, const struct cli_call *call, struct error *err)
 {
-    enum log_format format;
+    const char *level = cli_value(call, "log-level");
+    struct render render = {.format = choose_format(&run->setup, cli_value(call, "log")),
+                            .debug = level && strcmp(level, "debug") == 0,
+                            .links = links_shown(&run->setup.env, STDOUT_FILENO)};
 
     run->redactor = redactor_new();
     /* Where it cannot be made the job says so; until then the log is kept in memory. */
@@ -119,10 +130,7 @@ static int start(struct run *run, const struct cli_call *call, struct error *err
     if (reaper_new(&run->reaper, run->setup.loop, err))
         return -1;
     reaper_on_stop(run->reaper, on_early_stop, run);
-    format = choose_format(&run->setup, cli_value(call, "log"));
-    run->console =
-        console_new(run->setup.loop, run->spool, STDOUT_FILENO, format,
-                    strcmp(cli_value(call, "log-level") ? cli_value(call, "log-level") : "info", "debug") == 0);
+    run->console = console_new(run->setup.loop, run->spool, STDOUT_FILENO, &render);
     run->self_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
     if (run->self_fd < 0)
         return error_set_errno(err, CLASS_INTERNAL, "no-proc", errno, "opening our own binary in /proc/self/exe");
@@ -347,7 +355,8 @@ static const struct cli_option options[] = {
     EXECUTORS_OPTIONS,
     {"engine", "NAME", "What runs a Dockerfile (default auto: the first that can run here).", "auto kaniko buildah"},
     {"log", "FORMAT",
-     "How standard output looks (default auto: live on a terminal, folded in GitHub Actions, else plain).",
+     "How standard output looks (default auto: live and with links on a terminal, folded in GitHub Actions, else "
+     "plain).",
      "auto plain emoji json github"},
     {"log-level", "LEVEL", "What standard output shows (default info).", "info debug"},
     {"metrics", "NAMESPACE",

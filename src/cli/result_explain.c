@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/lines.h"
 #include "core/mem.h"
+#include "report/links.h"
 
 #define LAST_LINES 20
 #define LIST_MAX 50
@@ -15,27 +16,9 @@
 
 /* ---- texts that anybody wrote ---- */
 
-static void on_piece(void *context, const char *text, size_t len)
-{
-    struct buf *out = context;
-
-    if (out->len)
-        buf_addc(out, ' ');
-    buf_add(out, text, len);
-}
-
-/* On one line, without what moves a cursor, and no longer than a person reads. Caller frees with free. */
 static char *word(const char *text)
 {
-    struct lines lines;
-    struct buf out;
-
-    buf_init(&out, 4 * WORD_MAX);
-    lines_init(&lines, false, on_piece, &out);
-    lines_feed(&lines, (struct view){text, strnlen(text, WORD_MAX)});
-    lines_end(&lines);
-    lines_dispose(&lines);
-    return buf_take(&out);
+    return lines_one(text, WORD_MAX);
 }
 
 /* "label value" on a line, where there is a value. */
@@ -287,7 +270,28 @@ static void print_log(const json_t *document, const char *name, const struct log
     printf("\nWhat it said: caisson logs %s --step %s\n", shown, shown_step);
 }
 
-void result_explain(const json_t *document, const char *name, const struct log_access *access)
+/* ---- pages, where the terminal shows links ---- */
+
+static void print_links(const json_t *document)
+{
+    struct result_link links[RESULT_LINKS_MAX];
+    size_t len = result_links(document, links), printed = 0, i;
+    struct buf out;
+
+    buf_init(&out, 65536);
+    for (i = 0; i < len; i++) {
+        if (!links[i].url)
+            continue;
+        buf_addf(&out, "%s  %-9s ", printed++ ? "" : "\npages:\n", links[i].label);
+        link_add(&out, links[i].url, links[i].text);
+        buf_addc(&out, '\n');
+    }
+    fputs(buf_text(&out), stdout);
+    buf_dispose(&out);
+    result_links_free(links, len);
+}
+
+void result_explain(const json_t *document, const char *name, const struct log_access *access, bool links)
 {
     print_head(document);
     print_failure(document);
@@ -295,6 +299,8 @@ void result_explain(const json_t *document, const char *name, const struct log_a
     print_source(document);
     print_artifacts(document);
     print_image(document);
+    if (links)
+        print_links(document);
     print_list(document, "warnings", "warnings");
     print_list(document, "undelivered", "not delivered");
     print_log(document, name, access);

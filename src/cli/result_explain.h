@@ -7,7 +7,7 @@
 #include "report/log_query.h"
 
 /* Prints it on standard output. `name` is where it was read from: the log that it names is read too where that leads
- * nowhere else. */
-void result_explain(const json_t *document, const char *name, const struct log_access *access);
+ * nowhere else. links: the reader shows them (report/links.h). */
+void result_explain(const json_t *document, const char *name, const struct log_access *access, bool links);
 
 #endif

@@ -305,3 +305,25 @@ void lines_end(struct lines *lines)
     else
         clear_line(lines);
 }
+
+static void add_piece(void *context, const char *text, size_t len)
+{
+    struct buf *out = context;
+
+    if (out->len)
+        buf_addc(out, ' ');
+    buf_add(out, text, len);
+}
+
+char *lines_one(const char *text, size_t max)
+{
+    struct lines lines;
+    struct buf out;
+
+    buf_init(&out, 4 * max + 4); /* a byte that is no UTF-8 becomes three */
+    lines_init(&lines, false, add_piece, &out);
+    lines_feed(&lines, (struct view){text, strnlen(text, max)});
+    lines_end(&lines);
+    lines_dispose(&lines);
+    return buf_take(&out);
+}

@@ -53,4 +53,7 @@ void lines_feed(struct lines *lines, struct view bytes);
 /* Emits what has come of an unfinished line, if anything. */
 void lines_end(struct lines *lines);
 
+/* At most `max` bytes of a text that anybody wrote, on one line: breaks become spaces. Caller frees with free. */
+char *lines_one(const char *text, size_t max);
+
 #endif

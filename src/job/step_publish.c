@@ -136,6 +136,12 @@ static void exclude_private(struct publish_request *request, const struct spec_a
         strings_add(&request->exclude, private[i]);
 }
 
+/* NULL: AWS's own. */
+static const char *endpoint_of(const struct job *job, const struct spec_artifact *artifact)
+{
+    return artifact->s3.endpoint ? artifact->s3.endpoint : job->options->platform->endpoint;
+}
+
 static int fill(struct publish_request *request, const struct job *job, const struct spec_artifact *artifact,
                 struct error *err)
 {
@@ -162,7 +168,7 @@ static int fill(struct publish_request *request, const struct job *job, const st
     copy_rules(request, artifact);
     request->job_id = xstrdup(job->spec.id);
     request->created_at_ms = job->spec.created_at_ms ? job->spec.created_at_ms : job->result->started_ms;
-    request->endpoint = xstrdup(artifact->s3.endpoint ? artifact->s3.endpoint : platform->endpoint);
+    request->endpoint = xstrdup(endpoint_of(job, artifact));
     request->region = xstrdup(artifact->s3.region ? artifact->s3.region : platform->region);
     request->path_style = artifact->s3.path_style || (!artifact->s3.endpoint && platform->path_style);
     request->ca_bundle = xstrdup(platform->ca_bundle);
@@ -183,6 +189,8 @@ static void keep(struct job *job, const struct spec_artifact *artifact, const st
     record->from = xstrdup(output_of(job, artifact));
     record->mode = xstrdup(artifact_mode_name(artifact->mode));
     record->url = xstrdup(published->url);
+    if (strncmp(published->url, "s3://", 5) == 0)
+        record->endpoint = endpoint_of(job, artifact) ? url_without_userinfo(endpoint_of(job, artifact)) : NULL;
     record->digest = xstrdup(published->digest);
     record->files = published->files;
     record->bytes = published->bytes;

@@ -147,15 +147,18 @@ static void on_live(void *context)
     console->live = loop_timer_start(console->loop, LIVE_INTERVAL_MS, on_live, console);
 }
 
-struct console *console_new(struct loop *loop, struct spool *spool, int fd, enum log_format format, bool debug)
+struct console *console_new(struct loop *loop, struct spool *spool, int fd, const struct render *render)
 {
     struct console *console = xcalloc(1, sizeof *console);
+    enum log_format format = render->format;
 
     if (format == LOG_AUTO)
         format = isatty(fd) ? LOG_TERMINAL : LOG_PLAIN;
     console->loop = loop;
     console->fd = fd;
-    console->render = (struct render){.format = format, .debug = debug, .colour = format == LOG_TERMINAL};
+    console->render = *render;
+    console->render.format = format;
+    console->render.colour = format == LOG_TERMINAL;
     buf_init(&console->out, CONSOLE_BUFFER_MAX);
     spool_cursor_init(&console->cursor, spool);
     spool_on_append(spool, on_append, console);

@@ -17,7 +17,7 @@ enum log_format {
     LOG_PLAIN,    /* 12:00:01 build | text */
     LOG_EMOJI,    /* the same with the seeds' marks: success, warning, failure, in progress */
     LOG_JSON,     /* one JSON object a line */
-    LOG_TERMINAL, /* colours, groups, a live status line */
+    LOG_TERMINAL, /* colours, groups, a live status line, and the pages of what came of it */
     LOG_GITHUB,   /* plain, each step a group that GitHub Actions folds, the end an annotation */
 };
 /* "auto", "plain", "emoji", "json", "github"; −1 when unknown. */
@@ -27,13 +27,14 @@ struct render {
     enum log_format format; /* not LOG_AUTO */
     bool debug;             /* show RECORD_DEBUG */
     bool colour;            /* LOG_TERMINAL: keep SGR sequences of the build's own output */
+    bool links;             /* LOG_TERMINAL: it shows links (report/links.h) */
 };
 /* Appends the record's bytes, newline included; nothing for records that the format does not show. */
 void render_record(const struct render *render, const struct record *record, struct buf *out);
 
 struct console;
-/* fd is borrowed. `loop` and `spool` outlive it. */
-struct console *console_new(struct loop *loop, struct spool *spool, int fd, enum log_format format, bool debug);
+/* fd is borrowed. `loop` and `spool` outlive it. Of `render`, which is copied, a terminal has colours. */
+struct console *console_new(struct loop *loop, struct spool *spool, int fd, const struct render *render);
 /* Writes what is left, at most for so long; true when all of it went out. */
 bool console_drain(struct console *console, int64_t limit_ms);
 /* Writes a line that is no record (its newline included) behind all that was drained, at most for so long; true when it

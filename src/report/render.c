@@ -8,6 +8,7 @@
 #include "core/mem.h"
 #include "core/protection.h"
 #include "core/utf8.h"
+#include "report/links.h"
 
 int log_format_parse(const char *name, enum log_format *format)
 {
@@ -233,13 +234,48 @@ static void add_escaped(struct buf *out, const char *text, bool property)
             buf_addc(out, *text);
 }
 
+#define PAGES_MAX ((size_t)4096)
+
+/* Where to find what came of it, a line each, as many as an annotation has room for. Whether there is anything. */
+static bool add_pages(const json_t *document, const char *before, struct buf *out)
+{
+    struct result_link links[RESULT_LINKS_MAX];
+    size_t len = result_links(document, links), begin = out->len, i;
+
+    for (i = 0; i < len && out->len - begin < PAGES_MAX; i++) {
+        buf_adds(out, i ? "%0A" : before);
+        buf_addf(out, "%s ", links[i].label);
+        add_escaped(out, links[i].url ? links[i].url : links[i].text, false);
+    }
+    result_links_free(links, len);
+    return len > 0;
+}
+
+static void add_notice(const json_t *document, struct buf *out)
+{
+    CLEANUP_FREE char *title = xasprintf("job %s %s", json_text(document, "id", ""), json_text(document, "status", ""));
+    struct buf pages;
+
+    buf_init(&pages, 4 * PAGES_MAX);
+    if (add_pages(document, "", &pages)) {
+        buf_adds(out, "::notice title=");
+        add_escaped(out, title, true);
+        buf_addf(out, "::%s\n", buf_text(&pages));
+    }
+    buf_dispose(&pages);
+}
+
 static void add_annotation(const char *result, struct buf *out)
 {
     CLEANUP_JSON json_t *document = json_loads(result, 0, NULL);
     const char *hint = json_text(document, "hint", "");
 
-    if (!document || json_int(document, "exit_code", 0) == 0)
+    if (!document)
         return;
+    if (json_int(document, "exit_code", 0) == 0) {
+        add_notice(document, out);
+        return;
+    }
     buf_adds(out, "::error title=");
     add_escaped(out, json_text(document, "class", "failed"), true);
     buf_adds(out, " in step ");
@@ -250,6 +286,7 @@ static void add_annotation(const char *result, struct buf *out)
         buf_adds(out, "%0Atry: ");
         add_escaped(out, hint, false);
     }
+    add_pages(document, "%0A", out);
     buf_addc(out, '\n');
 }
 
@@ -298,6 +335,23 @@ static void render_terminal(const struct render *render, const struct record *re
     buf_adds(out, *colour || render->colour ? "\033[0m\n" : "\n");
 }
 
+/* The pages of what came of it: the words that name them have been said. */
+static void add_links(const char *result, struct buf *out)
+{
+    CLEANUP_JSON json_t *document = json_loads(result, 0, NULL);
+    struct result_link links[RESULT_LINKS_MAX];
+    size_t len = result_links(document, links), i;
+
+    for (i = 0; i < len; i++) {
+        if (!links[i].url)
+            continue;
+        buf_addf(out, "\033[2m%-9s\033[0m ", links[i].label);
+        link_add(out, links[i].url, links[i].text);
+        buf_addc(out, '\n');
+    }
+    result_links_free(links, len);
+}
+
 void render_record(const struct render *render, const struct record *record, struct buf *out)
 {
     if ((record->kind == RECORD_DEBUG && !render->debug) || record->kind == RECORD_HEARTBEAT)
@@ -318,6 +372,10 @@ void render_record(const struct render *render, const struct record *record, str
             render_plain(render, record, out);
         defuse(out->data ? out->data + before : NULL);
     }
-    if (render->format == LOG_TERMINAL && record->kind != RECORD_RESULT) /* people have had the same in words */
+    if (render->format != LOG_TERMINAL)
+        return;
+    if (record->kind != RECORD_RESULT)
         render_terminal(render, record, out);
+    else if (render->links) /* people have had the rest in words */
+        add_links(record->text, out);
 }

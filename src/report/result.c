@@ -46,6 +46,7 @@ void result_dispose(struct result *result)
         free(result->artifacts[i].url);
         free(result->artifacts[i].digest);
         free(result->artifacts[i].mode);
+        free(result->artifacts[i].endpoint);
     }
     free(result->artifacts);
     dispose_image(&result->image);
@@ -140,6 +141,7 @@ static json_t *artifacts_to_json(const struct result *result)
 
         json_put_text(item, "from", artifact->from);
         json_put_text(item, "url", artifact->url);
+        json_put_text(item, "endpoint", artifact->endpoint);
         json_put_text(item, "mode", artifact->mode);
         json_put_text(item, "digest", artifact->digest);
         put_count(item, "files", artifact->files);

@@ -24,6 +24,7 @@ struct result_step {
 
 struct result_artifact {
     char *from, *url, *digest, *mode;
+    char *endpoint; /* of storage that is another's than AWS's; NULL: AWS's, or a folder */
     int64_t files, bytes, written, unchanged, removed;
     int64_t duration_ms;
     bool ordered;

@@ -30,7 +30,8 @@ static const struct {
     {"source", "object", "repository, commit, ref and the commit's subject", false},
     {"steps", "array", "each step: name, status, started_at, seconds, attempts", true},
     {"artifacts", "array",
-     "each published folder: from, url, mode, digest, files, bytes, written, unchanged, removed, seconds, ordered",
+     "each published folder: from, url, endpoint (of storage that is not AWS's), mode, digest, files, bytes, written, "
+     "unchanged, removed, seconds, ordered",
      true},
     {"image", "object",
      "of the builder dockerfile: repository, tags, digest, platform, engine, published, existed (the tags were there: "

@@ -93,6 +93,41 @@ static void test_github(void **state)
            "\"hint\":\"look\"}\n::error title=a%3Ab%2Cc in step build::50%25: x%0A::error::y%0Atry: look\n");
 }
 
+#define RESULT                                                                                                         \
+    "{\"id\":\"j1\",\"status\":\"succeeded\",\"exit_code\":0,\"source\":{\"repository\":"                              \
+    "\"https://github.com/user/repo.git\",\"commit\":\"0f3c\"},\"artifacts\":[{\"url\":\"s3://site/a b/\"},{\"url\":"  \
+    "\"s3://else/x\",\"endpoint\":\"https://r2.example\"}],\"image\":{\"repository\":"                                 \
+    "\"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web\",\"tags\":[\"t1\"],\"published\":true},\"log_url\":"     \
+    "\"file:/logs/j1.gz\"}"
+
+static void test_links(void **state)
+{
+    struct record record = make(RECORD_RESULT, RESULT);
+    struct render render = {.format = LOG_TERMINAL, .links = true};
+    struct buf out;
+
+    (void)state;
+    expect(LOG_TERMINAL, &record, "");
+    buf_init(&out, 65536);
+    render_record(&render, &record, &out);
+    assert_string_equal(
+        buf_text(&out),
+        "\033[2mcommit   \033[0m \033]8;;https://github.com/user/repo/commit/0f3c\033\\0f3c\033]8;;\033\\\n"
+        "\033[2mpublished\033[0m \033]8;;https://s3.console.aws.amazon.com/s3/buckets/site?prefix=a%20b/\033\\"
+        "s3://site/a b/\033]8;;\033\\\n"
+        "\033[2mimage    \033[0m "
+        "\033]8;;https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/123456789012/"
+        "shop/web\033\\123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:t1\033]8;;\033\\\n"
+        "\033[2mlog      \033[0m \033]8;;file:///logs/j1.gz\033\\file:/logs/j1.gz\033]8;;\033\\\n");
+    buf_dispose(&out);
+    expect(LOG_GITHUB, &record,
+           "12:00:00 build    result " RESULT "\n::notice title=job j1 succeeded::commit "
+           "https://github.com/user/repo/commit/0f3c%0Apublished "
+           "https://s3.console.aws.amazon.com/s3/buckets/site?prefix=a%2520b/%0Apublished s3://else/x%0Aimage "
+           "https://eu-west-1.console.aws.amazon.com/ecr/repositories/private/123456789012/shop/web%0Alog "
+           "file:///logs/j1.gz\n");
+}
+
 /* Lines of a build that look like ours, or like what CI systems obey. */
 static void test_forged_lines(void **state)
 {
@@ -260,7 +295,7 @@ static void test_reader_that_never_reads(void **state)
 
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    console = console_new(loop, spool, ends[1], LOG_PLAIN, false);
+    console = console_new(loop, spool, ends[1], &(struct render){.format = LOG_PLAIN});
     memset(block, 'x', sizeof block - 1);
     block[sizeof block - 1] = '\0';
     started_ms = clock_monotonic_ms();
@@ -288,7 +323,7 @@ static void test_everything_arrives(void **state)
     struct spool *spool = spool_new("/tmp", 64 << 20);
     char path[] = "/tmp/caisson-console-XXXXXX";
     int fd = mkstemp(path), i;
-    struct console *console = console_new(loop, spool, fd, LOG_PLAIN, false);
+    struct console *console = console_new(loop, spool, fd, &(struct render){.format = LOG_PLAIN});
 
     (void)state;
     for (i = 0; i < 1000; i++) {
@@ -317,7 +352,7 @@ static void test_gone_reader(void **state)
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(pipe(ends), 0);
     close(ends[0]);
-    console = console_new(loop, spool, ends[1], LOG_PLAIN, false);
+    console = console_new(loop, spool, ends[1], &(struct render){.format = LOG_PLAIN});
     spool_append(spool, &record);
     assert_false(console_drain(console, 1000));
     console_free(console);
@@ -332,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_emoji),
         cmocka_unit_test(test_github),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_forged_lines),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_terminal),
