@@ -16,18 +16,15 @@ import uuid
 import botocore.exceptions
 import pytest
 
-from bed import ecr as bed_ecr, images as bed_images, registry, run_task, s3, sigv4, task as ecs_task, taskdefs
+from bed import ecr as bed_ecr, images as bed_images, registry, run_task, s3, sigv4, task as ecs_task
+from bed.control_plane import CALLER, OTHER_ROLE, ControlPlane
 from bed.todays_calls import (NETWORK, of_a_plain_vercel_clone, of_a_vercel_clones_api, of_a_veren_worker,
                               of_a_veren_worker_for_a_backend)
 from bed.world import BUCKET, ENDPOINT, JOBS_BUCKET, OPERATOR_FILE, VEREN_BUCKET
 
 pytestmark = pytest.mark.timeout(300)
 
-CALLER = sigv4.Keys("AKIACONTROLPLANE", "secret-of-the-control-plane")
 WORKER = sigv4.Keys("AKIAVERENSWORKER", "s3cret-that-verens-worker-sends")
-ROLE = taskdefs.HOLES["task_role_arn"]
-OTHER_ROLE = ROLE + "-of-another"
-IMAGES = {f"registry.example/{name}:1": name for name in ("runner", "node", "kaniko")}
 OPERATOR = f"""
 pins: {{ endpoint: '{ENDPOINT}', region: {s3.REGION} }}
 defaults: {{ result: 's3://{JOBS_BUCKET}/${{project}}/result.json' }}
@@ -40,68 +37,10 @@ SITE = "mkdir -p dist; echo site >dist/index.html"
 TERRAFORM_TESTS = pathlib.Path(__file__).resolve().parents[1] / "terraform"
 
 
-class ControlPlane:
-    """Who calls ECS: `families` by a short name, `client` botocore's."""
-
-    def __init__(self, bed):
-        self.bed = bed
-        bed.gate.issued[WORKER.access] = WORKER
-        self.ecs = run_task.RunTask(bed, IMAGES, [ROLE, OTHER_ROLE], {CALLER.access: CALLER}.get,
-                                    files={OPERATOR_FILE: OPERATOR})
-        self.client = self.ecs.client(CALLER)
-
-    def register(self, name, profile=None, image=None, change=None, **holes):
-        """A document of taskdefs/, its holes filled; `image` is the one that builds. Gives the ARN."""
-        document = taskdefs.filled(
-            name, runner_image="registry.example/runner:1",
-            builder_image=f"registry.example/{image or ('node' if name == 'node' else 'kaniko')}:1", **holes)
-        if profile is not None:
-            document["containerDefinitions"][0]["command"] += ["--profile", profile]
-        if change is not None:
-            change(document)
-        return self.client.register_task_definition(**document)["taskDefinition"]["taskDefinitionArn"]
-
-    def run(self, definition, environment=(), container="builder", **changes):
-        """As a control plane of our own calls it; environment: pairs."""
-        pairs = [{"name": name, "value": value} for name, value in environment]
-        overrides = {"containerOverrides": [{"name": container, "environment": pairs}], **changes.pop("overrides", {})}
-        call = {"cluster": "caisson", "taskDefinition": definition, "launchType": "FARGATE", "count": 1,
-                "networkConfiguration": NETWORK, "overrides": overrides, **changes}
-        return self.begin(call)
-
-    def begin(self, call):
-        said = self.client.run_task(**call)
-        assert said["failures"] == [] and len(said["tasks"]) == call.get("count", 1)
-        return said["tasks"][0]["taskArn"]
-
-    def spec(self, spec):
-        """The environment of a job of ours."""
-        self.bed.forget_result(spec)
-        return [("AWS_ENDPOINT_URL_S3", ENDPOINT), ("CAISSON_JOB", json.dumps(spec))]
-
-    def task(self, arn):
-        """The containers, once they have been started."""
-        started = self.ecs.started(arn)
-        deadline = time.monotonic() + 30
-        while started.task is None or started.task.main.process is None:
-            assert time.monotonic() < deadline and not started.stopped.is_set(), started.described
-            time.sleep(0.01)
-        return started.task
-
-    def result(self, spec):
-        answer = self.bed.storage.request("GET", f"/{JOBS_BUCKET}/{spec['result'].split('/', 3)[3]}")
-        if answer.status != 200:
-            return None
-        self.bed.schema.validate(json.loads(answer.body))
-        return json.loads(answer.body)
-
-    def describe(self, arn):
-        return self.client.describe_tasks(cluster="caisson", tasks=[arn])["tasks"][0]
-
-
 @pytest.fixture
 def plane(bed):
-    made = ControlPlane(bed)
+    bed.gate.issued[WORKER.access] = WORKER
+    made = ControlPlane(bed, OPERATOR)
     yield made
     made.ecs.close()
 

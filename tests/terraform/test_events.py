@@ -4,6 +4,7 @@ them. When is a job lost? Exactly when the runner's container did not end with a
 import copy
 import functools
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -11,9 +12,11 @@ import subprocess
 import pytest
 
 import rendered
+import transformer
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+LOST_CONSUMERS = ROOT / "tests/vectors/lost_consumers.json"
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 CODES = {int(code) for code in re.findall(r"CLASS_\w+ = (\d+)", (ROOT / "src/core/error.h").read_text())}
 MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -21,8 +24,13 @@ KILLED = "Essential container in task exited"
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    return rendered.plans(tmp_path_factory.mktemp("events"), "events")["everything"]
+def plans(tmp_path_factory):
+    return rendered.plans(tmp_path_factory.mktemp("events"), "events")
+
+
+@pytest.fixture(scope="module")
+def plan(plans):
+    return plans["everything"]
 
 
 @pytest.fixture(scope="module")
@@ -172,33 +180,12 @@ def test_patterns_are_short_enough(plan):
     assert max(len(rule["event_pattern"]) for address, rule in plan.items() if "_event_rule" in address) <= 2048
 
 
-# ---- input transformers, as EventBridge documents them
-
-
-def look_up(path, made):
-    here = made
-    for name, index in re.findall(r"\.([A-Za-z_-]+)|\[(\d+)\]", path):
-        try:
-            here = here[name] if name else here[int(index)]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return here
+# ---- input transformers
 
 
 def transform(target, made):
-    """Within quotes a value stands as text, elsewhere as JSON; what the event lacks is empty text."""
-    (transformer,) = target["input_transformer"]
-    values = {name: look_up(path, made) for name, path in transformer["input_paths"].items()}
-
-    def put(match):
-        text = transformer["input_template"][:match.start()]
-        inside = len(re.findall(r'(?<!\\)"', text)) % 2 == 1
-        value = values[match[1]]
-        if inside:
-            return "" if value is None else str(value)
-        return json.dumps("" if value is None else value)
-
-    return json.loads(re.sub(r"<(\w+)>", put, transformer["input_template"]))
+    (rule,) = target["input_transformer"]
+    return json.loads(transformer.transform(rule, made))
 
 
 def target(plan, name):
@@ -234,6 +221,32 @@ def test_each_consumer_reads_its_own_words(plan):
     assert message["status"] == "FAIL" and message["finishedAt"] == made["time"]
     for message in (transform(target(plan, f'consumer["{name}"]'), made) for name in ("frontend", "backend", "raw")):
         assert "value-of-AWS" not in json.dumps(message) and "value-of-TOKEN" not in json.dumps(message)
+
+
+def told(plan):
+    """{consumer: what EventBridge is to do}, for tests without terraform."""
+    made = {}
+    for address, rule in plan.items():
+        if not address.startswith("aws_cloudwatch_event_target.consumer["):
+            continue
+        name = json.loads(address[len("aws_cloudwatch_event_target.consumer["):-1])
+        made[name] = {"pattern": json.loads(plan[f'aws_cloudwatch_event_rule.consumer["{name}"]']["event_pattern"]),
+                      **{key: rule["input_transformer"][0][key] for key in ("input_paths", "input_template")}}
+        if rule["http_target"]:
+            called = plan[f'aws_cloudwatch_event_api_destination.consumer["{name}"]']
+            made[name].update(method=called["http_method"], endpoint=called["invocation_endpoint"],
+                              path_parameters=rule["http_target"][0]["path_parameter_values"])
+        else:
+            made[name]["queue"] = rule["arn"].rpartition(":")[2]
+            made[name]["group"] = rule["sqs_target"][0]["message_group_id"] if rule["sqs_target"] else None
+    return dict(sorted(made.items()))
+
+
+def test_what_consumers_are_told_is_what_end_to_end_tests_read(plans):
+    made = json.dumps(told(plans["each_system"]), indent=1) + "\n"
+    if os.environ.get("UPDATE_VECTORS"):
+        LOST_CONSUMERS.write_text(made)
+    assert LOST_CONSUMERS.read_text() == made, "UPDATE_VECTORS=1 writes it anew"
 
 
 def test_profiles_are_those_of_the_program():

@@ -3,8 +3,8 @@
 locals {
   lost_message = "the build task ended without a result (<stopCode>)"
 
-  # What the consumers read, transcribed: docs/migration.md. Those of vercel-clone have many dialects, so theirs is
-  # what all of them look for.
+  # What the consumers read, transcribed: docs/migration.md. Those of vercel-clone have many dialects, so what goes to a
+  # queue is what all of them look for; a callback's body goes to their database as it is, so there is no more in it.
   veren = {
     for kind in ["FRONTEND", "BACKEND"] : kind => {
       type         = "${kind}_BUILD_FAILED"
@@ -34,6 +34,11 @@ locals {
     })
   }
 
+  callbacks = {
+    complete = jsonencode({ status = "FAIL", finishedAt = "<time>" })
+    status   = jsonencode({ status = "FAIL" })
+  }
+
   # jsonencode escapes the angle brackets that EventBridge looks for.
   translations = { for p, m in local.messages : p => replace(replace(m, "\\u003c", "<"), "\\u003e", ">") }
 
@@ -41,6 +46,11 @@ locals {
     for p, m in local.translations : p => replace(replace(
       jsonencode({ Type = "Notification", MessageId = "<event>", TopicArn = "<rule>", Timestamp = "<time>", Message = m }),
     "\\u003c", "<"), "\\u003e", ">")
+  }
+
+  callback_of = { for n, c in local.called : n => replace(replace(
+    local.callbacks[endswith(c.http.endpoint, "/complete") ? "complete" : "status"], "\\u003c", "<"), "\\u003e", ">")
+    if var.builders[c.builder].profile == "vercel-clone"
   }
 
   called = { for n, c in var.consumers : n => c if c.http != null }
@@ -79,7 +89,7 @@ resource "aws_cloudwatch_event_target" "consumer" {
     input_template = (
       each.value.http == null && each.value.envelope && strcontains(coalesce(each.value.target_arn, "-"), ":sqs:")
       ? local.wrapped[var.builders[each.value.builder].profile]
-      : local.translations[var.builders[each.value.builder].profile]
+      : lookup(local.callback_of, each.key, local.translations[var.builders[each.value.builder].profile])
     )
   }
 

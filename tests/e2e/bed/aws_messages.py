@@ -11,6 +11,7 @@ gate, for moto takes what AWS refuses.
 In a task: https://{sns,events,logs}.REGION.amazonaws.com. See aws_gate.py for .mistakes, .calls, .faults, .denied.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -79,6 +80,11 @@ class _Subscribed:
 
     def take(self):
         return self._take()
+
+    def put(self, body, group=None):
+        """As EventBridge sends to a queue: by its content a FIFO queue knows a message again."""
+        fifo = {"MessageGroupId": group, "MessageDeduplicationId": hashlib.sha256(body.encode()).hexdigest()} if group else {}
+        self.client.send_message(QueueUrl=self.url, MessageBody=body, **fifo)
 
     def wait(self, count, limit_s=20):
         found, deadline = [], time.monotonic() + limit_s

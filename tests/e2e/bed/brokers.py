@@ -14,7 +14,8 @@ import pytest
 from . import servers, sigv4, tls, world
 
 MISSING = "no server of"
-NEEDS = {"rabbitmq": "ensure-rabbitmq", "kafka": "ensure-kafka", "elasticmq": "ensure-elasticmq", "redis": "ensure-redis"}
+NEEDS = {"rabbitmq": "ensure-rabbitmq", "kafka": "ensure-kafka", "elasticmq": "ensure-elasticmq", "redis": "ensure-redis",
+         "event-ruler": "ensure-event-ruler"}
 
 
 def pytest_configure(config):
@@ -180,3 +181,10 @@ def hook(request, run_authority, stranger):
 @pytest.fixture
 def github_api(request, run_authority):
     return _of_test(request, _module("github").GitHub(run_authority))
+
+
+@pytest.fixture(scope="session")
+def lost_jobs():
+    """What EventBridge tells of a task that stopped without a result."""
+    _require("event-ruler")
+    return _module("lost").LostJobs()

@@ -13,8 +13,11 @@ Answers are taken one a request; when none is left, and for what a number of 200
 """
 
 import base64
+import contextlib
+import http.client
 import json
 import secrets
+import ssl
 import threading
 import time
 
@@ -103,6 +106,19 @@ class Webhook:
 
     def documents(self, path=None):
         return [json.loads(request.body) for request in list(self.received) if path in (None, request.path)]
+
+    def call(self, method, path, body, headers):
+        """As somebody else calls it, from this machine: the status."""
+        listener = http1.listen("127.0.0.1")
+        http1.accept_on(listener, self._on(self.authority))
+        try:
+            context = ssl.create_default_context(cafile=self.authority.bundle)
+            with contextlib.closing(http.client.HTTPSConnection(
+                    "localhost", listener.getsockname()[1], timeout=20, context=context)) as connection:
+                connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+                return connection.getresponse().status
+        finally:
+            http1.close_listener(listener)
 
     def wait(self, condition, limit_s=20):
         """Until condition(self)."""

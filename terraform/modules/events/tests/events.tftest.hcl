@@ -115,6 +115,65 @@ run "everything" {
   }
 }
 
+# tests/vectors/lost_consumers.json is made of these: what the consumers of tests/e2e are told of a lost job.
+run "each_system" {
+  command = plan
+
+  variables {
+    builders = {
+      site      = { family = "caisson-site", container_name = "builder", profile = "veren-frontend", log_group = "/caisson/builders/site" }
+      backend   = { family = "caisson-backend", container_name = "runner", profile = "veren-backend", log_group = "/caisson/builders/backend" }
+      clone     = { family = "caisson-clone", container_name = "builder", profile = "vercel-clone", log_group = "/caisson/builders/clone" }
+      deployra  = { family = "caisson-deployra", container_name = "runner", profile = "deployra", log_group = "/caisson/builders/deployra" }
+      blacktree = { family = "caisson-blacktree", container_name = "runner", profile = "blacktree", log_group = "/caisson/builders/blacktree" }
+    }
+    consumers = {
+      veren-frontend = { builder = "site", target_arn = "arn:aws:sqs:eu-central-1:123456789012:domain-events.fifo", project_index = 0, deployment_index = 1 }
+      veren-backend  = { builder = "backend", target_arn = "arn:aws:sqs:eu-central-1:123456789012:domain-events.fifo", project_index = 0, deployment_index = 1 }
+      clone-queue    = { builder = "clone", target_arn = "arn:aws:sqs:eu-central-1:123456789012:lost", envelope = false, project_index = 0, deployment_index = 1 }
+      clone-status = {
+        builder          = "clone"
+        project_index    = 0
+        deployment_index = 1
+        http = {
+          connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/clone/00000000-0000-0000-0000-000000000000"
+          endpoint       = "https://hooks.test/api/v1/project/deploy/*"
+        }
+      }
+      clone-complete = {
+        builder          = "clone"
+        project_index    = 0
+        deployment_index = 1
+        http = {
+          connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/clone/00000000-0000-0000-0000-000000000000"
+          endpoint       = "https://hooks.test/deployments/*/complete"
+        }
+      }
+      deployra = {
+        builder          = "deployra"
+        project_index    = 0
+        deployment_index = 0
+        http = {
+          connection_arn = "arn:aws:events:eu-central-1:123456789012:connection/deployra/00000000-0000-0000-0000-000000000000"
+          endpoint       = "https://hooks.test/api/webhooks/deployments/*/status"
+          method         = "POST"
+        }
+      }
+      blacktree = { builder = "blacktree", target_arn = "arn:aws:sqs:eu-central-1:123456789012:lost", envelope = false, project_index = 0, deployment_index = 0 }
+    }
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/caisson/boundary"
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_target.consumer["clone-status"].input_transformer[0].input_template) == { status = "FAIL" } && keys(jsondecode(aws_cloudwatch_event_target.consumer["clone-complete"].input_transformer[0].input_template)) == ["finishedAt", "status"]
+    error_message = "no more in a callback than its server knows"
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_target.consumer["deployra"].input_transformer[0].input_template).status == "FAILED" && jsondecode(aws_cloudwatch_event_target.consumer["blacktree"].input_transformer[0].input_template).success == false
+    error_message = "in the words of each system"
+  }
+}
+
 run "least" {
   command = plan
 
