@@ -225,7 +225,7 @@ static void fail(struct run *run, const struct error *err, bool listed)
     struct buf text;
 
     run->result.error = *err;
-    run->result.finished_ms = clock_wall_ms();
+    result_finish(&run->result);
     if (!run->result.id && run->setup.default_id)
         run->result.id = xstrdup(run->setup.default_id);
     if (!listed)

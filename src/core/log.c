@@ -243,9 +243,9 @@ void log_result(struct log *log, const char *summary)
     say(log, RECORD_RESULT, summary);
 }
 
-void log_heartbeat(struct log *log)
+void log_heartbeat(struct log *log, int64_t duration_ms)
 {
-    append(log, (struct record){.kind = RECORD_HEARTBEAT, .text = ""}, false);
+    append(log, (struct record){.kind = RECORD_HEARTBEAT, .text = "", .duration_ms = duration_ms}, false);
 }
 
 void log_step_begin(struct log *log, const char *step)

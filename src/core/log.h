@@ -41,7 +41,7 @@ void log_step_begin(struct log *log, const char *step);
 /* Flushes the output streams first, so that no line of the step comes after its end. */
 void log_step_end(struct log *log, bool ok, int attempts, int64_t duration_ms);
 /* Shown nowhere; tells consumers far away that the job lives. */
-void log_heartbeat(struct log *log);
+void log_heartbeat(struct log *log, int64_t duration_ms);
 
 /* Bytes of a command's output as they come. An unfinished line is held, for standard output and error each. Lines
  * longer than SPOOL_LINE_MAX are cut; a carriage return within a line (progress bars) keeps only what follows the last

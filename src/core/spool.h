@@ -36,7 +36,7 @@ enum record_kind {
     RECORD_PROGRESS,   /* transient: text like "receiving objects 40 %"; shown live only */
     RECORD_GAP,        /* text says how much is missing */
     RECORD_RESULT,     /* the summary, at the end */
-    RECORD_HEARTBEAT,  /* the job lives: for consumers far away, shown nowhere */
+    RECORD_HEARTBEAT,  /* the job lives, for duration_ms by now: for consumers far away, shown nowhere */
     RECORD_KINDS,      /* how many */
 };
 
@@ -44,7 +44,7 @@ struct record {
     enum record_kind kind;
     int64_t wall_ms;
     uint64_t sequence;
-    int64_t duration_ms; /* RECORD_STEP_END */
+    int64_t duration_ms; /* RECORD_STEP_END, RECORD_HEARTBEAT */
     int attempts;        /* RECORD_STEP_END */
     bool ok;             /* RECORD_STEP_END */
     bool is_stderr;      /* RECORD_OUTPUT */

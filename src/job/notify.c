@@ -31,7 +31,7 @@ static void on_heartbeat(void *context)
 {
     struct notify *notify = context;
 
-    log_heartbeat(notify->job->options->log);
+    log_heartbeat(notify->job->options->log, clock_monotonic_ms() - notify->job->result->began_ms);
     notify->heartbeat = loop_timer_start(notify->job->options->loop, HEARTBEAT_MS, on_heartbeat, notify);
 }
 

@@ -406,7 +406,7 @@ int64_t job_run(const struct job_options *options, struct spec *spec, struct res
     loop_timer_stop(job.limit);
     guard_disk_stop(&job);
     result->image_pull_ms = task_metadata_image_pull_ms(job.metadata);
-    result->finished_ms = clock_wall_ms();
+    result_finish(result);
     redact_result(options->redactor, job.result);
     summarize(&job);
     guard_make_room(&job);

@@ -167,7 +167,8 @@ static int fill(struct publish_request *request, const struct job *job, const st
     exclude_private(request, artifact);
     copy_rules(request, artifact);
     request->job_id = xstrdup(job->spec.id);
-    request->created_at_ms = job->spec.created_at_ms ? job->spec.created_at_ms : job->result->started_ms;
+    request->created_at_ms = job->spec.created_at_ms;
+    request->began_ms = job->result->began_ms;
     request->endpoint = xstrdup(endpoint_of(job, artifact));
     request->region = xstrdup(artifact->s3.region ? artifact->s3.region : platform->region);
     request->path_style = artifact->s3.path_style || (!artifact->s3.endpoint && platform->path_style);

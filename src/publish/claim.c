@@ -7,6 +7,8 @@
 #include "core/mem.h"
 #include "publish/publication.h"
 
+#define FUTURE_MS ((int64_t)5 * 60 * 1000) /* how far the clocks of a fleet may lie apart */
+
 static bool is_denied(const struct error *error)
 {
     return strcmp(error->reason, "access-denied") == 0;
@@ -34,7 +36,7 @@ int claim_superseded(const struct publication *pub, const struct manifest *winne
     char theirs[CLOCK_TEXT_SIZE], ours[CLOCK_TEXT_SIZE];
 
     clock_format(winner->created_at_ms, theirs);
-    clock_format(pub->request->created_at_ms, ours);
+    clock_format(pub->created_at_ms, ours);
     if (strcmp(winner->job_id, pub->request->job_id) == 0)
         return error_set(err, CLASS_SUPERSEDED, "superseded",
                          "another attempt of job %s has taken over the publish to %s", winner->job_id,
@@ -46,13 +48,13 @@ int claim_superseded(const struct publication *pub, const struct manifest *winne
 }
 
 /* Newer wins; of two of the same time the greater id, so that both sides agree. The same job may always try again. */
-static bool is_newer(const struct manifest *theirs, const struct publish_request *ours)
+static bool is_newer(const struct manifest *theirs, const struct publication *ours)
 {
-    if (theirs->state == CLAIM_NONE || strcmp(theirs->job_id, ours->job_id) == 0)
+    if (theirs->state == CLAIM_NONE || strcmp(theirs->job_id, ours->request->job_id) == 0)
         return false;
     if (theirs->created_at_ms != ours->created_at_ms)
         return theirs->created_at_ms > ours->created_at_ms;
-    return strcmp(theirs->job_id, ours->job_id) > 0;
+    return strcmp(theirs->job_id, ours->request->job_id) > 0;
 }
 
 static int refuse_denied(const struct publication *pub, const struct error *cause, struct error *err)
@@ -90,6 +92,24 @@ static int parse_base(struct publication *pub, struct view text, struct error *e
     return -1;
 }
 
+/* A job of the future would keep all others from publishing until then. By the target's clock: ours may have been set
+ * since the job was made, or be wrong. */
+static int take_place(struct publication *pub, struct error *err)
+{
+    char created[CLOCK_TEXT_SIZE];
+
+    pub->now_ms = pub->target->type->now_ms ? pub->target->type->now_ms(pub->target) : clock_wall_ms();
+    pub->created_at_ms = pub->request->created_at_ms;
+    if (!pub->created_at_ms)
+        pub->created_at_ms = pub->now_ms - (clock_monotonic_ms() - pub->request->began_ms);
+    if (pub->created_at_ms <= pub->now_ms + FUTURE_MS)
+        return 0;
+    clock_format(pub->created_at_ms, created);
+    error_set(err, CLASS_SPEC_INVALID, "created-at-in-future", "created_at is %s, which is in the future", created);
+    return error_hint(err,
+                      "it orders publishes: a job from the future would keep all others from publishing until then");
+}
+
 int claim_read(struct publication *pub, struct error *err)
 {
     struct error problem = {0};
@@ -100,7 +120,6 @@ int claim_read(struct publication *pub, struct error *err)
     free(pub->version);
     pub->version = NULL;
     pub->ordered = true;
-    pub->now_ms = clock_wall_ms();
     buf_init(&text, MANIFEST_MAX_BYTES);
     result = pub->target->type->read_state(pub->target, pub->stop, &text, &pub->version, &problem);
     if (result && is_denied(&problem))
@@ -111,8 +130,11 @@ int claim_read(struct publication *pub, struct error *err)
     else if (pub->version)
         result = parse_base(pub, (struct view){buf_text(&text), text.len}, err);
     buf_dispose(&text);
-    manifest_thin_pending(&pub->base, pub->now_ms);
-    if (!result && is_newer(&pub->base, pub->request))
+    if (!result)
+        result = take_place(pub, err);
+    if (!result)
+        manifest_thin_pending(&pub->base, pub->now_ms);
+    if (!result && is_newer(&pub->base, pub))
         return claim_superseded(pub, &pub->base, err);
     return result;
 }
@@ -188,7 +210,7 @@ static int write_document(struct publication *pub, struct manifest *document, co
 static int write_claim(struct publication *pub, enum claim_state state, bool *lost, struct error *err)
 {
     struct manifest document;
-    struct pending own = {.job_id = pub->request->job_id, .created_at_ms = pub->request->created_at_ms};
+    struct pending own = {.job_id = pub->request->job_id, .created_at_ms = pub->created_at_ms};
     size_t i;
     int result;
 
@@ -196,7 +218,7 @@ static int write_claim(struct publication *pub, enum claim_state state, bool *lo
     document = pub->base;
     document.state = state;
     document.job_id = pub->request->job_id;
-    document.created_at_ms = pub->request->created_at_ms;
+    document.created_at_ms = pub->created_at_ms;
     document.claimed_at_ms = pub->now_ms;
     document.pending = xcalloc(pub->base.pending_len + 1, sizeof *document.pending);
     document.pending_len = 0;
@@ -295,7 +317,7 @@ int claim_finish(struct publication *pub, bool *lost, struct error *err)
     manifest_init(&document);
     document.state = CLAIM_DONE;
     document.job_id = pub->request->job_id;
-    document.created_at_ms = pub->request->created_at_ms;
+    document.created_at_ms = pub->created_at_ms;
     document.claimed_at_ms = pub->now_ms;
     document.whole = pub->base.whole || pub->request->mode == PUBLISH_MIRROR;
     for (i = 0; i < pub->plan.len; i++) {

@@ -23,15 +23,16 @@ struct publication {
     char *version;                   /* ETag of the state as it is now, as far as we know; NULL: there is none */
     char nonce[MANIFEST_NONCE_SIZE]; /* of the version that we wrote last */
     struct plan plan;
-    bool ordered;         /* false: the state's key is denied to us */
-    int64_t now_ms;       /* wall time of the plan */
-    struct error foreign; /* phase 2 met a file that someone else put there meanwhile */
+    bool ordered;          /* false: the state's key is denied to us */
+    int64_t now_ms;        /* wall time of the plan, as the target has it */
+    int64_t created_at_ms; /* our place in the order */
+    struct error foreign;  /* phase 2 met a file that someone else put there meanwhile */
 };
 
 /* ---- claim.c ---- */
 
-/* Reads the state and decides whether we may publish. CLASS_SUPERSEDED; `ordered` becomes false where add is denied
- * the key. */
+/* Reads the state and decides whether we may publish. CLASS_SUPERSEDED; CLASS_SPEC_INVALID
+ * for a job of the future. `ordered` becomes false where add is denied the key. */
 int claim_read(struct publication *pub, struct error *err);
 /* Writes our claim with what we are going to do. *lost: someone else was quicker; read again. */
 int claim_take(struct publication *pub, bool *lost, struct error *err);

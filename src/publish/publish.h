@@ -41,7 +41,8 @@ struct publish_request {
     size_t headers_len;
 
     char *job_id;
-    int64_t created_at_ms; /* wall time: orders publishes */
+    int64_t created_at_ms; /* wall time, orders publishes; 0: nobody says, so it is when the job began */
+    int64_t began_ms;      /* monotonic */
 
     char *endpoint; /* S3: NULL: AWS's own */
     char *region;

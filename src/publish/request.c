@@ -96,6 +96,7 @@ json_t *publish_request_to_json(const struct publish_request *request)
     json_object_set_new(json, "headers", rules_to_json(request));
     json_put_text(json, "job_id", request->job_id);
     json_object_set_new(json, "created_at_ms", json_integer(request->created_at_ms));
+    json_object_set_new(json, "began_ms", json_integer(request->began_ms));
     json_put_text(json, "endpoint", request->endpoint);
     json_put_text(json, "region", request->region);
     json_object_set_new(json, "path_style", json_boolean(request->path_style));
@@ -169,6 +170,7 @@ int publish_request_from_json(struct publish_request *request, const json_t *jso
     rules_from_json(request, json_object_get(json, "headers"));
     request->job_id = xstrdup(json_text(json, "job_id", NULL));
     request->created_at_ms = json_int(json, "created_at_ms", 0);
+    request->began_ms = json_int(json, "began_ms", 0);
     request->endpoint = xstrdup(json_text(json, "endpoint", NULL));
     request->region = xstrdup(json_text(json, "region", NULL));
     request->path_style = json_flag(json, "path_style", false);

@@ -64,6 +64,8 @@ struct target_type {
     void (*prepare)(struct target *target);
     /* The state document, appended to `text`; *version (caller frees) stays NULL when there is none. Until *stop. */
     int (*read_state)(struct target *target, const bool *stop, struct buf *text, char **version, struct error *err);
+    /* The wall clock there, once the state has been read; NULL: ours. */
+    int64_t (*now_ms)(struct target *target);
     /* Writes it over that version (NULL: only when there is none). Reason "precondition-failed" when it is another.
      * *new_version: caller frees. After *stop (NULL: never) it is not known whether it was written. */
     int (*write_state)(struct target *target, const bool *stop, struct view text, const char *version,

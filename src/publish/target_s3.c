@@ -285,6 +285,7 @@ static void s3_target_free(struct target *base)
 static const struct target_type s3_type = {
     .prepare = s3_target_prepare,
     .read_state = s3_target_read_state,
+    .now_ms = s3_target_now_ms,
     .write_state = s3_target_write_state,
     .start = start,
     .bytes_sent = bytes_sent,

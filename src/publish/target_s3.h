@@ -15,7 +15,8 @@ struct s3_target {
     struct header_rules *rules;
     char *prefix; /* "a/b/" or "" */
     char *state_key;
-    struct state_read *early; /* the first look at the state, under way while files are hashed; NULL: none */
+    int64_t told_ms, told_at_ms; /* the wall clock there, when the state was last read; monotonic */
+    struct state_read *early;    /* the first look at the state, under way while files are hashed; NULL: none */
 };
 
 /* Where the state of a prefix ("a/b/" or "") is, in the same bucket. Caller frees. */
@@ -27,6 +28,7 @@ bool s3_target_is_conflict(const struct error *error);
 /* As in struct target_type. */
 void s3_target_prepare(struct target *target);
 int s3_target_read_state(struct target *target, const bool *stop, struct buf *text, char **version, struct error *err);
+int64_t s3_target_now_ms(struct target *target);
 int s3_target_write_state(struct target *target, const bool *stop, struct view text, const char *version,
                           char **new_version, struct error *err);
 bool s3_target_is_empty(struct target *target, const bool *stop);

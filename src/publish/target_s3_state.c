@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "aws/xml.h"
+#include "core/clock.h"
 #include "core/mem.h"
 #include "publish/target_s3.h"
 
@@ -11,6 +12,8 @@ bool s3_target_is_conflict(const struct error *error)
     return strcmp(error->reason, "precondition-failed") == 0 || strcmp(error->reason, "conflict") == 0 ||
            strcmp(error->reason, "no-such-key") == 0;
 }
+
+#define CLOCK_NEAR_MS (60 * 1000)
 
 struct wait {
     bool done, failed;
@@ -53,10 +56,28 @@ int s3_target_perform(struct s3_target *target, struct s3_call *call, const bool
 }
 
 struct state_read {
+    struct s3_target *target;
     struct s3_call call;
     struct wait wait;
     struct s3_operation *operation;
 };
+
+/* A second is what a Date can tell, and a fleet's clocks differ by some anyway: what is near is left alone. */
+static void take_time(struct s3_target *target, int64_t date_ms)
+{
+    int64_t now_ms = clock_wall_ms(), off_ms = date_ms ? date_ms - now_ms : 0;
+
+    target->told_ms = off_ms < -CLOCK_NEAR_MS || off_ms > CLOCK_NEAR_MS ? date_ms : now_ms;
+    target->told_at_ms = clock_monotonic_ms();
+}
+
+static void on_state(void *context, const struct error *error)
+{
+    struct state_read *read = context;
+
+    take_time(read->target, read->call.response.date_ms);
+    on_waited(&read->wait, error);
+}
 
 void s3_target_prepare(struct target *base)
 {
@@ -64,9 +85,10 @@ void s3_target_prepare(struct target *base)
     struct state_read *read = xcalloc(1, sizeof *read);
 
     s3_target_forget(target);
+    read->target = target;
     s3_call_init(&read->call, "GET", target->state_key);
     read->call.max_response = MANIFEST_MAX_BYTES;
-    read->operation = s3_start(target->s3, &read->call, on_waited, &read->wait);
+    read->operation = s3_start(target->s3, &read->call, on_state, read);
     target->early = read;
 }
 
@@ -108,6 +130,13 @@ int s3_target_read_state(struct target *base, const bool *stop, struct buf *text
     }
     s3_target_forget(target);
     return result;
+}
+
+int64_t s3_target_now_ms(struct target *target)
+{
+    const struct s3_target *s3 = (const struct s3_target *)target;
+
+    return s3->told_ms + clock_monotonic_ms() - s3->told_at_ms;
 }
 
 int s3_target_write_state(struct target *base, const bool *stop, struct view text, const char *version,

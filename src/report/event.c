@@ -143,7 +143,7 @@ json_t *event_data(const struct event *event, const struct event_job *job)
     case EVENT_HEARTBEAT:
         if (*event->step)
             json_put_text(data, "step", event->step);
-        put_seconds(data, "seconds", event->wall_ms - job->started_ms);
+        put_seconds(data, "seconds", event->duration_ms);
         break;
     default:
         json_put_text(data, "result_url", job->result_url); /* the whole, where what is told had to be shortened */

@@ -69,7 +69,7 @@ struct event {
     /* EVENT_STEP */
     bool begins, ok;
     int attempts;        /* at the end */
-    int64_t duration_ms; /* at the end */
+    int64_t duration_ms; /* at the end; EVENT_HEARTBEAT: since the job started */
 
     /* EVENT_PROGRESS */
     const char *text;

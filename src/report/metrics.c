@@ -49,11 +49,10 @@ static void put_metrics(json_t *line, json_t *metrics, const struct result *resu
     /* What a person or another job ended has not failed. */
     bool failed =
         class != CLASS_SUCCEEDED && class != CLASS_CANCELLED && class != CLASS_SUPERSEDED && class != CLASS_INTERRUPTED;
-    int64_t ms = result->finished_ms > result->started_ms ? result->finished_ms - result->started_ms : 0;
 
     put(line, metrics, "Jobs", "Count", json_integer(1));
     put(line, metrics, "Failed", "Count", json_integer(failed));
-    put(line, metrics, "Seconds", "Seconds", json_real((double)ms / 1000));
+    put(line, metrics, "Seconds", "Seconds", json_real((double)result->duration_ms / 1000));
     put(line, metrics, "Bytes", "Bytes", json_integer(published_bytes(result)));
     if (result->cache.wanted) {
         put(line, metrics, "CacheHits", "Count", json_integer(result->cache.used));

@@ -11,7 +11,14 @@ void result_init(struct result *result)
 {
     memset(result, 0, sizeof *result);
     result->started_ms = clock_wall_ms();
+    result->began_ms = clock_monotonic_ms();
     result->error.child_exit = -1;
+}
+
+void result_finish(struct result *result)
+{
+    result->finished_ms = clock_wall_ms();
+    result->duration_ms = clock_monotonic_ms() - result->began_ms;
 }
 
 static void dispose_image(struct result_image *image)
@@ -301,7 +308,7 @@ json_t *result_to_json(const struct result *result)
     put_time(document, "started_at", result->started_ms);
     put_time(document, "finished_at", result->finished_ms);
     if (result->finished_ms)
-        put_seconds(document, "seconds", result->finished_ms - result->started_ms);
+        put_seconds(document, "seconds", result->duration_ms);
     put_source(document, result);
     json_object_set_new(document, "steps", steps_to_json(result));
     json_object_set_new(document, "artifacts", artifacts_to_json(result));
@@ -389,7 +396,7 @@ void result_text(const struct result *result, struct buf *out)
     for (i = 0; i < result->artifacts_len; i++)
         text_artifact(&result->artifacts[i], out);
     text_image(&result->image, out);
-    duration_format(result->finished_ms - result->started_ms, time);
+    duration_format(result->duration_ms, time);
     if (error->class == CLASS_SUCCEEDED) {
         buf_addf(out, "job %s %s in %s\n", result->id ? result->id : "-", result_status(result), time);
         return;

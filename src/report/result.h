@@ -69,6 +69,7 @@ struct result {
     char *id, *project, *type;
     json_t *labels;                                 /* object or NULL */
     int64_t created_at_ms, started_ms, finished_ms; /* wall; 0: not known */
+    int64_t began_ms, duration_ms;                  /* monotonic, and what it took: a wall clock may be set meanwhile */
     char step_now[24];                              /* the step that ran last */
     char *repository;                               /* without user info */
     char commit[65];
@@ -92,6 +93,8 @@ struct result {
 };
 
 void result_init(struct result *result);
+/* The job is over. */
+void result_finish(struct result *result);
 void result_dispose(struct result *result);
 struct result_step *result_step_begin(struct result *result, const char *name);
 /* Adds an artifact and returns it, borrowed until the next. */

@@ -194,7 +194,23 @@ static void test_future_is_refused(void **state)
 
     bed_request(bed, &request, "a", clock_wall_ms() + 3600 * 1000, PUBLISH_MIRROR);
     assert_string_equal(bed_publish(bed, &request), "created-at-in-future");
-    assert_false(bed_exists(bed, "www"));
+    assert_false(bed_exists(bed, "www/index.html"));
+}
+
+/* By the target's clock and a monotonic one: the job's own may have been set meanwhile. */
+static void test_who_has_no_time_was_made_when_it_began(void **state)
+{
+    struct publish_bed *bed = *state;
+    struct publish_request request;
+    int64_t now_ms = clock_wall_ms();
+
+    bed_request(bed, &request, "a", 0, PUBLISH_MIRROR);
+    request.began_ms = clock_monotonic_ms() - 60 * 1000;
+    assert_string_equal(bed_publish(bed, &request), "");
+    bed_request(bed, &request, "b", now_ms - 61 * 1000, PUBLISH_MIRROR);
+    assert_string_equal(bed_publish(bed, &request), "superseded");
+    bed_request(bed, &request, "c", now_ms - 30 * 1000, PUBLISH_MIRROR);
+    assert_string_equal(bed_publish(bed, &request), "");
 }
 
 static void expect_bad_target(struct publish_bed *bed, char *to)
@@ -433,6 +449,7 @@ int main(void)
         TEST(test_touched_file_stays_ours),
         TEST(test_order),
         TEST(test_future_is_refused),
+        TEST(test_who_has_no_time_was_made_when_it_began),
         TEST(test_bad_targets),
         TEST(test_stop_before_publishes_nothing),
         TEST(test_stop_after_commit_goes_on),

@@ -55,6 +55,7 @@ static int setup(void **state)
     f->result.created_at_ms = 1767960000000;
     f->result.started_ms = 1767960042000;
     f->result.finished_ms = 1767960070500;
+    f->result.duration_ms = 28500;
     f->result.repository = xstrdup("https://github.com/user/repo");
     f->result.ref = xstrdup("refs/heads/main");
     snprintf(f->result.commit, sizeof f->result.commit, "0f3c6b1d2a4e5f60718293a4b5c6d7e8f9012345");
@@ -142,6 +143,7 @@ static struct event event_of(const struct fixture *f, enum event_kind kind)
     case EVENT_HEARTBEAT:
         event.first = event.last = 30;
         event.wall_ms = 1767960062000;
+        event.duration_ms = 20000;
         break;
     default:
         event.first = event.last = 52;

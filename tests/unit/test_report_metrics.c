@@ -65,6 +65,7 @@ static void test_a_job_that_succeeded(void **state)
     result.id = xstrdup("abc");
     result.project = xstrdup("shop");
     result.finished_ms = result.started_ms + 4200;
+    result.duration_ms = 4200;
     result_artifact_add(&result)->bytes = 1000;
     result_artifact_add(&result)->bytes = 24;
     result.image.published = true;

@@ -21,7 +21,8 @@ static void fill(struct result *result)
     result->id = xstrdup("abc");
     result->project = xstrdup("shop");
     result->type = xstrdup("build");
-    result->finished_ms = result->started_ms + 4200;
+    result->finished_ms = result->started_ms - 3600 * 1000; /* the clock was set */
+    result->duration_ms = 4200;
     step = result_step_begin(result, "checkout");
     step->ok = true;
     step->attempts = 2;
