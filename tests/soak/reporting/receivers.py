@@ -13,13 +13,21 @@ from bed import http1, redis, tls, webhook
 from soak.world import BUCKET, World
 
 STREAM = "logs:job"
-DNS_ADDRESS = "127.61.7.1"
+CLOCK_TOLERANCE_S = 300  # of Standard Webhooks' verifiers
 SLOW_NAME = "hooks.test"
+FILLER = "filler"
 
 
 class Receivers:
-    def __init__(self, folder, caisson, versitygw):
+    """Of one lane."""
+
+    def __init__(self, folder, lane, caisson, versitygw):
+        os.mkdir(folder)
+        os.chmod(folder, 0o755)
         self.folder = folder
+        self.operator = os.path.join(folder, "operator.yaml")
+        with open(self.operator, "w") as file:
+            file.write("allow: [private-http, plain-brokers]\n")
         self.world = World(self._make("world"), caisson, versitygw)
         authority = tls.Authority(self._make("tls"), ["localhost"])
         self.redis = redis.Redis(self._make("redis"), authority)
@@ -28,14 +36,22 @@ class Receivers:
         self.redis_port = self._listen(self.link.on_connection)
         self.hook = webhook.Webhook(authority)
         self.hook_port = self._listen(lambda client: self.hook._on(None)(client))
+        self.names_address = f"127.61.7.{lane + 1}"
         self.names = None  # a SlowNames, where one was needed
-        self.file = os.path.join(folder, "told", "events.ndjson")
-        os.mkdir(os.path.dirname(self.file))
-        os.chmod(os.path.dirname(self.file), 0o777)
-        self.mounted = os.geteuid() == 0
-        if self.mounted:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "tmpfs", os.path.dirname(self.file)],
-                           check=True)
+        self.mounted = []
+        self.file_disk = self._disk("told", "1m", 0o777)
+        self.file = os.path.join(self.file_disk, "events.ndjson")
+        self.workspaces = self._disk("workspaces", "24m", 0o755)
+        self.clock = os.path.join(folder, "clock")
+
+    def _disk(self, name, size, mode):
+        """A small one, where we may mount it."""
+        path = self._make(name)
+        os.chmod(path, mode)
+        if os.geteuid() == 0:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode={mode:o}", "tmpfs", path], check=True)
+            self.mounted.append(path)
+        return path
 
     def _make(self, name):
         path = os.path.join(self.folder, name)
@@ -48,9 +64,9 @@ class Receivers:
         http1.accept_on(listener, on_connection)
         return listener.getsockname()[1]
 
-    def reset(self):
-        """As if nothing had happened, for the next job."""
-        self.hook.answers, self.hook.by_path = [], {}
+    def reset(self, careful=False):
+        """As if nothing had happened, for the next job. Careful: the webhook refuses whose clock is wrong."""
+        self.hook.answers, self.hook.by_path = [], {"/events": [_if_timely]} if careful else {}
         self.hook.requests, self.hook.received, self.hook.mistakes, self.hook.ids = [], [], [], {}
         if not self.redis.alive():
             self.redis.start()
@@ -58,8 +74,11 @@ class Receivers:
         self.redis.client().flushall()
         self.link.reset()
         self.world.gate.reset()
-        for name in os.listdir(os.path.dirname(self.file)):
-            os.unlink(os.path.join(os.path.dirname(self.file), name))
+        self.step_clock(0)
+        for disk in (self.file_disk, self.workspaces):
+            self.free(disk)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.file)
 
     def entries(self, host="127.0.0.1", path="/events"):
         events = ["status", "log"]
@@ -88,32 +107,57 @@ class Receivers:
         answer = self.world.client.request("GET", f"/{BUCKET}/results/{job_id}.json")
         return json.loads(answer.body) if answer.status == 200 else None
 
-    def fill_disk(self):
-        with open(self._filler(), "wb", buffering=0) as file, contextlib.suppress(OSError):
+    def published(self, job_id):
+        return self.world.client.tree(BUCKET, f"{job_id}/")
+
+    def claim(self, job_id):
+        """Its place among the publishes to this prefix."""
+        return json.loads(self.world.client.get(BUCKET, f".caisson/{job_id}/manifest.json"))["claim"]
+
+    def stored_log(self, job_id):
+        return self.world.client.get(BUCKET, f"logs/{job_id}.gz")
+
+    def fill(self, disk):
+        with open(os.path.join(disk, FILLER), "wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))
 
-    def free_disk(self):
+    def free(self, disk):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._filler())
+            os.unlink(os.path.join(disk, FILLER))
 
-    def _filler(self):
-        return os.path.join(os.path.dirname(self.file), "filler")
+    def step_clock(self, ahead_s):
+        """The job's wall clock (clock_step.c)."""
+        descriptor = os.open(self.clock, os.O_WRONLY | os.O_CREAT, 0o644)
+        os.write(descriptor, struct.pack("q", ahead_s))  # at once, for who has it mapped
+        os.close(descriptor)
+
+    def name_server(self):
+        """A slow one, and where a job finds it."""
+        self.names = self.names or SlowNames(self.names_address)
+        with open(os.path.join(self.folder, "resolv.conf"), "w") as file:
+            file.write(f"nameserver {self.names_address}\noptions timeout:3 attempts:2\n")
+        return self.names
 
     def stop(self):
         self.redis.stop()
         self.world.stop()
-        if self.mounted:
-            subprocess.run(["umount", "--lazy", os.path.dirname(self.file)], check=True)
+        for path in self.mounted:
+            subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def _if_timely(request, client):
+    late = abs(int(request.header("webhook-timestamp")) - time.time()) > CLOCK_TOLERANCE_S
+    return http1.Response(401 if late else 204)
 
 
 class SlowNames:
     """A name server that knows one name, late. Bound where /etc/resolv.conf of a job leads to."""
 
-    def __init__(self):
+    def __init__(self, address):
         self.delay_s = 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((DNS_ADDRESS, 53))
+        self.sock.bind((address, 53))
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
