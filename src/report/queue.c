@@ -307,8 +307,8 @@ static void back_off(struct queue *queue, const struct error *error)
 /* Whether it is the end, and somebody else would have to do something: that is not waited for. */
 static bool is_hopeless(const struct queue *queue, const struct error *error)
 {
-    static const char *const reasons[] = {"tls-failed", "no-exchange", "unroutable", "unknown-topic",
-                                          "own-address", "file-not-opened"};
+    static const char *const reasons[] = {"tls-failed",  "no-exchange", "unroutable",     "unknown-topic",
+                                          "own-address", "clock-skew",  "file-not-opened"};
     size_t i;
 
     if (!queue->finishing || !queue->failing)

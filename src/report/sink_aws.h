@@ -32,6 +32,9 @@ void aws_sender_start(struct aws_sender *sender, const char *target, struct view
 /* The first of them cannot be sent: `done` is told so. */
 void aws_sender_refuse(struct aws_sender *sender, const struct error *error, sink_done *done, void *context);
 void aws_sender_cancel(struct aws_sender *sender);
+/* What two services answer to several messages at once, by `read` above: hostile JSON. */
+size_t put_events_read(size_t len, struct view answer, struct error *err);
+size_t put_log_events_read(size_t len, struct view answer, struct error *err);
 /* 0, or an error for a message that no service takes. */
 int aws_message_check(const struct message *message, const char *service, struct error *err);
 /* The body without what SQS, and so SNS, takes in no message: only #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD |

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/json.h"
+#include "core/lines.h"
 #include "core/mem.h"
 #include "report/sink_aws.h"
 
@@ -17,29 +18,42 @@ struct sink {
     char *bus;
 };
 
-/* What an entry that was not taken says; those before it were. */
-static size_t read_answer(size_t len, struct view answer, struct error *err)
+/* https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html */
+static const char *reason_of(const char *code)
+{
+    if (strstr(code, "NotAuthorized") || strstr(code, "AccessDenied"))
+        return "access-denied";
+    if (strstr(code, "NotFound"))
+        return "not-found";
+    return strstr(code, "Malformed") || strstr(code, "InvalidArgument") ? "request-refused" : "server-error";
+}
+
+/* Those before the first that was not taken are there. An answer that does not say what it should is none: what it was
+ * about goes again, with the ids that it had. */
+size_t put_events_read(size_t len, struct view answer, struct error *err)
 {
     CLEANUP_JSON json_t *document = json_parse(answer.data, answer.len, CLASS_PLATFORM, "the answer", NULL);
-    const json_t *entries = json_object_get(document, "Entries"), *entry;
+    const json_t *failed = json_object_get(document, "FailedEntryCount"), *entries, *entry;
     size_t i;
 
-    if (json_int(document, "FailedEntryCount", 0) == 0)
+    if (json_is_integer(failed) && json_integer_value(failed) == 0)
         return len;
+    entries = json_object_get(document, "Entries");
     json_array_foreach(entries, i, entry)
     {
-        const char *code = json_text(entry, "ErrorCode", NULL);
+        CLEANUP_FREE char *code = lines_one(json_text(entry, "ErrorCode", ""), 80);
+        CLEANUP_FREE char *text = lines_one(json_text(entry, "ErrorMessage", ""), 300);
 
-        if (!code)
+        if (i >= len)
+            break;
+        if (!*code)
             continue;
-        error_set(err, CLASS_PLATFORM,
-                  strstr(code, "NotAuthorized")      ? "access-denied"
-                  : strstr(code, "ResourceNotFound") ? "not-found"
-                                                     : "server-error",
-                  "events:PutEvents: %.80s: %.300s", code, json_text(entry, "ErrorMessage", ""));
-        return i < len ? i : len;
+        error_set(err, CLASS_PLATFORM, reason_of(code), "events:PutEvents: %s: %s", code, text);
+        return i;
     }
-    return len;
+    error_set(err, CLASS_PLATFORM, "bad-response",
+              "events:PutEvents: its answer does not say which entries were taken");
+    return 0;
 }
 
 static int eventbridge_open(struct sink **out, const struct sink_context *context, const struct sink_settings *settings,
@@ -53,7 +67,7 @@ static int eventbridge_open(struct sink **out, const struct sink_context *contex
         free(sink);
         return -1;
     }
-    sink->sender.read = read_answer;
+    sink->sender.read = put_events_read;
     sink->bus = xstrdup(settings->target);
     *out = sink;
     return 0;

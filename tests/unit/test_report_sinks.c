@@ -65,6 +65,48 @@ static void test_names_of_headers(void **state)
     expect_header("ce-source: arn:aws:ecs", "ce_", "ce_source", "arn:aws:ecs");
 }
 
+static void expect_taken(size_t (*read)(size_t, struct view, struct error *), const char *answer, size_t wanted,
+                         const char *reason)
+{
+    struct error err = {0};
+
+    assert_int_equal(read(3, view_of(answer), &err), wanted);
+    assert_string_equal(err.reason, reason ? reason : "");
+}
+
+static void test_what_eventbridge_has_taken(void **state)
+{
+    (void)state;
+    expect_taken(put_events_read, "{\"FailedEntryCount\":0,\"Entries\":[{},{},{}]}", 3, NULL);
+    expect_taken(
+        put_events_read,
+        "{\"FailedEntryCount\":1,\"Entries\":[{\"EventId\":\"1\"},{\"ErrorCode\":\"ThrottlingException\"},{}]}", 1,
+        "server-error");
+    expect_taken(put_events_read,
+                 "{\"FailedEntryCount\":1,\"Entries\":[{\"ErrorCode\":\"NotAuthorizedForSourceException\"},{},{}]}", 0,
+                 "access-denied");
+    expect_taken(put_events_read, "{\"FailedEntryCount\":1,\"Entries\":[{},{},{\"ErrorCode\":\"MalformedDetail\"}]}", 2,
+                 "request-refused");
+    /* failed, and nobody knows what */
+    expect_taken(put_events_read, "{\"FailedEntryCount\":1,\"Entries\":[{},{},{},{\"ErrorCode\":\"x\"}]}", 0,
+                 "bad-response");
+    expect_taken(put_events_read, "{}", 0, "bad-response");
+    expect_taken(put_events_read, "<html>", 0, "bad-response");
+    expect_taken(put_events_read, "", 0, "bad-response");
+}
+
+static void test_what_cloudwatch_logs_has_taken(void **state)
+{
+    (void)state;
+    expect_taken(put_log_events_read, "{}", 3, NULL);
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"tooNewLogEventStartIndex\":1}}", 1, "clock-skew");
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"tooNewLogEventStartIndex\":0}}", 0, "clock-skew");
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"tooOldLogEventEndIndex\":3}}", 0, "clock-skew");
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"expiredLogEventEndIndex\":3}}", 0, "clock-skew");
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"tooOldLogEventEndIndex\":1}}", 3, NULL);
+    expect_taken(put_log_events_read, "{\"rejectedLogEventsInfo\":{\"tooNewLogEventStartIndex\":4}}", 3, NULL);
+}
+
 struct end {
     int calls;
     size_t delivered;
@@ -128,8 +170,12 @@ static void test_what_is_not_sent_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_sqs_takes),         cmocka_unit_test(test_what_is_too_large),
-        cmocka_unit_test(test_names_of_headers),       cmocka_unit_test(test_a_batch),
+        cmocka_unit_test(test_what_sqs_takes),
+        cmocka_unit_test(test_what_is_too_large),
+        cmocka_unit_test(test_names_of_headers),
+        cmocka_unit_test(test_a_batch),
+        cmocka_unit_test(test_what_eventbridge_has_taken),
+        cmocka_unit_test(test_what_cloudwatch_logs_has_taken),
         cmocka_unit_test(test_what_is_not_sent_again),
     };
 
