@@ -16,7 +16,7 @@ static void check(size_t (*read)(size_t len, struct view answer, struct error *e
     if (taken > len || (taken < len) != (err.reason[0] != '\0') || strlen(err.message) >= sizeof err.message)
         abort();
     for (at = err.message; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+        if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
             abort();
 }
 

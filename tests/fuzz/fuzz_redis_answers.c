@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct redis_options options = {.host = "192.0.2.1", .password = "p", .database = 1};
     struct redis *redis;
     struct told told = {0};
-    struct redis_subscription subscription = {on_message, on_ended, &told};
+    struct redis_subscription subscription = {.message = on_message, .ended = on_ended, .context = &told};
 
     if (!loop)
         loop = loop_new();
