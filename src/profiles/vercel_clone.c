@@ -10,6 +10,8 @@
 #include "profiles/profile_internal.h"
 #include "profiles/vercel_clone.h"
 
+#define STATUS_TOPIC "deployment-status"
+
 static const char *const repository[] = {"GIT_REPOSITORY__URL", "GIT_REPOSITORY_URL", "USER_GIT_REPOSITORY_URL", NULL};
 static const char *const project[] = {"PROJECT_ID", NULL};
 static const char *const deployment[] = {"DEPLOYMENT_ID", "DEPLOYEMENT_ID", "DEPLOYMENTID", NULL};
@@ -194,22 +196,34 @@ static void tell_redis(struct profile_draft *draft)
     profile_server_dispose(&server);
 }
 
+static json_t *tell_topic(struct profile_draft *draft, const char *target, const char *variable, const char *topic,
+                          const char *format, const char *event)
+{
+    json_t *entry = profile_notify(draft, "kafka", target, variable, format, event);
+
+    json_put_text(entry, "topic", topic);
+    profile_notify_value(draft, entry, "username", "kafka user");
+    profile_notify_value(draft, entry, "password", "kafka password");
+    return entry;
+}
+
+/* Most have a topic for the log and none for the status, and writing to a topic that is not there costs the end of each
+ * job its time: whether there is one says the operator's list of topics. */
 static void tell_kafka(struct profile_draft *draft)
 {
+    const struct operator_file *file = profile_operator(draft);
     const char *variable = NULL;
     const char *broker = profile_text(draft, "kafka", &variable);
     bool plain = !profile_text(draft, "kafka user", NULL);
     CLEANUP_FREE char *target = NULL;
-    json_t *entry;
 
     if (!broker)
         return;
     target = xasprintf("%s%s", plain && !strstr(broker, "://") ? "kafka://" : "", broker);
-    entry = profile_notify(draft, "kafka", target, variable, "vercel-clone-logs-kafka", "log");
-    json_put_text(entry, "topic", "container-logs");
-    json_put_text(entry, "key", "log");
-    profile_notify_value(draft, entry, "username", "kafka user");
-    profile_notify_value(draft, entry, "password", "kafka password");
+    json_put_text(tell_topic(draft, target, variable, "container-logs", "vercel-clone-logs-kafka", "log"), "key",
+                  "log");
+    if (file && strings_has(&file->pin_topics, STATUS_TOPIC) && profile_text(draft, "deployment", NULL))
+        tell_topic(draft, target, variable, STATUS_TOPIC, "vercel-clone-kafka", "started");
 }
 
 /* Those that send a token take each state; the others are told the end. */

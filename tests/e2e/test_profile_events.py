@@ -168,17 +168,15 @@ def test_clone(bed, redis_server, kafka_server, hook, lost_jobs, end):
 
 @pytest.mark.parametrize("end", ENDS)
 def test_other_variants_of_clones(bed, kafka_server, hook, lost_jobs, end):
-    """Topic deployment-status, and PUT /deployments/:id/complete, which the operator may ask for."""
+    """Topic deployment-status, where the operator lists it, and PUT /deployments/:id/complete, where no token is sent."""
     topic = kafka_server.topic("deployment-status")
+    kafka_server.topic("container-logs")
     hook.secret = None
-    job = run(bed, "vercel-clone", end, "DEPLOYMENT_ID", {
-        "S3_BUCKET": BUCKET, "OUTPUT_DIR": "dist", **of_kafka(kafka_server, "vercel-clone")},
+    job = run(bed, "vercel-clone", end, "DEPLOYEMENT_ID", {
+        "S3_BUCKET": BUCKET, "OUTPUT_DIR": "dist", "API_SERVER_URL": "https://hooks.test/", **of_kafka(kafka_server, "vercel-clone")},
         [*kafka_server.services(), *hook.services()],
-        {"brokers": ["kafka.test"], "topics": ["deployment-status"], "callbacks": ["https://hooks.test"], "notify": [
-            {"kafka": kafka_server.urls(), "topic": "deployment-status", "format": "vercel-clone-kafka", "events": ["started"],
-             "username": {"env": "KAFKA_USERNAME"}, "password": {"env": "KAFKA_PASSWORD"}},
-            {"http": "https://hooks.test/deployments/${id}/complete", "format": "vercel-clone-complete",
-             "events": ["finished"]}]}, ["private-http"])
+        {"brokers": ["kafka.test"], "topics": ["container-logs", "deployment-status"], "callbacks": ["https://hooks.test"]},
+        ["private-http"])
 
     reader = consumers.CloneTopics(job.project, DEPLOYMENT)
     for record in topic.wait(1 if end == "crash" else 2):
@@ -195,14 +193,21 @@ def test_other_variants_of_clones(bed, kafka_server, hook, lost_jobs, end):
     assert server.finished.endswith("Z") and reader.at.endswith("Z") and hook.mistakes == []
 
 
-def test_callback_without_a_token(bed, hook):
-    """By what it sends, API_SERVER_URL alone: the end, and when."""
+def test_lists_of_the_operators_own(bed, kafka_server, hook):
+    """In the place of all that the system says, with the system's credentials."""
+    topic = kafka_server.topic()
     hook.secret = None
     run(bed, "vercel-clone", "success", "DEPLOYMENT_ID", {
-        "S3_BUCKET": BUCKET, "OUTPUT_DIR": "dist", "API_SERVER_URL": "https://hooks.test/"},
-        hook.services(), {"callbacks": ["https://hooks.test"]}, ["private-http"])
-    server = callbacks(hook, f"/deployments/{DEPLOYMENT}/complete", consumers.CloneComplete())
-    assert server.status == "READY" and len(hook.received) == 1
+        "S3_BUCKET": BUCKET, "OUTPUT_DIR": "dist", "API_SERVER_URL": "http://trap.test", **of_kafka(kafka_server, "vercel-clone")},
+        [*kafka_server.services(), *hook.services()],
+        {"brokers": ["kafka.test"], "topics": [topic.name], "callbacks": ["https://hooks.test"], "notify": [
+            {"kafka": kafka_server.urls(), "topic": topic.name, "format": "vercel-clone-kafka", "events": ["started"],
+             "username": {"env": "KAFKA_USERNAME"}, "password": {"env": "KAFKA_PASSWORD"}},
+            {"http": "https://hooks.test/ends/${id}", "format": "vercel-clone-complete", "events": ["finished"]}]},
+        ["private-http"])
+    assert [json.loads(record.value)["status"] for record in topic.wait(2)] == ["IN_PROGRESS", "READY"]
+    assert callbacks(hook, f"/ends/{DEPLOYMENT}", consumers.CloneComplete()).status == "READY"
+    assert len(hook.received) == 1 and bed.world.trap.visitors == []
 
 
 def test_status_of_a_project_without_deployments(bed, redis_server):

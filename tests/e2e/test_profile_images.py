@@ -14,7 +14,7 @@ LOST = "the build task ended without a result (EssentialContainerExited)"
 SERVER = "setInterval(() => {}, 1000)\n"
 API = {"api/package.json": json.dumps({"name": "api", "version": "1.0.0", "scripts": {"start": "node server.js"}}),
        "api/server.js": SERVER}
-WORKS, FAILS = "FROM scratch\nCOPY hello /hello\n", "FROM scratch\nCOPY not-there /x\n"
+DOCKERFILES = {"failure": "FROM scratch\nCOPY not-there /x\n", "success": "FROM busybox\nCOPY . /app\nRUN cat /app/.env; ls -A /app\n"}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def run(bed, ecr, profile, end, project, environment, services, pins, stop=None,
 
 def by_message(bed, ecr, profile, end, message, environment, services, pins, dockerfile, stop=None):
     """The message in a variable of the task, as whoever takes it from the queue hands it on; the deployment's id besides."""
-    repository = bed.repository({"hello": "hello\n", dockerfile: FAILS if end == "failure" else WORKS})
+    repository = bed.repository({"hello": "hello\n", dockerfile: DOCKERFILES.get(end, "")})
     project = "p" + repository.name[1:8]
     pairs = [("DEPLOYMENT_ID", DEPLOYMENT), ("JOB", json.dumps(message(repository, project))),
              ("AWS_REGION", "eu-central-1"), *environment.items()]
@@ -150,6 +150,7 @@ def test_deployra(bed, ecr, hook, redis_server, lost_jobs, end):
     assert hook.mistakes == [] and key not in job.text
     if end == "success":
         assert sorted(*ecr.images(name).values()) == sorted([DEPLOYMENT, "latest"])
+        assert "PORT=3000" in api.logs and "hello" in api.logs and ".git" not in api.logs, api.logs  # as .dockerignore says
 
 
 # -- Blacktree

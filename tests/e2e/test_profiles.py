@@ -147,6 +147,53 @@ def test_private_repository_of_a_clone(bed):
     assert "ghp_secretOfTheTenant9" not in ended.text
 
 
+def of_buildqueue(repository, project):
+    """What Veren's API puts into the queue."""
+    return {"url": repository, "projectId": project, "deploymentId": "d7",
+            "frontendConfig": {"frontendDir": ".", "buildVersion": "", "buildType": "spa", "outDir": "dist",
+                               "frontendBuildCommand": "npm run build", "frontendInstallCommand": "npm install",
+                               "frontendEnv": [{"key": "VITE_API", "value": "of-the-message"}]},
+            "backendConfig": {"backendDir": "api", "backendInstallCommand": "npm install", "buildVersion": 20,
+                              "backendEnv": [{"key": "DATABASE_URL", "value": "x"}]}}
+
+
+NOWHERE = "http://127.0.0.1:1/team/app.git"
+MESSAGES = {
+    "veren-frontend": of_buildqueue(NOWHERE, "p7"),
+    "veren-backend": of_buildqueue(NOWHERE, "p7"),
+    "deployra": {"deploymentId": "d7", "serviceId": "s7", "commitSha": "", "branch": "main", "repositoryName": "team/app",
+                 "gitProvider": {"type": "CUSTOM", "url": "https://127.0.0.1:1/", "username": "u", "password": "pw-of-u"}},
+    "blacktree": {"deploymentId": "d7", "token": "", "repository": NOWHERE, "branch": "main", "dockerFilePath": "./Dockerfile",
+                  "contextDir": ".", "createdAt": "2026-01-02T03:04:05Z", "AutoDeploy": False},
+}
+HOSTS = {"ECR_URI": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/veren", "ECR_REGISTRY": "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+         "REGISTRY": "123456789012.dkr.ecr.eu-central-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize("how", ["-", "--message-env"])
+@pytest.mark.parametrize("system", MESSAGES)
+def test_a_queue_message_is_a_spec(caisson, system, how):
+    """As far as to the repository, which nobody serves."""
+    text = json.dumps(MESSAGES[system])
+    words = ["-"] if how == "-" else [how, "JOB"]
+    ran = caisson("run", "--profile", system, *words, environment={**HOSTS, **({} if how == "-" else {"JOB": text})},
+                  **({"input": text} if how == "-" else {}))
+    result = json.loads(ran.stdout.rpartition(" result ")[2])
+    assert ran.returncode == 20 and result["id"] == "d7" and result["step"] == "checkout", ran
+    assert result["source"]["repository"].partition("://")[2] == NOWHERE.partition("://")[2] and "pw-of-u" not in ran.stdout + ran.stderr
+
+
+def test_a_queue_message_in_a_task(bed):
+    repository = bed.repository(FILES)
+    project = "q" + repository.name[1:8]
+    message = of_buildqueue(repository.url(), project)
+    ended = bed.finish(bed.start(arguments=["--profile", "veren-frontend", "--message-env", "JOB"], endpoint_url=None,
+                                 environment={"JOB": json.dumps(message)}, operator=OPERATOR))
+    assert ended.code == 0, ended
+    assert bed.storage.tree(VEREN_BUCKET, f"__outputs/{project}/") == {"index.html": b"of-the-message\n"}
+    assert "JOB=" not in ended.text  # the build sees the user's variables alone
+
+
 @pytest.mark.parametrize("name", ["PROJECT_ID", "S3_BUCKET"])
 def test_name_that_stands_twice(program, name):
     """An exec with the name twice in its environment, as an override may make it."""
