@@ -117,6 +117,18 @@ static int hold(struct job *job, struct error *err)
     return 0;
 }
 
+/* Steps are somewhere else than we. */
+static int make_absolute(char **path)
+{
+    char *absolute = (*path)[0] == '/' ? xstrdup(*path) : realpath(*path, NULL);
+
+    if (!absolute)
+        return -errno;
+    free(*path);
+    *path = absolute;
+    return 0;
+}
+
 int job_workspace_make(struct job *job, struct error *err)
 {
     const char *parent = job->options->workspace_parent;
@@ -124,6 +136,8 @@ int job_workspace_make(struct job *job, struct error *err)
 
     if (code == 0)
         code = fs_make_temp(parent, WORKSPACE_PREFIX, &job->workspace);
+    if (code == 0)
+        code = make_absolute(&job->workspace);
     if (code) {
         error_set_errno(err, -code == ENOSPC ? CLASS_DISK_FULL : CLASS_INTERNAL, "workspace-failed", -code,
                         "making a workspace in %s", parent);

@@ -164,13 +164,14 @@ def test_run_says_which_file_is_missing(caisson, open_path):
     assert "none.yaml" in ran.stdout + ran.stderr
 
 
-def test_the_workspace_may_have_a_blank_in_its_path(caisson, local, open_path):
+def test_where_the_workspace_is(caisson, local, open_path):
     repository, spec = local
     spec["build"] = {"builder": "commands", "commands": ["pwd", "mkdir dist", "cp public/index.html dist/"],
                      "output": "dist"}
-    ran = caisson("run", "--workspace", str(open_path / "a folder with blanks"), "-", input=json.dumps(spec))
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "a folder with blanks" in ran.stdout
+    for path in (str(open_path / "a folder with blanks"), "a folder with blanks"):
+        ran = caisson("run", "--workspace", path, "-", input=json.dumps(spec), cwd=open_path)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert f"{open_path}/a folder with blanks" in ran.stdout
 
 
 def test_umask_does_not_show(caisson, local, open_path):
