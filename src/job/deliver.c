@@ -40,7 +40,7 @@ struct deliver job_storage(const struct job *job, const char *place)
         .region = platform->region,
         .endpoint = platform->endpoint,
         .path_style = platform->path_style,
-        .max_attempts = 3,
+        .max_attempts = 8, /* some 10 s of an S3 that is busy */
         .deadline_ms = &job->deliver_deadline_ms,
     };
 

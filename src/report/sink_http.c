@@ -15,6 +15,7 @@
 #include "report/sink.h"
 
 #define TIMEOUT_MS (15 * 1000)
+#define CLOCK_NEAR_MS (60 * 1000) /* receivers are to take what is some minutes off */
 #define KEY_MAX 512
 #define KEY_PREFIX "whsec_"
 
@@ -25,6 +26,8 @@ struct sink {
     unsigned char key[KEY_MAX];
     size_t key_len; /* 0: not signed */
     bool private_http;
+    int64_t skew_ms; /* to be added to our clock */
+    bool clock_tried;
 
     struct http_transfer *transfer;
     struct http_response response;
@@ -106,7 +109,7 @@ static void sign(const struct sink *sink, const struct message *message, struct 
 {
     unsigned char mac[EVP_MAX_MD_SIZE];
     char encoded[EVP_MAX_MD_SIZE * 2];
-    CLEANUP_FREE char *head = xasprintf("%s.%lld.", message->id, (long long)(clock_wall_ms() / 1000));
+    CLEANUP_FREE char *head = xasprintf("%s.%lld.", message->id, (long long)((clock_wall_ms() + sink->skew_ms) / 1000));
     size_t head_len = strlen(head);
     char *text = xmalloc(head_len + message->body_len + 1);
     unsigned int len = 0;
@@ -141,6 +144,26 @@ static int judge(const struct http_response *response, struct error *err)
     return error_hint(err, "the receiver does not take this message: see its own log");
 }
 
+/*
+ * Who is to refuse what was signed long ago refuses us too when our clock is wrong; none says why. It is then tried once
+ * more with the receiver's own time.
+ */
+static bool correct_clock(struct sink *sink, struct error *err)
+{
+    const struct http_response *response = &sink->response;
+    int64_t off_ms = response->date_ms ? response->date_ms - (clock_wall_ms() + sink->skew_ms) : 0;
+    bool refused = response->status == 400 || response->status == 401 || response->status == 403;
+
+    if (!refused || !sink->key_len || sink->clock_tried || (off_ms > -CLOCK_NEAR_MS && off_ms < CLOCK_NEAR_MS))
+        return false;
+    sink->clock_tried = true;
+    sink->skew_ms += off_ms;
+    error_set(err, CLASS_PLATFORM, "callback-clock", "it answered %ld, and its clock is %lld s from ours",
+              response->status, (long long)(off_ms / 1000));
+    error_retryable(err, 0);
+    return true;
+}
+
 static void on_done(void *context, const struct error *error)
 {
     struct sink *sink = context;
@@ -157,7 +180,8 @@ static void on_done(void *context, const struct error *error)
         if (strcmp(err.reason, "private-address") != 0 && !too_long)
             error_retryable(&err, err.retry_after_ms);
     } else {
-        status = judge(&sink->response, &err);
+        status = correct_clock(sink, &err) ? -1 : judge(&sink->response, &err);
+        sink->clock_tried = sink->clock_tried && status;
     }
     http_response_dispose(&sink->response);
     sink->done(sink->context, status ? 0 : 1, status ? &err : NULL);

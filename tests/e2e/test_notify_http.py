@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bed import story, webhook
+from bed import http1, story, webhook
 
 
 def told(hook, **changes):
@@ -65,6 +65,22 @@ def test_the_end_alone_and_plain(bed, hook):
     (request,) = hook.received
     assert ended.code == 0 and request.body.decode() == f"job {ended.result['id']} succeeded"
     assert hook.mistakes == []
+
+
+@pytest.mark.parametrize("ahead_s", [3600, -3600])
+def test_a_clock_that_the_receiver_does_not_share(bed, hook, event_schema, ahead_s):
+    """Standard Webhooks are refused when they were signed long ago, or are yet to be: it is the receiver's time that counts."""
+    def answer(request, client):
+        now = time.time() + ahead_s
+        timely = abs(int(request.header("webhook-timestamp")) - now) < 300
+        return http1.Response(204 if timely else 401, headers=[("Date", http1.http_date(now))])
+
+    hook.by_path["/events"] = [answer]
+    ended = run(bed, job(bed, hook=hook), hook)
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    assert all("timestamp" in mistake for mistake in hook.mistakes), hook.evidence()  # by the clock of this machine
+    story.assert_whole(hook.events(), ended, event_schema)
+    assert len(hook.requests) == len(hook.received) + 1, "it is asked once"
 
 
 @pytest.mark.parametrize("trouble", ["500", "busy", "reset", "drop", "lost-answer"])

@@ -1,10 +1,12 @@
 """python3 -m reporting: called by tests/soak/run-reporting."""
 
 import collections
+import contextlib
 import ctypes
 import json
 import multiprocessing
 import os
+import queue
 import random
 import shutil
 import subprocess
@@ -48,11 +50,11 @@ def run_job(receivers, seed, number, lengths, schemas):
         for _ in done:  # as before, but at another moment
             rng.random()
         fault = make(rng)
-        receivers.reset(fault.clock)
-        if fault.before:
-            fault.before(receivers)
         job = Job(receivers, fault, f"job{number:05d}", phase, lengths, rng)
         try:
+            receivers.reset(fault.clock)
+            if fault.before:
+                fault.before(receivers)
             job.run()
             said = checks.outcome(job, schemas)
         except Exception:
@@ -68,7 +70,7 @@ def lane(index, folder, seed, numbers, results):
     sys.stdout = open(os.devnull, "w")  # of the servers
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     program = os.path.abspath(os.environ["CAISSON"])
-    receivers = Receivers(os.path.join(folder, f"lane{index}"), index, program, os.environ["VERSITYGW"])
+    receivers = Receivers(os.path.join(folder, f"lane{index}"), program, os.environ["VERSITYGW"])
     lengths, schemas = Lengths(), schemas_of(program)
     try:
         while (number := numbers.get()) is not None:
@@ -76,6 +78,12 @@ def lane(index, folder, seed, numbers, results):
     finally:
         receivers.stop()
         results.put(None)
+
+
+def _take_all(numbers):
+    with contextlib.suppress(queue.Empty):
+        while True:
+            numbers.get(timeout=0.1)
 
 
 def soak(folder, seed, wanted):
@@ -101,10 +109,10 @@ def soak(folder, seed, wanted):
         if found and jobs % 100 == 0:
             print(f"{jobs} jobs", flush=True)
         if failures > FAILURES_MAX:
-            break
+            _take_all(numbers)  # what is under way goes on to its end
+            for _ in workers:
+                numbers.put(None)
     for worker in workers:
-        if failures > FAILURES_MAX:
-            worker.terminate()
         worker.join()
     return done
 

@@ -47,6 +47,10 @@ def _of_result(seen):
     return seen.method == "PUT" and seen.key.startswith("results/")
 
 
+def _of_log(seen):
+    return seen.method == "PUT" and seen.key.startswith("logs/")
+
+
 def _any(seen):
     return True
 
@@ -169,7 +173,7 @@ def _slow_names(rng):
 
 def _clock(name, ahead_s):
     def make(rng):
-        return Fault(name, act=lambda receivers, process: receivers.step_clock(ahead_s), clock=True, may_miss=("http",),
+        return Fault(name, act=lambda receivers, process: receivers.step_clock(ahead_s), clock=True,
                      words=(_programs["clock_step"], "clock"))
     return make
 
@@ -177,7 +181,7 @@ def _clock(name, ahead_s):
 def _clock_from_the_start(rng):
     ahead_s = rng.choice(list(CLOCKS.values()))
     return Fault("clock is wrong from the start", before=lambda receivers: receivers.step_clock(ahead_s), clock=True,
-                 may_miss=("http",), words=(_programs["clock_step"], "clock"))
+                 words=(_programs["clock_step"], "clock"))
 
 
 KINDS = [
@@ -202,9 +206,10 @@ KINDS = [
     _broker("broker refuses connections", _refuse),
     _broker("broker denies", _deny_user, may_miss=("redis",)),
     _broker("nothing passes to the broker", _hole),
-    _storage("S3 503 for the result", lambda rng: s3.Refuse(_of_result, 503, "SlowDown", times=rng.randint(1, 4))),
+    _storage("S3 503 for the result", lambda rng: s3.Refuse(_of_result, 503, "SlowDown", times=rng.randint(1, 6))),
     _storage("S3 drops the result", lambda rng: s3.CloseConnection(_of_result, times=rng.randint(1, 4))),
     _storage("S3 loses the answer of the result", lambda rng: s3.CloseConnection(_of_result, times=1, lost_answer=True)),
+    _storage("S3 503 for the log", lambda rng: s3.Refuse(_of_log, 503, "SlowDown", times=rng.randint(3, 6))),
     _storage("S3 503", lambda rng: s3.Refuse(_any, 503, "SlowDown", times=rng.randint(1, 3))),
     _storage("S3 500", lambda rng: s3.Refuse(_any, 500, "InternalError", times=rng.randint(1, 3))),
     _storage("S3 drops", lambda rng: s3.CloseConnection(_any, times=rng.randint(1, 3))),

@@ -1,6 +1,7 @@
 """Who is told: a webhook, a stream of Redis, a file; and where the result document goes, a strict S3 (soak/world.py)."""
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -21,7 +22,7 @@ FILLER = "filler"
 class Receivers:
     """Of one lane."""
 
-    def __init__(self, folder, lane, caisson, versitygw):
+    def __init__(self, folder, caisson, versitygw):
         os.mkdir(folder)
         os.chmod(folder, 0o755)
         self.folder = folder
@@ -36,7 +37,6 @@ class Receivers:
         self.redis_port = self._listen(self.link.on_connection)
         self.hook = webhook.Webhook(authority)
         self.hook_port = self._listen(lambda client: self.hook._on(None)(client))
-        self.names_address = f"127.61.7.{lane + 1}"
         self.names = None  # a SlowNames, where one was needed
         self.mounted = []
         self.file_disk = self._disk("told", "1m", 0o777)
@@ -134,9 +134,9 @@ class Receivers:
 
     def name_server(self):
         """A slow one, and where a job finds it."""
-        self.names = self.names or SlowNames(self.names_address)
+        self.names = self.names or SlowNames()
         with open(os.path.join(self.folder, "resolv.conf"), "w") as file:
-            file.write(f"nameserver {self.names_address}\noptions timeout:3 attempts:2\n")
+            file.write(f"nameserver {self.names.address}\noptions timeout:3 attempts:2\n")
         return self.names
 
     def stop(self):
@@ -154,11 +154,19 @@ def _if_timely(request, client):
 class SlowNames:
     """A name server that knows one name, late. Bound where /etc/resolv.conf of a job leads to."""
 
-    def __init__(self, address):
+    def __init__(self):
         self.delay_s = 0
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((address, 53))
+        self.address = self._bind()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def _bind(self):
+        """Lanes have one each, and so have other soaks."""
+        for third, fourth in itertools.product(range(1, 255), range(1, 255)):
+            with contextlib.suppress(OSError):
+                self.sock.bind((f"127.61.{third}.{fourth}", 53))
+                return f"127.61.{third}.{fourth}"
+        raise OSError("no address is free")
 
     def _serve(self):
         while True:
