@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ struct run {
     struct spool *spool;
     struct log *log;
     struct console *console;
+    struct spec told; /* of a spec with mistakes: what of it is known all the same */
     struct result result;
     int64_t stop_budget_ms;
     int64_t end_by_ms; /* of a job that was stopped: the end of its budget; 0: not stopped */
@@ -192,17 +194,23 @@ static void log_lines(const struct run *run, char *text)
         log_error(run->log, "%s", line);
 }
 
+static void log_warnings(const struct run *run, const struct strings *warnings)
+{
+    size_t i;
+
+    for (i = 0; i < warnings->len; i++)
+        log_warning(run->log, "%s", warnings->items[i]);
+}
+
 static int load(struct run *run, struct spec *spec, bool *listed, struct error *err)
 {
     struct problems problems = {0};
     struct strings warnings = {0};
     char *name = NULL;
     struct buf text;
-    size_t i;
     int status = setup_spec(&run->setup, spec, &problems, &name, &warnings, err);
 
-    for (i = 0; i < warnings.len; i++)
-        log_warning(run->log, "%s", warnings.items[i]);
+    log_warnings(run, &warnings);
     *listed = problems.len > 0;
     if (problems.len) {
         buf_init(&text, 256 * 1024);
@@ -218,27 +226,51 @@ static int load(struct run *run, struct spec *spec, bool *listed, struct error *
     return status;
 }
 
-/* Ends a job that never began. `listed`: the mistakes that the message lists have been logged one by one. */
-static void fail(struct run *run, const struct error *err, bool listed)
+/* A result's message is one line. */
+static void join_lines(char *text, size_t size)
+{
+    CLEANUP_FREE char *lines = xstrdup(text);
+    char *line, *rest;
+    struct buf joined;
+
+    buf_init(&joined, size - 1);
+    for (line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        buf_addf(&joined, "%s%s", !joined.len ? "" : joined.data[joined.len - 1] == ':' ? " " : "; ", line);
+    snprintf(text, size, "%s", buf_text(&joined));
+    buf_dispose(&joined);
+}
+
+/* Ends a job that never began: whoever can be told is. `listed`: the mistakes that the message lists have been logged one
+ * by one. */
+static void refuse(struct run *run, const struct job_options *options, struct spec *spec, const struct error *err,
+                   bool listed)
 {
     CLEANUP_FREE char *message = xstrdup(err->message);
-    struct buf text;
+    struct error joined = *err;
 
-    run->result.error = *err;
-    result_finish(&run->result);
-    if (!run->result.id && run->setup.default_id)
-        run->result.id = xstrdup(run->setup.default_id);
+    join_lines(joined.message, sizeof joined.message);
+    if (!spec->id)
+        spec->id = xstrdup(run->setup.default_id);
     if (!listed)
         log_lines(run, message);
     if (*err->hint)
         log_error(run->log, "try: %s", err->hint);
-    buf_init(&text, 64 * 1024);
-    result_summary_json(&run->result, SPOOL_LINE_MAX - 512, &text);
-    log_result(run->log, buf_text(&text));
-    buf_dispose(&text);
+    run->end_by_ms = job_refuse(options, spec, &joined, &run->result);
 }
 
-static void run_job(struct run *run, const struct cli_call *call)
+/* What surrounds the job is wrong: that has a result too. */
+static void refuse_unfit(struct run *run, const struct job_options *options, const struct error *err)
+{
+    struct strings warnings = {0};
+
+    setup_told(&run->setup, &warnings);
+    log_warnings(run, &warnings);
+    strings_dispose(&warnings);
+    refuse(run, options, &run->told, err, false);
+}
+
+/* unfit: why it cannot begin; NULL: nothing is known to be wrong yet. */
+static void run_job(struct run *run, const struct cli_call *call, const struct error *unfit)
 {
     struct spec spec = {0};
     struct error err;
@@ -262,10 +294,21 @@ static void run_job(struct run *run, const struct cli_call *call)
         .build_container = executors_build_container(&run->setup),
     };
 
-    credentials_on_secret(run->setup.credentials, on_secret, run->redactor);
-    if (load(run, &spec, &listed, &err) || make_executors(run, call, &spec, &err)) {
-        fail(run, &err, listed);
-        spec_dispose(&spec);
+    if (run->setup.credentials)
+        credentials_on_secret(run->setup.credentials, on_secret, run->redactor);
+    run->setup.told = &run->told;
+    if (unfit) {
+        refuse_unfit(run, &options, unfit);
+        return;
+    }
+    if (load(run, &spec, &listed, &err)) {
+        options.stop_signal = run->stopped_by;
+        refuse(run, &options, &run->told, &err, listed);
+        return;
+    }
+    if (make_executors(run, call, &spec, &err)) {
+        options.stop_signal = run->stopped_by;
+        refuse(run, &options, &spec, &err, listed);
         return;
     }
     options.executor = run->executors.commands;
@@ -317,6 +360,7 @@ static void dispose(struct run *run)
         redactor_free(run->redactor);
     if (run->self_fd >= 0)
         close(run->self_fd);
+    spec_dispose(&run->told);
     result_dispose(&run->result);
     strings_dispose(&run->hidden);
     setup_dispose(&run->setup);
@@ -336,11 +380,7 @@ static int run_command(const struct cli_call *call)
         check_metrics(cli_value(call, "metrics"), &err) || start(&run, call, &err)) {
         status = cli_fail(&err, false);
     } else {
-        /* What surrounds the job is wrong: that has a result too. */
-        if (unfit)
-            fail(&run, &setup_err, false);
-        else
-            run_job(&run, call);
+        run_job(&run, call, unfit ? &setup_err : NULL);
         drain(&run, cli_value(call, "metrics"));
         status = result_exit_code(&run.result);
     }

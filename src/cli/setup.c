@@ -135,8 +135,7 @@ static int apply_profile(struct setup *setup, struct error *err)
     if (status == 0)
         status = profile_apply(profile_find(setup->profile), &input, &setup->profile_job, err);
     buf_wipe(&text);
-    if (status == 0)
-        take_system(setup);
+    take_system(setup);
     return status;
 }
 
@@ -144,18 +143,20 @@ int setup_init(struct setup *setup, const struct cli_call *call, const char *env
 {
     struct http_options options;
     int status;
+    bool known;
 
     memset(setup, 0, sizeof *setup);
     setup->call = call;
     setup->pid1 = getpid() == 1;
     setup->profile = cli_value(call, "profile");
     setup->loop = loop_new();
-    status = load_environment(setup, env_file, err) || load_operator_file(setup, err) || apply_profile(setup, err);
+    known = load_environment(setup, env_file, err) == 0 && load_operator_file(setup, err) == 0;
+    status = known ? apply_profile(setup, err) : -1;
     platform_init(&setup->platform, &setup->env, setup->has_operator_file ? &setup->operator_file : NULL,
                   setup->profile != NULL);
     /* Also of a job that cannot begin: its result names it. */
     make_ids(setup);
-    if (status)
+    if (!known)
         return -1;
     options = (struct http_options){.ca_bundle = setup->platform.ca_bundle,
                                     .proxy = setup->platform.proxy,
@@ -163,7 +164,7 @@ int setup_init(struct setup *setup, const struct cli_call *call, const char *env
                                     .no_proxy = setup->platform.no_proxy};
     setup->client = http_client_new(setup->loop, &options);
     setup->credentials = credentials_provider_new(&setup->platform.credentials, setup->client);
-    return 0;
+    return status;
 }
 
 void setup_dispose(struct setup *setup)
@@ -208,10 +209,9 @@ static int load_profile(struct profile_job *job, struct spec *spec, const struct
     return status;
 }
 
-int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
-               struct error *err)
+static struct spec_context context_of(const struct setup *setup)
 {
-    struct spec_context context = {
+    return (struct spec_context){
         .operator_file = setup->has_operator_file ? &setup->operator_file : NULL,
         .default_id = setup->default_id,
         /* Where the task definition puts an init before us we are root in a container all the same. */
@@ -219,7 +219,32 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
         .profile = setup->profile != NULL,
         .now_ms = clock_wall_ms(),
         .format_at = format_at,
+        .told = setup->told,
     };
+}
+
+void setup_told(struct setup *setup, struct strings *warnings)
+{
+    struct spec_context context = context_of(setup);
+    struct problems problems = {0};
+    struct spec whole = {0};
+    struct error err;
+
+    context.name = "profile";
+    /* Without the operator's file nobody knows who may be told. */
+    if (!setup->client)
+        return;
+    if (!setup->profile_job.document)
+        spec_told(&context);
+    else if (load_profile(&setup->profile_job, &whole, &context, &problems, warnings, &err) == 0)
+        *setup->told = whole;
+    problems_dispose(&problems);
+}
+
+int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
+               struct error *err)
+{
+    struct spec_context context = context_of(setup);
     struct load_source source = {
         .path = setup->call->operands_len ? setup->call->operands[0] : NULL,
         .job = env_get(&setup->env, "CAISSON_JOB"),
@@ -236,7 +261,9 @@ int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems
     buf_init(&text, SPEC_TEXT_MAX);
     status = load_text(&source, &setup->platform, setup->client, setup->credentials, &text, name, err);
     context.name = *name;
-    if (status == 0)
+    if (status)
+        spec_told(&context);
+    else
         status = spec_load(spec, (struct view){buf_text(&text), text.len}, &context, problems, err);
     buf_wipe(&text);
     return status;

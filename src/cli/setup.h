@@ -19,6 +19,7 @@ struct setup {
     bool pid1;
     const char *profile; /* NULL: none */
     const bool *stop;    /* ends the wait for a spec; NULL: nothing does */
+    struct spec *told;   /* of a job that cannot begin, see spec_context; NULL: not asked */
     struct profile_job profile_job;
     struct platform platform;
     struct loop *loop;
@@ -46,5 +47,8 @@ void setup_dispose(struct setup *setup);
  * the source in *name (caller frees with free). Warnings are added. */
 int setup_spec(struct setup *setup, struct spec *spec, struct problems *problems, char **name, struct strings *warnings,
                struct error *err);
+
+/* setup->told where setup_init has failed: by what the profile or the operator's file says. Warnings are added. */
+void setup_told(struct setup *setup, struct strings *warnings);
 
 #endif

@@ -102,6 +102,7 @@ static void open_redis(struct cancel_channel *channel, const struct url *url)
                                     .port = url->port ? (int)strtol(url->port, NULL, 10) : 0,
                                     .username = job->cancel_username,
                                     .password = job->cancel_password,
+                                    .refuse_own = !job->spec.cancel.plain,
                                     .tls = strcmp(url->scheme, "rediss") == 0,
                                     .ca_bundle = ca_bundle ? ca_bundle : http_client_ca_bundle(job->options->client)};
 

@@ -105,6 +105,10 @@ struct job {
 /* Takes the spec. Fills the result. Returns when the stop budget ends (monotonic ms); 0: the job was not stopped. */
 int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result);
 
+/* A job that cannot begin, for this reason: the same end, by what is known of it (executors are not needed). */
+int64_t job_refuse(const struct job_options *options, struct spec *spec, const struct error *err,
+                   struct result *result);
+
 /* A stop request, e.g. from a signal: ends what runs, unless the publisher is past its point of no return. */
 void job_stop(struct job *job, enum stop_kind kind);
 

@@ -23,6 +23,7 @@ struct notify {
     struct job *job;
     struct reporter *reporter;
     struct told *told;
+    struct strings unopened; /* who cannot be told, and why */
     char *source;
     struct loop_timer *heartbeat;
 };
@@ -65,10 +66,10 @@ static int gather_values(struct notify *notify, struct error *err)
         const struct spec_notify *entry = &job->spec.notify[i];
         struct told *told = &notify->told[i];
 
-        told->secret = value_of(&gathering, &entry->secret, i, "secret");
-        told->token = value_of(&gathering, &entry->token, i, "token");
-        told->api_key = value_of(&gathering, &entry->api_key, i, "api_key");
-        told->password = value_of(&gathering, &entry->password, i, "password");
+        told->secret = value_of(&gathering, &entry->secret, entry->index, "secret");
+        told->token = value_of(&gathering, &entry->token, entry->index, "token");
+        told->api_key = value_of(&gathering, &entry->api_key, entry->index, "api_key");
+        told->password = value_of(&gathering, &entry->password, entry->index, "password");
         /* A user name is no secret, and a common word would punch holes into the log. */
         told->username = gather_value(&gathering, &entry->username, "notify.username");
     }
@@ -124,7 +125,7 @@ static int add(const struct notify *notify, const struct spec_notify *entry, str
     return reporter_add(notify->reporter, &settings, format, entry->binary, kinds, err);
 }
 
-static int open_all(const struct notify *notify, struct error *err)
+static int open_all(struct notify *notify, struct error *err)
 {
     const struct job *job = notify->job;
     struct error one;
@@ -137,9 +138,14 @@ static int open_all(const struct notify *notify, struct error *err)
 
         if (lacks(&entry->secret, told->secret) || lacks(&entry->token, told->token) ||
             lacks(&entry->api_key, told->api_key) || lacks(&entry->username, told->username) ||
-            lacks(&entry->password, told->password) || add(notify, entry, told, &one) == 0)
+            lacks(&entry->password, told->password)) {
+            strings_addf(&notify->unopened, "notify[%zu]: a value that it names is not available", entry->index);
             continue;
-        error_context(&one, "notify[%zu]", i);
+        }
+        if (add(notify, entry, told, &one) == 0)
+            continue;
+        error_context(&one, "notify[%zu]", entry->index);
+        strings_add(&notify->unopened, one.message);
         log_error(job->options->log, "%s", one.message);
         if (status == 0)
             *err = one;
@@ -208,6 +214,8 @@ int job_notify(struct job *job, struct error *err)
     notify->job = job;
     notify->told = xcalloc(job->spec.notify_len, sizeof *notify->told);
     status = gather_values(notify, err);
+    if (status && job->result->error.class != CLASS_SUCCEEDED) /* else it becomes the job's own */
+        log_error(job->options->log, "%s", err->message);
     /* Now that its secrets are known; the end does it again. */
     redact_result(job->options->redactor, job->result);
     notify->source = source_of(job);
@@ -229,6 +237,7 @@ void job_notify_finish(struct job *job, const int64_t *deadline_ms, struct strin
         return;
     loop_timer_stop(notify->heartbeat);
     notify->heartbeat = NULL;
+    strings_copy(undelivered, &notify->unopened);
     document = result_to_json(job->result);
     reporter_finish(notify->reporter, document, deadline_ms, undelivered);
     /* It holds a reference to the document until it is gone. */
@@ -256,6 +265,7 @@ void job_notify_free(struct job *job)
         secret_free(told->password);
         strings_wipe(&told->headers);
     }
+    strings_dispose(&notify->unopened);
     free(notify->told);
     free(notify->source);
     free(notify);

@@ -71,6 +71,8 @@ static int stop_error(const struct job *job, struct error *err)
 
 static void stop_executors(const struct job *job, int64_t deadline_ms)
 {
+    if (!job->options->executor) /* it never began */
+        return;
     executor_stop(job->options->executor, deadline_ms);
     if (job->options->workers != job->options->executor)
         executor_stop(job->options->workers, deadline_ms);
@@ -278,6 +280,8 @@ static void describe_job(const struct job *job)
     const struct spec *spec = &job->spec;
     size_t i;
 
+    strings_copy(&result->undelivered, &spec->untold);
+
     result->id = xstrdup(spec->id);
     result->project = xstrdup(spec->project);
     result->type = xstrdup(spec->type == JOB_TEST ? "test" : "build");
@@ -309,6 +313,17 @@ static void announce(const struct job *job)
     buf_dispose(&line);
 }
 
+/* As data: one line. */
+static void log_summary(const struct job *job)
+{
+    struct buf text;
+
+    buf_init(&text, 64 * 1024);
+    result_summary_json(job->result, SPOOL_LINE_MAX - 512, &text);
+    log_result(job->options->log, buf_text(&text));
+    buf_dispose(&text);
+}
+
 static void summarize(struct job *job)
 {
     struct buf text;
@@ -321,10 +336,8 @@ static void summarize(struct job *job)
             log_info(job->options->log, "%s", line);
         else
             log_error(job->options->log, "%s", line);
-    buf_reset(&text);
-    result_summary_json(job->result, SPOOL_LINE_MAX - 512, &text);
-    log_result(job->options->log, buf_text(&text));
     buf_dispose(&text);
+    log_summary(job);
 }
 
 static void close_fd(int fd)
@@ -369,23 +382,47 @@ static void on_credentials(void *context, const struct credentials *credentials,
     *wait = NULL;
 }
 
+/* Takes the spec. A signal that came before counts. */
+static void begin(struct job *job, const struct job_options *options, struct spec *spec, struct result *result)
+{
+    *job = (struct job){.options = options,
+                        .spec = *spec,
+                        .result = result,
+                        .workspace_lock = -1,
+                        .parent_fd = -1,
+                        .workspace_fd = -1,
+                        .source_fd = -1};
+    memset(spec, 0, sizeof *spec);
+    job->metadata = task_metadata_start(options->loop, options->platform->task_metadata, options->build_container);
+    describe_job(job);
+    reaper_on_stop(options->reaper, on_signal, job);
+}
+
+int64_t job_refuse(const struct job_options *options, struct spec *spec, const struct error *err, struct result *result)
+{
+    struct job job;
+
+    begin(&job, options, spec, result);
+    if (options->stop_signal)
+        job_stop(&job, options->stop_signal == SIGINT ? STOP_CANCELLED : STOP_TERMINATED);
+    result->error = *err;
+    result_finish(result);
+    redact_result(options->redactor, result);
+    log_summary(&job);
+    job_deliver(&job);
+    reaper_on_stop(options->reaper, NULL, NULL);
+    dispose(&job);
+    return job.stop_deadline_ms;
+}
+
 int64_t job_run(const struct job_options *options, struct spec *spec, struct result *result)
 {
-    struct job job = {.options = options,
-                      .spec = *spec,
-                      .result = result,
-                      .workspace_lock = -1,
-                      .parent_fd = -1,
-                      .workspace_fd = -1,
-                      .source_fd = -1};
+    struct job job;
     struct credentials_wait *wait = NULL;
     struct control *control;
     struct error err;
 
-    memset(spec, 0, sizeof *spec);
-    job.metadata = task_metadata_start(options->loop, options->platform->task_metadata, options->build_container);
-    describe_job(&job);
-    reaper_on_stop(options->reaper, on_signal, &job);
+    begin(&job, options, spec, result);
     if (job.spec.timeout_ms)
         job.limit = loop_timer_start(options->loop, job.spec.timeout_ms, on_time_limit, &job);
     spool_limit(options->spool, job.spec.limits.log_bytes);

@@ -62,6 +62,7 @@ void profile_problem(struct profile_draft *draft, const char *reason, const char
     va_end(args);
     if (!draft->reason)
         draft->reason = reason;
+    draft->ambiguous |= strcmp(reason, "reserved-name-repeated") == 0;
     buf_addf(&draft->problems, "%s%s", draft->problems.len ? "; " : "", text ? text : "out of memory");
 }
 
@@ -435,6 +436,28 @@ static int complain(const struct profile_draft *draft, struct error *err)
                       draft->profile->name);
 }
 
+static bool lacks(const struct profile_draft *draft, const char *path)
+{
+    const struct profile_role *role;
+
+    for (role = draft->profile->roles; role->key; role++)
+        if (role->path && strcmp(role->path, path) == 0)
+            return role->required && !json_object_get(draft->job->document, path);
+    return false;
+}
+
+/* A job that is refused is told all the same, but nobody is told of a job that may be another's: by a name that the
+ * system has not given, or that somebody else has given too. */
+static void keep_what_is_sure(struct profile_draft *draft)
+{
+    if (!draft->ambiguous && !lacks(draft, "id") && !lacks(draft, "project"))
+        return;
+    json_object_clear(draft->job->document);
+    json_object_set_new(draft->job->document, "version", json_integer(1));
+    json_object_clear(draft->job->origins);
+    strings_wipe(&draft->job->system);
+}
+
 int profile_apply(const struct profile *profile, const struct profile_input *input, struct profile_job *job,
                   struct error *err)
 {
@@ -452,8 +475,10 @@ int profile_apply(const struct profile *profile, const struct profile_input *inp
         draft.fields = json_object();
         draft.dropped = json_object();
         draft_document(&draft);
-        if (draft.problems.len || draft.problems.overflow)
+        if (draft.problems.len || draft.problems.overflow) {
             status = complain(&draft, err);
+            keep_what_is_sure(&draft);
+        }
         buf_dispose(&draft.problems);
     }
     json_decref(draft.fields);

@@ -15,6 +15,7 @@ struct profile_draft {
     json_t *dropped; /* names of the user's that may not reach the build, as keys: there may be many */
     struct buf problems;
     const char *reason; /* of the first problem */
+    bool ambiguous;     /* a name of the system's was given twice */
 };
 
 /* The message as a document; −1 and *err where it is none, or where the profile takes none. */

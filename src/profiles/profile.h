@@ -48,7 +48,7 @@ struct profile_input {
     const struct operator_file *operator_file; /* NULL: none */
 };
 /* CLASS_SPEC_INVALID (reason "profile-variable-missing", "reserved-name-repeated", "profile-message-invalid", …) names
- * all that is wrong at once. With a message the environment says only what the message does not: its other variables
+ * all that is wrong at once; the document then says what is sure of whose job it is and of who is told of its end. With a message the environment says only what the message does not: its other variables
  * are whoever took the message from the queue's, and no user's. */
 int profile_apply(const struct profile *profile, const struct profile_input *input, struct profile_job *job,
                   struct error *err);

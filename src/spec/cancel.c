@@ -45,6 +45,7 @@ void fill_cancel(struct spec *spec, const struct resolution *resolution)
     spec->cancel.channel = value_text(entry, "channel");
     spec->cancel.member = value_text(entry, "member");
     spec->cancel.ca_bundle = value_text(entry, "ca_bundle");
+    spec->cancel.plain = target_may_be_plain(resolution, spec->cancel.redis);
     spec->cancel.username = source_of(resolution, "username");
     spec->cancel.password = source_of(resolution, "password");
 }

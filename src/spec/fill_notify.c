@@ -37,6 +37,7 @@ static void fill_entry(struct spec_notify *notify, const struct resolution *reso
     const char *mode = json_string_value(json_object_get(entry, "mode"));
     CLEANUP_FREE char *target_path = xasprintf("%s.%s", path, type);
 
+    notify->index = index;
     notify->type = xstrdup(type);
     notify->target = value_text(entry, type);
     notify->at = layer_position(resolution->layer, target_path);
@@ -53,6 +54,29 @@ static void fill_entry(struct spec_notify *notify, const struct resolution *reso
     fill_texts(notify, entry);
 }
 
+/* Nothing is wrong but in a document that is refused, of which the rest is told all the same. */
+static bool leave_out(struct spec *spec, const struct resolution *resolution, size_t index)
+{
+    CLEANUP_FREE char *path = xasprintf("notify[%zu]", index);
+    const char *key;
+    json_t *value;
+
+    if (!resolution->problems->len)
+        return false;
+    if (has_problem(resolution, path)) {
+        strings_addf(&spec->untold, "%s: what the spec says of it is wrong", path);
+        return true;
+    }
+    json_object_foreach(resolution->waiting, key, value)
+    {
+        if (strncmp(key, path, strlen(path)) != 0)
+            continue;
+        strings_addf(&spec->untold, "%s: the id or the project that it names is not known", path);
+        return true;
+    }
+    return false;
+}
+
 void fill_notify(struct spec *spec, const struct resolution *resolution)
 {
     const json_t *entries = resolved_at(resolution, "", "notify");
@@ -60,7 +84,8 @@ void fill_notify(struct spec *spec, const struct resolution *resolution)
 
     spec->notify = xcalloc(json_array_size(entries) + 1, sizeof *spec->notify);
     for (i = 0; i < json_array_size(entries); i++)
-        fill_entry(&spec->notify[spec->notify_len++], resolution, json_array_get(entries, i), i);
+        if (!leave_out(spec, resolution, i))
+            fill_entry(&spec->notify[spec->notify_len++], resolution, json_array_get(entries, i), i);
 }
 
 static void dispose_entry(struct spec_notify *notify)

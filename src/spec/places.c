@@ -17,9 +17,10 @@ static void derive_names(struct resolution *resolution)
 {
     const char *repository = json_string_value(resolved_at(resolution, "source", "repository"));
 
-    if (!resolved_at(resolution, "", "id") && resolution->context->default_id)
+    /* One that is written wrong is not another: nothing goes to a place that another's name makes. */
+    if (!resolved_at(resolution, "", "id") && !layer_has(resolution->layer, "id") && resolution->context->default_id)
         set_text(resolution, "id", resolution->context->default_id, "default");
-    if (!resolved_at(resolution, "", "project") && repository) {
+    if (!resolved_at(resolution, "", "project") && !layer_has(resolution->layer, "project") && repository) {
         CLEANUP_FREE char *name = repository_name(repository);
 
         set_text(resolution, "project", name, "default");

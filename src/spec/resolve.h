@@ -75,10 +75,11 @@ bool has_problem(const struct resolution *resolution, const char *path);
 int resolution_problem(struct resolution *resolution, const char *path, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The struct from the values (fill.c, fill_image.c, fill_notify.c). */
+/* The struct from the values (fill.c, fill_image.c, fill_notify.c, told.c). */
 void fill_notify(struct spec *spec, const struct resolution *resolution);
 void spec_notify_dispose(struct spec *spec);
 void fill_image(struct spec *spec, const struct resolution *resolution);
+void fill_told(struct spec *spec, const struct resolution *resolution);
 void fill_spec(struct spec *spec, const struct resolution *resolution);
 /* The values in the table's order, secrets that stand in the text masked. Caller frees. */
 json_t *resolution_for_plan(const struct resolution *resolution);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/mem.h"
 #include "spec/problems.h"
 #include "spec/resolve.h"
@@ -57,6 +58,7 @@ static int load(struct spec *spec, const struct document *document, const json_t
 
     parse_layer(&layer, document->root, spec_rules, &options, problems);
     if (!layer.values) {
+        spec_told(context);
         layer_dispose(&layer);
         return -1;
     }
@@ -67,6 +69,12 @@ static int load(struct spec *spec, const struct document *document, const json_t
         fill_spec(spec, &resolution);
         spec->resolved = resolution_for_plan(&resolution);
         spec->origins = json_incref(resolution.origins);
+    } else if (problems->more) {
+        /* What has not been noted could be wrong with any of them. */
+        spec_told(context);
+    } else if (context->told) {
+        spec_dispose(context->told);
+        fill_told(context->told, &resolution);
     }
     resolution_dispose(&resolution);
     layer_dispose(&layer);
@@ -99,6 +107,25 @@ static int finish(int rc, const struct spec_context *context, struct problems *p
     return report(problems, context->name, err);
 }
 
+void spec_told(const struct spec_context *context)
+{
+    CLEANUP_JSON json_t *nothing = json_object();
+    struct problems problems = {0};
+    struct document document;
+    struct spec whole = {0};
+
+    if (!context->told)
+        return;
+    /* Of defaults that are a whole spec too: what they say is said. */
+    if (document_from_json(&document, nothing, &problems) == 0 &&
+        load(&whole, &document, NULL, context, &problems) == 0) {
+        spec_dispose(context->told);
+        *context->told = whole;
+    }
+    document_dispose(&document);
+    problems_dispose(&problems);
+}
+
 int spec_load(struct spec *spec, struct view text, const struct spec_context *context, struct problems *problems,
               struct error *err)
 {
@@ -109,6 +136,8 @@ int spec_load(struct spec *spec, struct view text, const struct spec_context *co
     rc = document_parse(&document, text, problems);
     if (rc == 0)
         rc = load(spec, &document, NULL, context, problems);
+    else
+        spec_told(context);
     document_dispose(&document);
     return finish(rc, context, problems, err);
 }
@@ -296,6 +325,7 @@ void spec_dispose(struct spec *spec)
     free(spec->control);
     spec_cancel_dispose(spec);
     spec_notify_dispose(spec);
+    strings_dispose(&spec->untold);
     json_decref(spec->resolved);
     json_decref(spec->origins);
     *spec = (struct spec){0};

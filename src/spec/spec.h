@@ -84,6 +84,7 @@ struct spec_command {
 
 /* Someone who is told about the job. The key that names the target is its type. */
 struct spec_notify {
+    size_t index; /* its place in the spec's list */
     char *type; /* "http", "sns", "sqs", "eventbridge", "redis", "amqp", "kafka", "github", "file", "cloudwatch_logs" */
     char *
         target; /* what stands behind that key. kafka: "host:port,…", behind "kafka://" where it is without TLS; github:
@@ -175,9 +176,11 @@ struct spec {
         char *redis; /* rediss://… or redis://…; NULL: none */
         char *channel, *member, *ca_bundle;
         struct value_source username, password;
-    } cancel; /* … and the channel where one may be published */
+        bool plain; /* as of spec_notify */
+    } cancel;       /* … and the channel where one may be published */
     struct spec_notify *notify;
     size_t notify_len;
+    struct strings untold; /* of a document with mistakes: entries of notify that are left out, and why */
 
     json_t *resolved; /* the whole document with defaults, values only (secrets as their source): for plan */
     json_t *origins;  /* "source.ref" → "line 4" | "default" | "operator" | "profile variable BRANCH" */
@@ -231,6 +234,9 @@ struct spec_context {
     int64_t now_ms; /* wall time: a created_at in the future is refused */
     /* The formats of events that there are, NULL past the last; NULL: not asked. */
     const char *(*format_at)(size_t index);
+    /* Of a document with mistakes: what is right in it of the job's name, of the places of result and log, and of whom
+     * it is told to. Zeroed before; filled where the document is refused. Dispose with spec_dispose. NULL: not asked. */
+    struct spec *told;
 };
 
 /*
@@ -244,6 +250,8 @@ int spec_load(struct spec *spec, struct view text, const struct spec_context *co
 int spec_load_json(struct spec *spec, const json_t *document, const json_t *origins, const struct spec_context *context,
                    struct problems *problems, struct error *err);
 void spec_dispose(struct spec *spec);
+/* context->told without a document: what the operator's file alone says. */
+void spec_told(const struct spec_context *context);
 /* After the checkout: the commit is known, and the ref that it was resolved from ("refs/heads/main" or "main"; NULL:
  * none). CLASS_SPEC_INVALID, reason "template-unsafe", when what comes out is no place to publish to. */
 int spec_expand(struct spec *spec, const char *commit, const char *ref, struct error *err);

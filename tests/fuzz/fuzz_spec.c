@@ -1,4 +1,4 @@
-/* Any text as a job spec: as PID 1 and not, and what is accepted is expanded too. */
+/* Any text as a job spec: as PID 1 and not, and what is accepted is expanded too; of what is refused, what is told. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,11 +42,16 @@ static void check_notify(const struct spec *spec, bool pid1)
     }
     if (spec->control && strncmp(spec->control, "s3://", 5) != 0 && strncasecmp(spec->control, "https://", 8) != 0)
         abort();
+    if (spec->cancel.redis && pid1 &&
+        (strncasecmp(spec->cancel.redis, "rediss://", 9) != 0 || spec->cancel.password.kind == VALUE_NONE))
+        abort();
 }
 
 static void load(struct view text, bool pid1)
 {
-    struct spec_context context = {.name = "spec", .default_id = "id", .pid1 = pid1, .now_ms = INT64_C(1780000000000)};
+    struct spec told = {0};
+    struct spec_context context = {
+        .name = "spec", .default_id = "id", .pid1 = pid1, .now_ms = INT64_C(1780000000000), .told = &told};
     struct problems problems = {0};
     struct error err = {0};
     struct spec spec;
@@ -56,6 +61,9 @@ static void load(struct view text, bool pid1)
     if (spec_load(&spec, text, &context, &problems, &err)) {
         /* A refusal always says why. */
         if (problems.len == 0 || err.class != CLASS_SPEC_INVALID)
+            abort();
+        check_notify(&told, pid1);
+        if ((problems.more && told.notify_len) || (pid1 && told.result && strncmp(told.result, "s3://", 5) != 0))
             abort();
         problems_print(&problems, "spec", &out);
         json_decref(problems_to_json(&problems));
@@ -70,6 +78,7 @@ static void load(struct view text, bool pid1)
             check_tags(&spec.image.tags);
     }
     spec_dispose(&spec);
+    spec_dispose(&told);
     problems_dispose(&problems);
     buf_dispose(&out);
 }
