@@ -99,6 +99,10 @@ static void on_patience_over(void *context)
     struct error error;
 
     amqp->patience = NULL;
+    if (stream_written(amqp->stream) - amqp->written > BUS_TRIFLE) {
+        amqp_wait(amqp);
+        return;
+    }
     if (amqp->blocked[0])
         error_set(&error, CLASS_PLATFORM, "broker-busy", "amqp %s:%d: it takes no messages: %s", amqp->host,
                   amqp->options.port, amqp->blocked);
@@ -113,6 +117,7 @@ void amqp_wait(struct amqp *amqp)
 {
     loop_timer_stop(amqp->patience);
     amqp->patience = NULL;
+    amqp->written = stream_written(amqp->stream);
     if (amqp->requests.first || amqp->state != AMQP_READY)
         amqp->patience = loop_timer_start(amqp->loop, amqp->options.answer_timeout_ms, on_patience_over, amqp);
 }

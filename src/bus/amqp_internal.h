@@ -27,6 +27,7 @@ struct amqp {
     size_t frame_max;
     amqp_pool_t pool; /* of the frame at hand */
     uint64_t sequence;
+    uint64_t written;  /* when patience began */
     bool returning;    /* a message comes back: its content header is next */
     char blocked[304]; /* the broker's reason for not reading; "": it reads */
     struct requests requests, refused;

@@ -29,6 +29,7 @@ struct redis {
     size_t partial;                    /* bytes of an answer that is not whole yet */
     struct requests requests, refused; /* refused: too large to be sent at all */
     struct loop_timer *patience, *refusal;
+    uint64_t written; /* when patience began */
     bool subscribed;
     struct redis_subscription subscription;
 };
@@ -103,12 +104,18 @@ static void fail_bad_response(struct redis *redis, const char *what)
     fail(redis, &error);
 }
 
+static void wait_on(struct redis *redis);
+
 static void on_patience_over(void *context)
 {
     struct redis *redis = context;
     struct error error;
 
     redis->patience = NULL;
+    if (stream_written(redis->stream) - redis->written > BUS_TRIFLE) { /* it reads: much takes its time */
+        wait_on(redis);
+        return;
+    }
     error_set(&error, CLASS_PLATFORM, "timed-out", "redis %s:%d: no answer for %d ms", redis->host, redis->options.port,
               redis->options.answer_timeout_ms);
     error_retryable(&error, 0);
@@ -124,6 +131,7 @@ static void wait_on(struct redis *redis)
 
     loop_timer_stop(redis->patience);
     redis->patience = NULL;
+    redis->written = redis->stream ? stream_written(redis->stream) : 0;
     if (waits)
         redis->patience = loop_timer_start(redis->loop, redis->options.answer_timeout_ms, on_patience_over, redis);
     else if (redis->subscribed)
@@ -186,6 +194,7 @@ static void on_ping_due(void *context)
     const char *words[] = {"PING"};
 
     redis->patience = loop_timer_start(redis->loop, redis->options.answer_timeout_ms, on_patience_over, redis);
+    redis->written = stream_written(redis->stream);
     if (stream_unsent(redis->stream) == 0) {
         size_t len = 0;
         char *data = format(1, words, NULL, &len);

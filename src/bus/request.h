@@ -12,6 +12,10 @@
 
 #include "core/error.h"
 
+/* Whoever has taken more than this within the time for an answer is not silent but slow. Of a silent one the kernel takes
+ * that much itself, once. */
+#define BUS_TRIFLE 65536
+
 /* error NULL: the broker has it. Else it is told why not, borrowed; where the error is retryable the message may have
  * arrived all the same, and the same one may be sent again. */
 typedef void bus_done(void *context, const struct error *error);

@@ -26,6 +26,7 @@ struct stream {
     struct buf unsent;        /* twice the room, so that it is moved to its front now and then only */
     size_t sent;              /* bytes of it that are out already */
     size_t max_unsent;
+    uint64_t written;
     bool connected, ended, own_refused;
     bool *gone; /* set by stream_close while a callback runs; NULL: none does */
     char detail[CURL_ERROR_SIZE];
@@ -85,6 +86,7 @@ static bool flush(struct stream *stream)
         if (code != CURLE_OK)
             return false;
         stream->sent += count;
+        stream->written += count;
     }
     if (stream->sent == stream->unsent.len)
         drop_sent(stream);
@@ -156,6 +158,11 @@ int stream_send(struct stream *stream, const void *data, size_t len)
 size_t stream_unsent(const struct stream *stream)
 {
     return stream->unsent.len - stream->sent;
+}
+
+uint64_t stream_written(const struct stream *stream)
+{
+    return stream->written;
 }
 
 /* ---- the beginning ---- */

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/buf.h"
 #include "core/error.h"
@@ -44,6 +45,8 @@ struct stream *stream_open(struct loop *loop, const struct stream_options *optio
 /* Queues bytes, before it is connected too. -1: there are more than max_unsent, and nothing of these was taken. */
 int stream_send(struct stream *stream, const void *data, size_t len);
 size_t stream_unsent(const struct stream *stream);
+/* Bytes that have gone out so far: while they become more, the other side is not silent but slow. */
+uint64_t stream_written(const struct stream *stream);
 /* At once, without a word to the other side. NULL is fine. */
 void stream_close(struct stream *stream);
 

@@ -43,7 +43,7 @@ struct answers {
 void *asked(struct answers *answers, char name);
 /* A bus_done. */
 void answered(void *context, const struct error *error);
-/* Runs the loop until *count is `wanted`, which must be within 30 s. */
+/* Runs the loop until *count is `wanted`, which must be within a minute. */
 void wait_for(const int *count, int wanted);
 
 struct ticks {
