@@ -39,17 +39,31 @@ static void judge(struct error *err)
     error_retryable(err, err->retry_after_ms);
 }
 
+/* SQS and CloudWatch Logs say so with 400, as they say that a message is wrong. */
+static bool is_missing(const struct json_failure *failure)
+{
+    static const char *const codes[] = {"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
+                                        "ResourceNotFoundException"};
+    size_t i;
+
+    for (i = 0; failure && i < ARRAY_LEN(codes); i++)
+        if (strcmp(failure->code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
 static void on_answer(void *context, struct view answer, const struct json_failure *failure, const struct error *error)
 {
     struct aws_sender *sender = context;
     size_t taken = error ? 0 : sender->len;
     struct error err;
 
-    (void)failure;
     sender->call = NULL;
     if (error)
         err = *error;
-    else if (sender->read)
+    if (error && is_missing(failure))
+        snprintf(err.reason, sizeof err.reason, "not-found");
+    if (!error && sender->read)
         taken = sender->read(sender->len, answer, &err);
     if (taken < sender->len)
         judge(&err);

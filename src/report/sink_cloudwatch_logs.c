@@ -141,6 +141,8 @@ static void on_put(void *context, size_t delivered, const struct error *error)
 {
     struct sink *sink = context;
 
+    if (error && strcmp(error->reason, "not-found") == 0)
+        sink->stream_made = false; /* somebody has removed it */
     sink->done(sink->context, delivered, error);
 }
 

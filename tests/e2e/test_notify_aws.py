@@ -144,6 +144,21 @@ def test_who_is_refused_says_why_and_fails_no_job(bed, receiver, case):
     assert receiver.events() == []
 
 
+@pytest.mark.parametrize("receiver", ["sqs-fifo", "sns-fifo", pytest.param("eventbridge", marks=pytest.mark.rare)], indirect=True)
+def test_a_right_that_comes_late(bed, receiver, event_schema):
+    """Nothing is left out for a policy that somebody mends, for that of a key, or for a queue that is not there yet."""
+    refusals = {"sqs": ["KmsAccessDenied", "QueueDoesNotExist"], "sns": ["KMSAccessDenied"]}.get(receiver.key, [])
+    receiver.api.faults += [lambda gate, code=code: gate.fail(aws_gate.Failed(code, f"says {code}", 400)) for code in refusals]
+    receiver.api.denied.add(receiver.arn)
+    task = start(bed, receiver, *story.long_build(seconds=3))
+    task.wait_for("line 500")
+    receiver.api.denied.clear()
+    ended = bed.finish(task)
+    events = assert_told(receiver, ended, event_schema)
+    assert story.output_of(events) == story.long_lines()
+    assert f"says {refusals[0]}" in ended.text if refusals else "not authorized" in ended.text, ended
+
+
 def test_control_characters_are_told_by_none(bed, receiver, event_schema):
     """JSON escapes them, and in text they are left out: SQS takes no message that has one."""
     ended = run(bed, receiver, COLOURS)
@@ -220,6 +235,17 @@ def test_log_groups_that_cannot_be_written(bed, logs_api, case):
     ended = bed.run(spec, services=logs_api.services(), environment=story.CA, arguments=BUDGET)
     assert ended.code == 0 and ended.result["status"] == "succeeded", ended
     assert group in story.undelivered(ended) and ended.seconds < 20
+
+
+def test_a_stream_that_somebody_removes(bed, logs_api):
+    group = logs_api.group("/caisson/jobs")
+    task = bed.start(bed.commands(*story.long_build(seconds=3), notify=[{"cloudwatch_logs": group, "events": ["log"]}]),
+                     services=logs_api.services(), environment=story.CA)
+    task.wait_for("line 500")
+    logs_api.streams.clear()
+    ended = bed.finish(task)
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    assert any("line 2000" in text for text in logs_api.texts(group, f"caisson/{ended.result['id']}"))
 
 
 def test_a_stream_that_is_there_already(bed, logs_api):
