@@ -41,10 +41,11 @@ static const struct check {
     {"registry", doctor_check_registry,
      "check image.repository and its login, and that the task can reach the registry"},
     {"bucket", doctor_check_bucket, "check bucket, region and endpoint, and what the task's role may do there"},
+    {"notify", doctor_check_notify, "check its name and login, and that the task can reach it and may send there"},
 };
 #define CHECK_NAMES                                                                                                    \
     "spec task log exec process kernel memory workspace programs sandbox ca region clock credentials endpoints "       \
-    "secrets source registry bucket"
+    "secrets source registry bucket notify"
 
 /* ---- the spec ---- */
 
@@ -261,7 +262,9 @@ static const struct cli_option options[] = {
     {"env-file", "FILE", "A captured environment instead of ours: a JSON list of name and value, or NAME=value lines.",
      NULL},
     {"only", "NAME", "One check, not all.", CHECK_NAMES},
-    {"write", NULL, "Also put a small object beneath each place in S3, and remove it.", NULL},
+    {"write", NULL,
+     "Also put a small object beneath each place in S3 and remove it, and send a heartbeat to whom notify names.",
+     NULL},
     {"executor", "NAME", "As caisson run is given it: where commands will run.", "local sandbox"},
     EXECUTORS_OPTIONS,
     {"workspace", "DIR", "As caisson run is given it: where the workspace will be made.", NULL},
@@ -284,8 +287,9 @@ const struct cli_command cmd_doctor = {
     .arguments = "[FILE|-]",
     .summary = "check what a job needs, and say what to fix",
     .description =
-        "Checks what a job needs: credentials, buckets, registry, secrets, source, log mode, endpoints, clock, kernel\n"
-        "protections, the workspace. With a spec (FILE, CAISSON_JOB, or a profile's environment) the places that it\n"
+        "Checks what a job needs: credentials, buckets, registry, secrets, source, receivers, log mode, endpoints,\n"
+        "clock, kernel protections, the workspace. With a spec (FILE, CAISSON_JOB, or a profile's environment) the "
+        "places that it\n"
         "names, without one what any task needs. Nothing is changed, unless --write. Each row is ok, warning, failed "
         "or\n"
         "skipped, with what to do. Exit code: 0 when nothing failed, else the class of the first failure. It takes at\n"

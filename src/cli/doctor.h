@@ -78,6 +78,8 @@ int doctor_get(struct doctor *doctor, const char *url, const struct strings *hea
 /* The value of a source, as the job would get it; NULL and *err. Remote ones must have been fetched (doctor_values.c).
  * Caller frees with wipe_free. */
 char *doctor_value(const struct doctor *doctor, const struct value_source *source, struct error *err);
+/* Whether a value of the spec comes from such a place. */
+bool doctor_uses(const struct spec *spec, int kind);
 /* Fetches all values that the spec names; a second call does nothing. */
 void doctor_fetch_values(struct doctor *doctor);
 /* Fetches the task's metadata once; false: there is none, or it does not answer, which the check `task` says. */
@@ -103,6 +105,7 @@ void doctor_check_endpoints(struct doctor *doctor);   /* doctor_network.c */
 void doctor_check_secrets(struct doctor *doctor);     /* doctor_values.c */
 void doctor_check_source(struct doctor *doctor);      /* doctor_source.c */
 void doctor_check_bucket(struct doctor *doctor);      /* doctor_bucket.c */
+void doctor_check_notify(struct doctor *doctor);      /* doctor_notify.c */
 void doctor_check_registry(struct doctor *doctor);    /* doctor_registry.c */
 
 /* ---- pieces of them, for tests ---- */

@@ -15,25 +15,16 @@ static bool is_s3(const char *place)
     return place && strncmp(place, "s3://", 5) == 0;
 }
 
-static bool is_remote(const struct value_source *source)
+/* Whom a job tells by AWS's services. */
+static bool tells_by_aws(const struct spec *spec)
 {
-    return source->kind == VALUE_SSM || source->kind == VALUE_SECRET;
-}
+    static const char *const types[] = {"sns", "sqs", "eventbridge", "cloudwatch_logs"};
+    size_t i, j;
 
-static bool has_remote_values(const struct spec *spec)
-{
-    const struct value_source *const sources[] = {&spec->source.auth.token,       &spec->source.auth.username,
-                                                  &spec->source.auth.password,    &spec->image.auth.username,
-                                                  &spec->image.auth.password,     &spec->image.pull_auth.username,
-                                                  &spec->image.pull_auth.password};
-    size_t i;
-
-    for (i = 0; i < ARRAY_LEN(sources); i++)
-        if (is_remote(sources[i]))
-            return true;
-    for (i = 0; i < spec->secrets_len; i++)
-        if (is_remote(&spec->secrets[i].source))
-            return true;
+    for (i = 0; i < spec->notify_len; i++)
+        for (j = 0; j < ARRAY_LEN(types); j++)
+            if (strcmp(spec->notify[i].type, types[j]) == 0)
+                return true;
     return false;
 }
 
@@ -48,9 +39,10 @@ bool doctor_needs_aws(const struct doctor *doctor)
     for (i = 0; i < spec->artifacts_len; i++)
         if (is_s3(spec->artifacts[i].to))
             return true;
-    return is_s3(spec->result) || is_s3(spec->log) || is_s3(spec->cache.to) || spec->image.pull_auth.role ||
+    return is_s3(spec->result) || is_s3(spec->log) || is_s3(spec->cache.to) || is_s3(spec->control) ||
+           spec->image.pull_auth.role || tells_by_aws(spec) ||
            (registry && (strstr(registry, ".amazonaws.com") || strstr(registry, ".dkr-ecr."))) ||
-           has_remote_values(spec);
+           doctor_uses(spec, VALUE_SSM) || doctor_uses(spec, VALUE_SECRET);
 }
 
 const char *doctor_region(const struct doctor *doctor)

@@ -6,6 +6,7 @@
 #include "aws/json_call.h"
 #include "cli/doctor.h"
 #include "core/address.h"
+#include "core/arn.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "git/remote.h"
@@ -65,21 +66,10 @@ static void add(struct endpoints *endpoints, const char *name, const char *pinne
     endpoints->len++;
 }
 
-static bool uses_kind(const struct spec *spec, int kind)
-{
-    size_t i;
-
-    for (i = 0; i < spec->secrets_len; i++)
-        if ((int)spec->secrets[i].source.kind == kind)
-            return true;
-    return (int)spec->source.auth.token.kind == kind || (int)spec->source.auth.password.kind == kind ||
-           (int)spec->image.auth.password.kind == kind || (int)spec->image.pull_auth.password.kind == kind;
-}
-
 static bool uses_s3(const struct doctor *doctor)
 {
     const struct spec *spec = &doctor->spec;
-    const char *const places[] = {spec->result, spec->log, spec->cache.to};
+    const char *const places[] = {spec->result, spec->log, spec->cache.to, spec->control};
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(places); i++)
@@ -111,16 +101,68 @@ static void add_ecr(struct endpoints *endpoints, const struct doctor *doctor, co
     oci_repository_dispose(&repository);
 }
 
+static bool has_url(const struct endpoints *endpoints, const char *url)
+{
+    size_t i;
+
+    for (i = 0; i < endpoints->len; i++)
+        if (strcmp(endpoints->items[i].url, url) == 0)
+            return true;
+    return false;
+}
+
+/* Of a service of AWS that notify names, in the region of the receiver; github's by the way. */
+static void add_receiver(struct endpoints *endpoints, const struct doctor *doctor, const struct spec_notify *entry,
+                         const char *region, const char *domain)
+{
+    const struct platform *platform = &doctor->setup.platform;
+    const struct {
+        const char *type, *label, *host, *pinned;
+    } services[] = {{"sns", "SNS", "sns", platform->sns_endpoint},
+                    {"sqs", "SQS", "sqs", platform->sqs_endpoint},
+                    {"eventbridge", "EventBridge", "events", platform->events_endpoint},
+                    {"github", "GitHub", NULL, platform->github_endpoint}};
+    struct arn arn;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(services); i++) {
+        CLEANUP_FREE char *host = NULL;
+        CLEANUP_FREE char *url = NULL;
+
+        if (strcmp(entry->type, services[i].type) != 0)
+            continue;
+        host =
+            !services[i].host ? xstrdup("api.github.com")
+            : strncmp(entry->target, "http", 4) == 0
+                ? xstrndup(strstr(entry->target, "://") + 3, strcspn(strstr(entry->target, "://") + 3, "/"))
+                : xasprintf("%s.%s.%s", services[i].host, arn_parse(entry->target, &arn) ? arn.region : region, domain);
+        url = services[i].pinned ? xstrdup(services[i].pinned) : xasprintf("https://%s/", host);
+        if (!has_url(endpoints, url))
+            add(endpoints, services[i].label, services[i].pinned, host, true);
+    }
+}
+
+static bool tells(const struct spec *spec, const char *type)
+{
+    size_t i;
+
+    for (i = 0; i < spec->notify_len; i++)
+        if (strcmp(spec->notify[i].type, type) == 0)
+            return true;
+    return false;
+}
+
 static void find(struct endpoints *endpoints, const struct doctor *doctor, const char *region)
 {
     const struct platform *platform = &doctor->setup.platform;
     const char *domain = strncmp(region, "cn-", 3) == 0 ? "amazonaws.com.cn" : "amazonaws.com";
     static const char *const names[] = {"s3", "sts", "logs", "ssm", "secretsmanager"};
     static const char *const labels[] = {"S3", "STS", "CloudWatch Logs", "Parameter Store", "Secrets Manager"};
-    const char *const pinned[] = {platform->endpoint, platform->sts_endpoint, NULL, platform->ssm_endpoint,
-                                  platform->secrets_endpoint};
-    const bool used[] = {uses_s3(doctor), doctor->spec.image.pull_auth.role != NULL, false,
-                         uses_kind(&doctor->spec, VALUE_SSM), uses_kind(&doctor->spec, VALUE_SECRET)};
+    const char *const pinned[] = {platform->endpoint, platform->sts_endpoint, platform->logs_endpoint,
+                                  platform->ssm_endpoint, platform->secrets_endpoint};
+    const bool used[] = {uses_s3(doctor), doctor->spec.image.pull_auth.role != NULL,
+                         tells(&doctor->spec, "cloudwatch_logs"), doctor_uses(&doctor->spec, VALUE_SSM),
+                         doctor_uses(&doctor->spec, VALUE_SECRET)};
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(names); i++) {
@@ -129,6 +171,8 @@ static void find(struct endpoints *endpoints, const struct doctor *doctor, const
         add(endpoints, labels[i], pinned[i], host, used[i]);
     }
     add_ecr(endpoints, doctor, region, domain);
+    for (i = 0; i < doctor->spec.notify_len; i++)
+        add_receiver(endpoints, doctor, &doctor->spec.notify[i], region, domain);
 }
 
 /* ---- all at once ---- */

@@ -28,6 +28,51 @@ static void fixed_sources(const struct spec *spec, struct named_source sources[F
     memcpy(sources, all, sizeof all);
 }
 
+#define OF_NOTIFY 5
+static void sources_of_notify(const struct spec_notify *entry, struct named_source sources[OF_NOTIFY])
+{
+    const struct named_source all[OF_NOTIFY] = {{"secret", &entry->secret},
+                                                {"token", &entry->token},
+                                                {"api_key", &entry->api_key},
+                                                {"username", &entry->username},
+                                                {"password", &entry->password}};
+
+    memcpy(sources, all, sizeof all);
+}
+
+bool doctor_uses(const struct spec *spec, int kind)
+{
+    struct named_source fixed[FIXED], sources[OF_NOTIFY];
+    size_t i, j;
+
+    fixed_sources(spec, fixed);
+    for (i = 0; i < FIXED; i++)
+        if ((int)fixed[i].source->kind == kind)
+            return true;
+    for (i = 0; i < spec->secrets_len; i++)
+        if ((int)spec->secrets[i].source.kind == kind)
+            return true;
+    for (i = 0; i < spec->notify_len; i++) {
+        sources_of_notify(&spec->notify[i], sources);
+        for (j = 0; j < OF_NOTIFY; j++)
+            if ((int)sources[j].source->kind == kind)
+                return true;
+    }
+    return false;
+}
+
+static void add_values_of_notify(const struct doctor *doctor)
+{
+    struct named_source sources[OF_NOTIFY];
+    size_t i, j;
+
+    for (i = 0; i < doctor->spec.notify_len; i++) {
+        sources_of_notify(&doctor->spec.notify[i], sources);
+        for (j = 0; j < OF_NOTIFY; j++)
+            remote_values_add(doctor->remote, sources[j].source);
+    }
+}
+
 void doctor_fetch_values(struct doctor *doctor)
 {
     struct named_source fixed[FIXED];
@@ -41,6 +86,7 @@ void doctor_fetch_values(struct doctor *doctor)
         remote_values_add(doctor->remote, fixed[i].source);
     for (i = 0; i < doctor->spec.secrets_len; i++)
         remote_values_add(doctor->remote, &doctor->spec.secrets[i].source);
+    add_values_of_notify(doctor);
     remote_values_fetch(doctor->remote, &doctor->stop);
 }
 
@@ -112,6 +158,19 @@ static void look_at(struct doctor *doctor, const char *name, const struct value_
     wipe_free(value);
 }
 
+static void look_at_values_of_notify(struct doctor *doctor, size_t index)
+{
+    struct named_source sources[OF_NOTIFY];
+    size_t i;
+
+    sources_of_notify(&doctor->spec.notify[index], sources);
+    for (i = 0; i < OF_NOTIFY; i++) {
+        CLEANUP_FREE char *name = xasprintf("notify[%zu].%s", index, sources[i].name);
+
+        look_at(doctor, name, sources[i].source);
+    }
+}
+
 void doctor_check_secrets(struct doctor *doctor)
 {
     struct named_source fixed[FIXED];
@@ -130,6 +189,8 @@ void doctor_check_secrets(struct doctor *doctor)
 
         look_at(doctor, name, &doctor->spec.secrets[i].source);
     }
+    for (i = 0; i < doctor->spec.notify_len; i++)
+        look_at_values_of_notify(doctor, i);
     if (doctor->rows_len == before)
         doctor_skip(doctor, "secrets", "the spec names none");
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import jsonschema
 import pytest
 
-from bed import container, ecr as bed_ecr, ecs, http1, registry, s3, seccomp, secret_services, sigv4, sts as bed_sts, tls
+from bed import container, ecr as bed_ecr, ecs, http1, redis, registry, s3, seccomp, secret_services, sigv4, sts as bed_sts, tls
 from bed.world import ADDRESSES, BUCKET, ENDPOINT, JOBS_BUCKET, storage_options
 
 CA = {"AWS_CA_BUNDLE": "/etc/test-ca.pem"}
@@ -549,3 +549,66 @@ def test_programs_that_are_missing(bed, look):
     assert look(spec, "--only", "programs").code == 0
     found = look(spec, "--only", "programs", environment={"PATH": "/nowhere"})
     assert found.state("programs", "node") == ("failed", "program-missing") and found.code == 30, found
+
+
+# -- whom the job would tell
+
+
+def told(bed, *entries, **changes):
+    return job(bed, notify=list(entries), **changes)
+
+
+def test_servers_that_are_told(bed, look, hook):
+    """A connection and a certificate, and no word to anybody."""
+    found = look(told(bed, {"http": "https://hooks.test/jobs?key=s3cret"}, {"http": "https://hooks.test:8443/jobs"},
+                      {"redis": "rediss://dead.test:6380", "channel": "c", "password": "p"}, {"file": "/tmp/events"}),
+                 "--only", "notify", services=hook.services())
+    assert found.state("notify", "http hooks.test:443")[0] == "ok"
+    assert found.state("notify", "http hooks.test:8443") == ("failed", "tls-failed")
+    assert found.state("notify", "redis dead.test:6380")[0] == "failed"
+    assert found.state("notify", "file /tmp/events")[0] == "skipped" and "s3cret" not in found.text, found
+    assert hook.requests == [] and found.code == 51
+
+
+def test_services_that_are_told(bed, look, sns_api, sqs_api):
+    topic, queue = sns_api.topic(), sqs_api.queue()
+    found = look(told(bed, {"sns": topic.arn}, {"sqs": queue.url}, {"sqs": queue.arn}), "--only", "endpoints",
+                 services=[*sns_api.services(), *sqs_api.services()])
+    for service in ("SNS (https://sns.", "SQS (https://sqs."):
+        (row,) = [row for row in found.document["checks"] if row["subject"].startswith(service)]
+        assert row["status"] == "ok", row
+
+
+def test_a_message_shows_who_may_be_told(bed, look, sns_api, sqs_api, hook):
+    topic, fifo, denied, queue = sns_api.topic(), sns_api.topic(fifo=True), sns_api.topic(), sqs_api.queue()
+    sns_api.denied.add(denied.arn)
+    gone = queue.arn + "-gone"
+    found = look(told(bed, {"sns": topic.arn}, {"sns": fifo.arn}, {"sns": denied.arn}, {"sqs": queue.url}, {"sqs": gone},
+                      {"http": "https://hooks.test/jobs", "secret": {"env": "HOOK"}},
+                      {"sns": topic.arn, "format": "veren-frontend"}),
+                 "--only", "notify", "--write", services=[*sns_api.services(), *sqs_api.services(), *hook.services()],
+                 environment={"HOOK": "whsec_c2VjcmV0LW9mLXRoZS1ob29r"})
+    states = [(row["status"], row.get("reason")) for row in found.document["checks"] if row["subject"].startswith("sns")]
+    assert states == [("ok", None), ("ok", None), ("failed", "access-denied"), ("skipped", None)], found
+    assert found.state("notify", f"sqs {queue.url.split('/123')[0]}")[0] == "ok"
+    assert found.state("notify", f"sqs {gone}") == ("failed", "not-found") and found.code == 50
+    (request,) = hook.requests
+    events = [*topic.messages(), *fifo.messages(), queue.take()[0].document(), json.loads(request.body)]
+    assert {event["type"] for event in events} == {"dev.caisson.job.heartbeat"} and len(events) == 4
+    assert all(event["subject"].startswith("doctor-") for event in events)
+    assert denied.messages() == [] and "c2VjcmV0" not in found.text
+
+
+def test_a_login_of_a_broker(bed, look, redis_server):
+    """Whether it is right only a message shows."""
+    spec = told(bed, {"redis": f"rediss://{redis.NAME}:{redis.TLS}", "channel": "logs:job", "username": redis.USER,
+                      "password": {"env": "PASSWORD"}})
+    for words, password, state in (((), "wrong", "ok"), (["--write"], "wrong", "failed"),
+                                   (["--write"], redis_server.passwords[redis.USER], "ok")):
+        found = look(spec, "--only", "notify", *words, services=redis_server.services(), environment={"PASSWORD": password})
+        assert found.document["checks"][-1]["status"] == state, found
+
+
+def test_a_value_for_a_receiver_that_is_missing(bed, look):
+    found = look(told(bed, {"http": "https://hooks.test/x", "secret": {"env": "NOT_SET"}}), "--only", "secrets")
+    assert found.state("secrets", "notify[0].secret") == ("failed", "secret-unavailable") and found.code == 12
