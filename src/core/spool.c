@@ -245,8 +245,10 @@ static bool admit(struct spool *spool, const struct record *record)
         spool->used += cost;
         return true;
     }
-    spool->dropped_lines++;
-    spool->dropped_bytes += (int64_t)record->text_len + 1;
+    if (record->kind != RECORD_PROGRESS) { /* that is no line of the log */
+        spool->dropped_lines++;
+        spool->dropped_bytes += (int64_t)record->text_len + 1;
+    }
     if (!spool->truncated) {
         spool->truncated = true;
         size_format(spool->limit, size);
@@ -317,6 +319,12 @@ void spool_cursor_dispose(struct spool_cursor *cursor)
 bool spool_at_end(const struct spool_cursor *cursor)
 {
     return cursor->offset >= spool_end(cursor->spool);
+}
+
+void spool_return(struct spool_cursor *cursor, const struct spool_place *place)
+{
+    cursor->offset = place->offset;
+    cursor->sequence = place->sequence;
 }
 
 uint64_t spool_skip(struct spool_cursor *cursor)

@@ -79,12 +79,19 @@ void spool_forget(struct spool *spool, void (*call)(void *context), void *contex
 /* Sequence of the last record; 0: there is none. */
 uint64_t spool_last(const struct spool *spool);
 
+/* Where a cursor was. */
+struct spool_place {
+    uint64_t offset, sequence;
+};
+
 void spool_cursor_init(struct spool_cursor *cursor, struct spool *spool);
 void spool_cursor_dispose(struct spool_cursor *cursor);
 /* 1 and the next record (text borrowed until the next call on this cursor), or 0 at the end. A loss gives a
  * RECORD_GAP record whose sequence is that of the first record lost. */
 int spool_read(struct spool_cursor *cursor, struct record *record);
 bool spool_at_end(const struct spool_cursor *cursor);
+/* Goes back there. What is lost meanwhile gives a RECORD_GAP. */
+void spool_return(struct spool_cursor *cursor, const struct spool_place *place);
 /* Goes to the end. Returns how many records it has left out. */
 uint64_t spool_skip(struct spool_cursor *cursor);
 

@@ -54,6 +54,8 @@ struct loop *loop_new(void)
     signal(SIGPIPE, SIG_IGN);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(loop->multi = curl_multi_init()))
         abort();
+    /* Nor does the program's end wait for a resolver that does not answer. */
+    curl_multi_setopt(loop->multi, CURLMOPT_QUICK_EXIT, 1L);
     return loop;
 }
 

@@ -37,6 +37,8 @@ struct message *outbox_add(struct outbox *outbox, const struct event_job *job, c
         .id = before ? xasprintf("%s.%zu", event->id, before + 1) : xstrdup(event->id),
         .group = xstrdup(job->id),
         .wall_ms = event->wall_ms,
+        .first = event->first,
+        .last = event->last,
         .kind = event->kind,
         .begins = event->begins,
         .result = event->result,
@@ -96,6 +98,53 @@ void outbox_drop(struct outbox *outbox, size_t len)
 void outbox_remove(struct outbox *outbox, size_t index)
 {
     cut_out(outbox, index, 1);
+}
+
+void outbox_append(struct outbox *outbox, struct outbox *more)
+{
+    if (more->len) {
+        outbox->items = xrealloc(outbox->items, outbox->len + more->len, sizeof *outbox->items);
+        memcpy(outbox->items + outbox->len, more->items, more->len * sizeof *more->items);
+        outbox->len += more->len;
+    }
+    free(more->items);
+    *more = (struct outbox){0};
+}
+
+size_t outbox_measure(struct outbox *outbox, size_t before, size_t lines)
+{
+    size_t parts = outbox->len - before, bytes = 0, i;
+
+    for (i = 0; i < parts; i++) {
+        struct message *message = &outbox->items[before + i];
+
+        message->lines = lines * (i + 1) / parts - lines * i / parts;
+        message->parts = parts;
+        bytes += message->body_len;
+    }
+    return bytes;
+}
+
+uint64_t message_weight(const struct message *message)
+{
+    return message->lines ? message->lines : 1;
+}
+
+uint64_t outbox_thin_out(struct outbox *outbox, size_t *bytes)
+{
+    uint64_t gone = 0;
+    size_t i;
+
+    for (i = outbox->len; i-- > 0;) {
+        const struct message *message = &outbox->items[i];
+
+        if (message->kind == EVENT_STARTED || message->kind == EVENT_FINISHED)
+            continue;
+        gone += message_weight(message);
+        *bytes -= message->body_len;
+        outbox_remove(outbox, i);
+    }
+    return gone;
 }
 
 void outbox_dispose(struct outbox *outbox)

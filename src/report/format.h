@@ -21,6 +21,8 @@ struct message {
     char *body;             /* NUL-terminated, UTF-8 */
     size_t body_len;
     int64_t wall_ms;
+    uint64_t first, last; /* of the event: the records that it holds */
+    size_t lines, parts;  /* see outbox_measure: lines that are not told without it; messages that the event needs */
     enum event_kind kind;
     const json_t *result; /* borrowed; of EVENT_FINISHED, for sinks that say no more than a status (GitHub) */
     bool begins;          /* EVENT_STEP */
@@ -41,6 +43,15 @@ size_t message_header(const char *line, const char **value);
 /* Without the first `len`; without the one at `index`. */
 void outbox_drop(struct outbox *outbox, size_t len);
 void outbox_remove(struct outbox *outbox, size_t index);
+/* All of `more` behind what is there; `more` is empty then. */
+void outbox_append(struct outbox *outbox, struct outbox *more);
+/* Notes that the messages from `before` on are the parts of one event of so many lines. Returns the bytes of their bodies. */
+size_t outbox_measure(struct outbox *outbox, size_t before, size_t lines);
+/* How many lines, or events that are none, are not told without it. */
+uint64_t message_weight(const struct message *message);
+/* Without all but the beginning and the end: what became of the steps stands in the latter. Returns the weight of what has
+ * gone, and takes its bytes off *bytes. */
+uint64_t outbox_thin_out(struct outbox *outbox, size_t *bytes);
 void outbox_dispose(struct outbox *outbox);
 
 struct format_options {

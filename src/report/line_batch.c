@@ -32,6 +32,26 @@ static size_t cost_of(const struct record *record)
     return cost;
 }
 
+bool line_batch_takes(enum record_kind kind)
+{
+    return kind == RECORD_OUTPUT || kind == RECORD_INFO || kind == RECORD_WARNING || kind == RECORD_ERROR ||
+           kind == RECORD_COMMAND || kind == RECORD_GAP;
+}
+
+bool line_batch_read(struct line_batch *batch, struct spool_cursor *cursor, uint64_t first, uint64_t last)
+{
+    struct spool_place place = {cursor->offset, cursor->sequence};
+    struct record record;
+
+    while (spool_read(cursor, &record) == 1 && record.sequence <= last) {
+        if (record.sequence >= first && line_batch_takes(record.kind) && !line_batch_add(batch, &record))
+            break;
+        place = (struct spool_place){cursor->offset, cursor->sequence};
+    }
+    spool_return(cursor, &place);
+    return batch->len > 0;
+}
+
 bool line_batch_add(struct line_batch *batch, const struct record *record)
 {
     size_t cost = cost_of(record);
@@ -74,6 +94,11 @@ void line_batch_event(struct line_batch *batch, struct event *event)
                             .step = batch->lines[batch->len - 1].step,
                             .lines = batch->lines,
                             .lines_len = batch->len};
+}
+
+uint64_t line_batch_last(const struct line_batch *batch)
+{
+    return batch->len ? batch->lines[batch->len - 1].sequence : 0;
 }
 
 void line_batch_reset(struct line_batch *batch)

@@ -9,8 +9,8 @@
 #include "core/mem.h"
 #include "net/retry.h"
 #include "report/line_batch.h"
+#include "report/progress.h"
 
-#define PROGRESS_MS 1000     /* between two events of progress */
 #define RECORDS_AT_ONCE 2000 /* then others have their turn */
 #define BACKOFF_MS 500
 #define BACKOFF_CAP_MS (30 * 1000)
@@ -21,6 +21,7 @@ struct queue {
     struct queue_options options;
     char *name;
     struct spool_cursor cursor;
+    struct spool_place oldest; /* of what lies in batch and outbox */
     struct line_batch batch;
     struct outbox outbox;
     struct loop_timer *timer, *skip_timer;
@@ -28,12 +29,7 @@ struct queue {
     struct retry retry;
 
     size_t outbox_bytes;
-    struct {
-        bool waits;
-        uint64_t sequence;
-        int64_t wall_ms, told_ms;
-        char step[24], text[256];
-    } progress;
+    struct progress progress;
 
     bool started, finishing, finish_made, skipped;
     bool sending, backing_off, failing, refused_finish, given_up;
@@ -81,15 +77,21 @@ static void emit(struct queue *queue, struct event *event)
     const struct format_options options = {.max_body = queue->options.type->max_body,
                                            .binary = queue->options.binary,
                                            .line_wise = queue->options.type->line_wise};
-
     size_t before = queue->outbox.len;
 
     if (!wants(queue, event->kind))
         return;
     event_identify(event, queue->options.job);
     queue->options.format->encode(&options, queue->options.job, event, &queue->outbox);
-    for (; before < queue->outbox.len; before++)
-        queue->outbox_bytes += queue->outbox.items[before].body_len;
+    queue->outbox_bytes += outbox_measure(&queue->outbox, before, event->lines_len);
+}
+
+static void emit_progress(struct queue *queue)
+{
+    struct event event;
+
+    progress_event(&queue->progress, &event);
+    emit(queue, &event);
 }
 
 static void emit_lines(struct queue *queue)
@@ -99,42 +101,13 @@ static void emit_lines(struct queue *queue)
     if (!queue->batch.len)
         return;
     line_batch_event(&queue->batch, &event);
+    if (queue->progress.waits && queue->progress.sequence < event.last) {
+        if (progress_wait_ms(&queue->progress) <= 0)
+            emit_progress(queue);
+        queue->progress.waits = false; /* behind what is newer it would be out of order */
+    }
     emit(queue, &event);
     line_batch_reset(&queue->batch);
-}
-
-/* Texts of progress end with it where it is known: "receiving objects 40 %". */
-static int percent_of(const char *text)
-{
-    size_t len = strlen(text), end;
-    int percent = 0;
-
-    if (!len || text[len - 1] != '%')
-        return -1;
-    for (end = len - 1; end && text[end - 1] == ' '; end--)
-        ;
-    for (len = end; len && text[len - 1] >= '0' && text[len - 1] <= '9'; len--)
-        ;
-    if (len == end || end - len > 3)
-        return -1;
-    for (; len < end; len++)
-        percent = percent * 10 + (text[len] - '0');
-    return percent <= 100 ? percent : -1;
-}
-
-static void emit_progress(struct queue *queue)
-{
-    struct event event = {.kind = EVENT_PROGRESS,
-                          .first = queue->progress.sequence,
-                          .last = queue->progress.sequence,
-                          .wall_ms = queue->progress.wall_ms,
-                          .step = queue->progress.step,
-                          .text = queue->progress.text,
-                          .percent = percent_of(queue->progress.text)};
-
-    queue->progress.waits = false;
-    queue->progress.told_ms = clock_monotonic_ms();
-    emit(queue, &event);
 }
 
 static void emit_started(struct queue *queue)
@@ -174,17 +147,6 @@ static void emit_record(struct queue *queue, enum event_kind kind, const struct 
     emit(queue, &event);
 }
 
-static void note_progress(struct queue *queue, const struct record *record)
-{
-    if (!wants(queue, EVENT_PROGRESS))
-        return;
-    queue->progress.waits = true;
-    queue->progress.sequence = record->sequence;
-    queue->progress.wall_ms = record->wall_ms;
-    memcpy(queue->progress.step, record->step, sizeof queue->progress.step);
-    snprintf(queue->progress.text, sizeof queue->progress.text, "%s", record->text);
-}
-
 static void take_line(struct queue *queue, const struct record *record)
 {
     if (!wants(queue, EVENT_LOG) || line_batch_add(&queue->batch, record))
@@ -199,18 +161,23 @@ static void take(struct queue *queue, const struct record *record)
     case RECORD_STEP_BEGIN:
     case RECORD_STEP_END:
         emit_lines(queue);
-        if (queue->progress.waits && record->kind == RECORD_STEP_END)
-            queue->progress.waits = false; /* what comes tells more */
+        queue->progress.waits = false; /* what comes tells more */
         emit_record(queue, EVENT_STEP, record);
         break;
-    case RECORD_PROGRESS: note_progress(queue, record); break;
-    case RECORD_HEARTBEAT:
-        if (spool_at_end(&queue->cursor)) /* an old one says nothing */
-            emit_record(queue, EVENT_HEARTBEAT, record);
+    case RECORD_PROGRESS:
+        if (wants(queue, EVENT_PROGRESS))
+            progress_note(&queue->progress, record);
         break;
-    case RECORD_DEBUG:
-    case RECORD_RESULT: break; /* the latter is `finished` in short */
-    default: take_line(queue, record); break;
+    case RECORD_HEARTBEAT:
+        if (!spool_at_end(&queue->cursor) || !wants(queue, EVENT_HEARTBEAT)) /* an old one says nothing */
+            break;
+        emit_lines(queue);
+        emit_record(queue, EVENT_HEARTBEAT, record);
+        break;
+    default: /* what is neither is for the log alone; RECORD_RESULT is `finished` in short */
+        if (line_batch_takes(record->kind))
+            take_line(queue, record);
+        break;
     }
 }
 
@@ -228,14 +195,17 @@ static void settle(struct queue *queue)
             set_timer(queue, left);
     }
     if (queue->progress.waits) {
-        int64_t left = queue->progress.told_ms + PROGRESS_MS - now_ms;
+        int64_t left = progress_wait_ms(&queue->progress);
 
-        if (queue->finishing)
+        if (queue->finishing) {
             queue->progress.waits = false;
-        else if (left <= 0)
-            emit_progress(queue);
-        else
+        } else if (left > 0) {
             set_timer(queue, left);
+        } else {
+            if (line_batch_last(&queue->batch) < queue->progress.sequence)
+                emit_lines(queue);
+            emit_progress(queue);
+        }
     }
     if (queue->finishing && !queue->finish_made)
         emit_finished(queue);
@@ -247,6 +217,8 @@ static void collect(struct queue *queue)
     struct record record;
     int records = 0;
 
+    if (!queue->batch.len)
+        queue->oldest = (struct spool_place){queue->cursor.offset, queue->cursor.sequence};
     if (!queue->started)
         emit_started(queue);
     while (queue->outbox_bytes < QUEUE_BATCH_MAX) {
@@ -280,12 +252,51 @@ static void warn(struct queue *queue, const char *what, const struct error *erro
                     *error->hint ? "; try: " : "", error->hint);
 }
 
+/* Puts these lines into the outbox once more. Returns how many they are. */
+static size_t emit_again(struct queue *queue, uint64_t first, uint64_t last)
+{
+    struct spool_cursor cursor;
+    struct line_batch batch;
+    struct event event;
+    size_t lines = 0;
+
+    spool_cursor_init(&cursor, queue->options.spool);
+    spool_return(&cursor, &queue->oldest);
+    line_batch_init(&batch, queue->batch.max);
+    while (line_batch_read(&batch, &cursor, first, last)) {
+        line_batch_event(&batch, &event);
+        emit(queue, &event);
+        lines += event.lines_len;
+        line_batch_reset(&batch);
+    }
+    line_batch_dispose(&batch);
+    spool_cursor_dispose(&cursor);
+    return lines;
+}
+
+/* Lines that were too large together are gathered anew, and those to come too, in smaller batches. */
+static bool split(struct queue *queue, const struct error *error)
+{
+    const struct message *message = queue->outbox.items;
+    struct outbox rest = queue->outbox;
+
+    if (strcmp(error->reason, "message-too-large") != 0 || message->lines < 2 || message->parts > 1 || queue->skipped)
+        return false;
+    queue->batch.max = (message->body_len < queue->batch.max ? message->body_len : queue->batch.max) / 2;
+    queue->outbox = (struct outbox){0};
+    queue->outbox_bytes -= message->body_len;
+    queue->lost += message->lines - emit_again(queue, message->first, message->last);
+    outbox_drop(&rest, 1);
+    outbox_append(&queue->outbox, &rest);
+    return true;
+}
+
 /* One message that no patience helps. */
 static void refuse(struct queue *queue, const struct error *error)
 {
     warn(queue, "; this message is left out", error);
     queue->refused_finish = queue->refused_finish || queue->outbox.items[0].kind == EVENT_FINISHED;
-    queue->lost++;
+    queue->lost += message_weight(queue->outbox.items);
     drop(queue, 1);
 }
 
@@ -343,7 +354,7 @@ static void on_sent(void *context, size_t delivered, const struct error *error)
         back_off(queue, error);
         return;
     }
-    if (error)
+    if (error && !split(queue, error))
         refuse(queue, error);
     advance(queue);
 }
@@ -351,7 +362,8 @@ static void on_sent(void *context, size_t delivered, const struct error *error)
 static void send_some(struct queue *queue)
 {
     const struct sink_type *type = queue->options.type;
-    size_t len = queue->outbox.len < type->max_messages ? queue->outbox.len : type->max_messages;
+    size_t max = queue->failing ? 1 : type->max_messages; /* which of them has failed shows when it goes alone */
+    size_t len = queue->outbox.len < max ? queue->outbox.len : max;
 
     queue->sending = true;
     type->send(queue->options.sink, queue->outbox.items, len, on_sent, queue);
@@ -362,26 +374,23 @@ static void skip(struct queue *queue)
 {
     char text[100];
     struct record gap = {.kind = RECORD_GAP, .wall_ms = clock_wall_ms(), .text = text};
-    uint64_t skipped = queue->batch.len;
-    size_t i;
+    uint64_t skipped = queue->batch.len, unread;
 
     queue->skipped = true;
+    if (queue->outbox.len && queue->outbox.items[0].kind == EVENT_FINISHED)
+        return; /* nothing else waits */
     if (queue->sending)
         queue->options.type->cancel(queue->options.sink);
     queue->sending = queue->backing_off = false;
-    for (i = queue->outbox.len; i-- > 0;)
-        if (queue->outbox.items[i].kind == EVENT_LOG || queue->outbox.items[i].kind == EVENT_PROGRESS) {
-            queue->outbox_bytes -= queue->outbox.items[i].body_len;
-            outbox_remove(&queue->outbox, i);
-            skipped++;
-        }
+    skipped += outbox_thin_out(&queue->outbox, &queue->outbox_bytes);
     line_batch_reset(&queue->batch);
-    skipped += spool_skip(&queue->cursor);
+    unread = spool_skip(&queue->cursor);
+    skipped += wants(queue, EVENT_LOG) ? unread : 0; /* others are told of steps alone, which the end names */
     queue->lost += skipped;
     if (!skipped || queue->finish_made)
         return;
     gap.sequence = spool_last(queue->options.spool);
-    gap.text_len = (size_t)snprintf(text, sizeof text, "%llu lines or messages could not be told in time",
+    gap.text_len = (size_t)snprintf(text, sizeof text, "%llu lines and events could not be told in time",
                                     (unsigned long long)skipped);
     take_line(queue, &gap);
 }

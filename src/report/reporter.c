@@ -119,7 +119,7 @@ static void list_undelivered(const struct reporter *reporter, struct strings *un
             strings_addf(undelivered, "%s: the end was not told: %s", queue_name(queue),
                          *error.message ? error.message : "there was no time left");
         else if (queue_lost(queue))
-            strings_addf(undelivered, "%s: %llu messages or lines were left out", queue_name(queue),
+            strings_addf(undelivered, "%s: %llu lines or events were left out", queue_name(queue),
                          (unsigned long long)queue_lost(queue));
     }
 }

@@ -136,7 +136,7 @@ static int judge(const struct http_response *response, struct error *err)
         error_set(err, CLASS_CREDENTIALS, "callback-denied", "it answered %ld", status);
         return error_hint(err, "check its `token`, `api_key` or `secret`");
     }
-    error_set(err, CLASS_PLATFORM, "callback-refused", "it answered %ld", status);
+    error_set(err, CLASS_PLATFORM, status == 413 ? "message-too-large" : "callback-refused", "it answered %ld", status);
     if (status >= 300 && status < 400)
         return error_hint(err, "redirects are not followed: name the address that it redirects to");
     if (status == 408 || status == 425 || status == 429 || status >= 500)

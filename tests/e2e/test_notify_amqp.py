@@ -184,6 +184,17 @@ def test_killed_in_the_middle_and_back(bed, rabbitmq_server, place, event_schema
     assert story.output_of(events) == story.long_lines()
 
 
+@pytest.mark.alone
+@pytest.mark.rare
+def test_what_is_too_large_goes_in_parts(bed, rabbitmq_server, place, event_schema):
+    """The broker takes no more than 16 KiB: it ends the channel over more."""
+    with rabbitmq_server.message_limit(16384):
+        ended = run(bed, place, *story.long_build(seconds=0))
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    events = story.assert_whole(story.told(told(place)), ended, event_schema)
+    assert story.output_of(events) == story.long_lines()
+
+
 @pytest.mark.rare
 def test_a_slow_one_does_not_slow_the_job(bed, place, event_schema):
     place.server.links[rabbitmq.TLS].rate = 400_000

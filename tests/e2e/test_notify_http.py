@@ -118,6 +118,14 @@ def test_what_is_refused_fails_no_job(bed, hook, answer, word):
     assert not any(request.path == "/other" for request in hook.requests)
 
 
+def test_what_is_too_large_goes_in_parts(bed, hook, event_schema):
+    """A server before the receiver takes no more than 8 KiB."""
+    hook.by_path["/events"] = [lambda request, client: http1.Response(413 if len(request.body) > 8192 else 204)]
+    ended = run(bed, job(bed, *story.long_build(seconds=0), hook=hook, entry={"events": ["status", "log"]}), hook)
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    assert story.output_of(assert_story(hook, ended, event_schema)) == story.long_lines()
+
+
 def test_an_authority_that_nobody_knows(bed, hook):
     spec = bed.commands("mkdir dist; echo x >dist/index.html", notify=[
         {"http": f"https://hooks.test:{webhook.STRANGER_PORT}/events"}], timeout="60s")

@@ -120,12 +120,23 @@ def test_killed_in_the_middle_and_back(bed, kafka_server, event_schema):
 
 
 @pytest.mark.rare
-def test_a_message_that_is_too_large_is_left_out_and_the_end_is_told(bed, kafka_server, event_schema):
+def test_what_is_too_large_goes_in_parts(bed, kafka_server, event_schema):
     topic = kafka_server.topic(max_message_bytes=12000)
     ended = run(bed, kafka_server, entry(topic), *story.long_build(seconds=1))
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    events = sorted(story.told(told(topic, ended.result["id"])), key=lambda event: event["sequence"])
+    assert story.output_of(story.assert_whole(events, ended, event_schema)) == story.long_lines()
+
+
+@pytest.mark.rare
+def test_a_line_that_is_too_large_is_left_out_and_the_end_is_told(bed, kafka_server):
+    topic = kafka_server.topic(max_message_bytes=12000)
+    ended = run(bed, kafka_server, entry(topic), "mkdir dist; echo before; head -c 15000 /dev/zero | tr '\\0' x; echo; "
+                "echo after; echo x >dist/index.html")
     assert ended.code == 0, ended
-    assert "left out" in story.undelivered(ended) and "too large" in ended.text
-    assert story.kinds(told(topic, ended.result["id"]))[-1] == "finished"
+    assert ": 1 lines or events were left out" in story.undelivered(ended) and "too large" in ended.text
+    events = story.told(told(topic, ended.result["id"]))
+    assert story.output_of(events) == ["before", "after"] and story.kinds(events)[-1] == "finished"
 
 
 @pytest.mark.rare

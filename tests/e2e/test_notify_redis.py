@@ -125,6 +125,16 @@ def test_without_room_for_a_while(bed, redis_server, event_schema, trouble):
     assert [text for text in story.output_of(events)] == story.long_lines()
 
 
+def test_no_entry_is_large_however_long_the_lines(bed, redis_server, event_schema):
+    """Redis itself takes 512 MiB: what is told goes in parts all the same."""
+    ended = run(bed, redis_server, "mkdir dist; for i in $(seq 200); do head -c 20000 /dev/zero | tr '\\0' '\"'; echo; done; "
+                "echo x >dist/index.html")
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    events = story.assert_whole(told(redis_server), ended, event_schema)
+    assert "".join(story.output_of(events)) == '"' * 20000 * 200
+    assert max(len(json.dumps(event, separators=(",", ":"))) for event in events) < 128 << 10
+
+
 def test_a_slow_one_does_not_slow_the_job(bed, redis_server, event_schema):
     redis_server.links[redis.TLS].rate = 400_000
     ended = run(bed, redis_server, *story.long_build(6000, 0))

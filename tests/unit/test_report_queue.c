@@ -15,7 +15,7 @@
 #include "report/queue.h"
 
 /* What the next calls of send shall do. */
-enum behaviour { TAKE, FAIL, REFUSE, DENY, HANG, TAKE_HALF };
+enum behaviour { TAKE, FAIL, REFUSE, DENY, HANG, TAKE_HALF, TAKE_SMALL };
 
 struct sink {
     struct loop *loop;
@@ -27,7 +27,7 @@ struct sink {
     void *context;
     struct strings ids, bodies;
     int sends, cancels, closes;
-    size_t largest;
+    size_t largest, too_large; /* TAKE_SMALL: bodies of so many bytes are refused */
 };
 
 static void take(struct sink *sink, size_t len)
@@ -49,8 +49,11 @@ static void on_turn(void *context)
     size_t taken = sink->behaviour == TAKE ? sink->len : sink->behaviour == TAKE_HALF ? sink->len / 2 : 0;
 
     sink->timer = NULL;
+    while (sink->behaviour == TAKE_SMALL && taken < sink->len && sink->messages[taken].body_len < sink->too_large)
+        taken++;
     take(sink, taken);
-    error_set(&err, sink->behaviour == DENY ? CLASS_CREDENTIALS : CLASS_PLATFORM, "no", "no");
+    error_set(&err, sink->behaviour == DENY ? CLASS_CREDENTIALS : CLASS_PLATFORM,
+              sink->behaviour == TAKE_SMALL ? "message-too-large" : "no", "no");
     if (sink->behaviour == FAIL || sink->behaviour == TAKE_HALF)
         error_retryable(&err, 0);
     if (sink->behaviour == TAKE_HALF)
@@ -398,6 +401,82 @@ static void test_skip(void **state)
     json_decref(event);
 }
 
+/* The numbers of all lines that the sink has, which are "line N", in their order; each is counted up from the first. */
+static size_t count_lines(const struct fixture *f)
+{
+    size_t i, j, count = 0;
+    char text[32];
+
+    for (i = 0; i < f->sink.bodies.len; i++) {
+        json_t *event = body(f, i), *lines = json_object_get(json_object_get(event, "data"), "lines"), *line;
+
+        json_array_foreach(lines, j, line)
+        {
+            if (strcmp(json_string_value(json_object_get(line, "type")), "output") != 0)
+                continue;
+            snprintf(text, sizeof text, "line %zu", count++);
+            assert_string_equal(json_string_value(json_object_get(line, "text")), text);
+        }
+        json_decref(event);
+    }
+    return count;
+}
+
+/* Whoever takes less than a batch gets it in parts, and everything once; steps between the lines too. */
+static void test_split(void **state)
+{
+    static const struct sink_type types[] = {
+        {.max_body = 1 << 18, .max_messages = 1, .send = test_send, .cancel = test_cancel, .close = test_close},
+        {.max_body = 1 << 18, .max_messages = 50, .send = test_send, .cancel = test_cancel, .close = test_close}};
+    struct fixture *f = *state;
+    char text[32];
+    size_t i, type;
+
+    for (type = 0; type < ARRAY_LEN(types); type++) {
+        f->sink.behaviour = TAKE_SMALL;
+        f->sink.too_large = 4000;
+        begin(f, &types[type], &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
+        for (i = 0; type == 0 && i < 1000; i++) {
+            if (i % 300 == 7)
+                log_step_begin(f->log, "build");
+            log_output(f->log, false, text, (size_t)snprintf(text, sizeof text, "line %zu\n", i));
+        }
+        finish(f, 60000, 90000);
+        assert_true(queue_told(f->queue, NULL));
+        assert_int_equal(queue_lost(f->queue), 0);
+        assert_int_equal(count_lines(f), 1000);
+        assert_type(f, 0, "dev.caisson.job.started");
+        assert_type(f, f->sink.bodies.len - 1, "dev.caisson.job.finished");
+        assert_true(f->sink.largest < 4000 && f->sink.bodies.len > 40);
+        for (i = 1; i < f->sink.ids.len; i++) /* each once, in order */
+            assert_true(strcmp(f->sink.ids.items[i - 1], f->sink.ids.items[i]) < 0);
+        queue_free(f->queue);
+        f->queue = NULL;
+        strings_dispose(&f->sink.ids);
+        strings_dispose(&f->sink.bodies);
+    }
+}
+
+/* One line that is too large alone is left out. */
+static void test_line_too_large(void **state)
+{
+    struct fixture *f = *state;
+    char text[6000];
+
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\n';
+    f->sink.behaviour = TAKE_SMALL;
+    f->sink.too_large = 4000;
+    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
+    log_output(f->log, false, "line 0\n", 7);
+    log_output(f->log, false, text, sizeof text);
+    log_output(f->log, false, "line 1\n", 7);
+    finish(f, 60000, 90000);
+    assert_true(queue_told(f->queue, NULL));
+    assert_int_equal(queue_lost(f->queue), 1);
+    assert_int_equal(count_lines(f), 2);
+}
+
 /* However long the log, one batch is in memory. */
 static void test_bounded(void **state)
 {
@@ -446,6 +525,40 @@ static void test_progress(void **state)
     assert_int_equal(f->sink.bodies.len, 2);
 }
 
+/* Between lines that are gathered for a while it keeps its place, or is not told. */
+static void test_progress_in_order(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *before = xstrdup("");
+    size_t i, told = 0;
+    int turn;
+
+    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_PROGRESS) | EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_HEARTBEAT));
+    for (turn = 0; turn < 12; turn++) {
+        log_output(f->log, false, "one\n", 4);
+        log_progress(f->log, "pushing 4 of 12 MB (%d %%)", turn);
+        run_for(f, turn % 3 * 150);
+        if (turn % 2)
+            log_output(f->log, false, "two\n", 4);
+        run_for(f, turn % 4 * 120);
+        if (turn % 5 == 4)
+            log_heartbeat(f->log);
+    }
+    finish(f, 10000, 20000);
+    for (i = 0; i < f->sink.bodies.len; i++) {
+        json_t *event = body(f, i), *percent = json_object_get(json_object_get(event, "data"), "percent");
+        const char *sequence = json_string_value(json_object_get(event, "sequence"));
+
+        if (strcmp(before, sequence) >= 0)
+            fail_msg("%s comes after %s", sequence, before);
+        free(before);
+        before = xstrdup(sequence);
+        told += percent != NULL;
+        json_decref(event);
+    }
+    assert_in_range(told, 2, 12);
+}
+
 /* A result that is too long for the sink is cut, and still says how it ended. */
 static void test_long_result(void **state)
 {
@@ -485,8 +598,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_denied_at_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_follows_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_skip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_split, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_line_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_progress_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_result, setup, teardown),
     };
 

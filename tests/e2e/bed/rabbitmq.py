@@ -120,6 +120,15 @@ class RabbitMQ(servers.Server):
         finally:
             self.control("set_disk_free_limit", "1MB")
 
+    @contextlib.contextmanager
+    def message_limit(self, size):
+        """For channels from now on."""
+        try:
+            self.control("eval", f"application:set_env(rabbit, max_message_size, {size}).")
+            yield
+        finally:
+            self.control("eval", f"application:set_env(rabbit, max_message_size, {MESSAGE_MAX}).")
+
     def place(self):
         return Place(self)
 
