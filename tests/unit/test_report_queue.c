@@ -542,7 +542,7 @@ static void test_progress_in_order(void **state)
             log_output(f->log, false, "two\n", 4);
         run_for(f, turn % 4 * 120);
         if (turn % 5 == 4)
-            log_heartbeat(f->log);
+            log_heartbeat(f->log, 30000);
     }
     finish(f, 10000, 20000);
     for (i = 0; i < f->sink.bodies.len; i++) {
