@@ -10,7 +10,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 
-#define PATIENCE_MS 60000 /* emulated, and beside other tests */
+#define PATIENCE_MS 120000 /* emulated, and beside other tests */
 #define TICK_MS 10
 
 struct loop *loop;
