@@ -225,12 +225,15 @@ static int encode(const struct amqp_message *message, struct buf *out)
                                     .routing_key = amqp_cstring_bytes(message->routing_key),
                                     .mandatory = 1};
     amqp_basic_properties_t properties = {
-        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG,
-        .content_type = amqp_cstring_bytes(message->content_type),
+        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG,
         .delivery_mode = PERSISTENT,
         .message_id = amqp_cstring_bytes(message->message_id),
     };
 
+    if (message->content_type) {
+        properties._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
+        properties.content_type = amqp_cstring_bytes(message->content_type);
+    }
     if (message->type) {
         properties._flags |= AMQP_BASIC_TYPE_FLAG;
         properties.type = amqp_cstring_bytes(message->type);

@@ -50,11 +50,10 @@ struct amqp_header {
 };
 
 struct amqp_message {
-    const char *exchange;    /* "": the default one, to the queue that routing_key names */
-    const char *routing_key; /* both at most 255 bytes */
-    const char *message_id;  /* unique among those that are outstanding; at most 255 bytes */
-    const char *content_type;
-    const char *type;                  /* NULL: none */
+    const char *exchange;              /* "": the default one, to the queue that routing_key names */
+    const char *routing_key;           /* both at most 255 bytes */
+    const char *message_id;            /* unique among those that are outstanding; at most 255 bytes */
+    const char *content_type, *type;   /* NULL: none */
     const struct amqp_header *headers; /* at most 2 KiB in all */
     size_t header_count;
     int64_t wall_ms; /* 0: none */

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/utf8.h"
 
 #define CONSOLE_BUFFER_MAX (256 * 1024)
 #define LIVE_INTERVAL_MS 200
@@ -59,19 +60,34 @@ static void erase_status(struct console *console)
     console->status_shown = false;
 }
 
+/* Bytes of so many characters; nothing of what a buffer had no room for. */
+static size_t cut_line(const char *line, size_t width)
+{
+    size_t len = strlen(line), at = 0;
+
+    while (at < len && width--) {
+        int step = utf8_step(line + at, len - at);
+
+        if (step <= 0)
+            break;
+        at += (size_t)step;
+    }
+    return at;
+}
+
 static void draw_status(struct console *console)
 {
     char time[CLOCK_TEXT_SIZE], line[300];
     struct winsize size = {.ws_col = 80};
-    int width;
+    size_t width;
 
     if (console->render.format != LOG_TERMINAL || !*console->step || console->out.len)
         return;
     ioctl(console->fd, TIOCGWINSZ, &size);
-    width = size.ws_col > 20 ? size.ws_col - 1 : 79;
+    width = size.ws_col > 20 ? size.ws_col - 1U : 79;
     duration_format((clock_monotonic_ms() - console->step_started_ms) / 1000 * 1000, time);
     snprintf(line, sizeof line, "… %s %s%s%s", console->step, time, *console->progress ? " · " : "", console->progress);
-    buf_addf(&console->out, "\r\033[K\033[2m%.*s\033[0m", width, line);
+    buf_addf(&console->out, "\r\033[K\033[2m%.*s\033[0m", (int)cut_line(line, width), line);
     console->status_shown = true;
 }
 

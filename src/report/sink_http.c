@@ -42,6 +42,8 @@ static int read_key(struct sink *sink, const char *secret, struct error *err)
     size_t len = strlen(encoded ? encoded : secret);
     int decoded;
 
+    while (encoded && len && strchr(" \t\r\n", encoded[len - 1])) /* as files end */
+        len--;
     if (len == 0 || len > KEY_MAX) {
         error_set(err, CLASS_SPEC_INVALID, "bad-secret", "the secret that signs has %zu bytes", len);
         return error_hint(err, "use 24 to 64 random bytes as " KEY_PREFIX " and base64");

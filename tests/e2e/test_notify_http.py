@@ -194,6 +194,13 @@ def test_a_secret_of_its_own_that_is_missing(bed, hook):
     assert hook.events("/second") == []
 
 
+def test_a_secret_with_padding_and_a_line_break_signs(bed, hook, event_schema):
+    hook.secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+    ended = run(bed, job(bed, hook=hook), hook, environment={"HOOK_SECRET": hook.secret + "\n"})
+    assert ended.code == 0, ended
+    assert_story(hook, ended, event_schema)
+
+
 def test_no_secret_leaves_in_an_event(bed, hook, event_schema):
     value = "a-secret-of-the-build-0123456789"
     encoded = base64.b64encode(value.encode()).decode()

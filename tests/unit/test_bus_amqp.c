@@ -335,8 +335,7 @@ static void what_is_abandoned_is_not_told(void **state)
     struct amqp *amqp = amqp_new(loop, &options);
     struct answers answers = {0};
     void *context = asked(&answers, 'a');
-    struct amqp_message message = {
-        .exchange = "", .routing_key = "q", .message_id = "a", .content_type = "text/plain", .body = view_of("a")};
+    struct amqp_message message = {.exchange = "", .routing_key = "q", .message_id = "a", .body = view_of("a")};
 
     (void)state;
     amqp_publish(amqp, &message, answered, context);

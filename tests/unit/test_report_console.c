@@ -9,11 +9,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "core/utf8.h"
 #include "report/console.h"
 
 static struct record make(enum record_kind kind, const char *text)
@@ -317,6 +319,47 @@ static void test_reader_that_never_reads(void **state)
     close(ends[1]);
 }
 
+/* As wide as the terminal, in characters: none of them is cut. */
+static void test_the_live_line(void **state)
+{
+    struct loop *loop = loop_new();
+    struct spool *spool = spool_new("/tmp", 64 << 20);
+    int master = posix_openpt(O_RDWR | O_NOCTTY), terminal;
+    struct winsize size = {.ws_row = 24, .ws_col = 40};
+    struct record record = make(RECORD_STEP_BEGIN, "build");
+    char told[4096];
+    struct console *console;
+    struct view rest;
+    ssize_t len;
+    int i;
+
+    (void)state;
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_int_equal(ioctl(terminal, TIOCSWINSZ, &size), 0);
+    console = console_new(loop, spool, terminal, &(struct render){.format = LOG_AUTO});
+    spool_append(spool, &record);
+    record =
+        make(RECORD_PROGRESS, "\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac"
+                              "\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac"
+                              "\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac\xc3\xa4\xc3\xb6\xc3\xbc\xe2\x82\xac\xe2\x82\xac");
+    spool_append(spool, &record);
+    for (i = 0; i < 3; i++)
+        loop_sleep(loop, 250, NULL);
+    console_drain(console, 1000);
+    len = read(master, told, sizeof told - 1);
+    assert_true(len > 0);
+    told[len] = '\0';
+    assert_non_null(strstr(told, "\xe2\x80\xa6 build 0s \xc2\xb7 \xc3\xa4"));
+    rest = (struct view){told, (size_t)len};
+    assert_true(utf8_is_valid(rest));
+    console_free(console);
+    spool_free(spool);
+    loop_free(loop);
+    close(terminal);
+    close(master);
+}
+
 static void test_everything_arrives(void **state)
 {
     struct loop *loop = loop_new();
@@ -368,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_emoji),
         cmocka_unit_test(test_github),
         cmocka_unit_test(test_links),
+        cmocka_unit_test(test_the_live_line),
         cmocka_unit_test(test_forged_lines),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_terminal),
