@@ -13,12 +13,19 @@ pytestmark = pytest.mark.timeout(600)
 SOAK = os.path.join(bed_world.ROOT, "tests", "soak")
 
 
+def has(tool):
+    try:
+        return bed_world.tool(tool)
+    except subprocess.CalledProcessError:
+        return False
+
+
 def run(program, jobs):
     versity = bed_world.tool("ensure-go-tool", "versitygw")
     made = subprocess.run(
         [sys.executable, "-m", "reporting"], capture_output=True, text=True, timeout=500, check=False, env={
             **os.environ, "PYTHONPATH": f"{SOAK}:{os.path.join(bed_world.ROOT, 'tests', 'e2e')}", "CAISSON": program,
-            "VERSITYGW": versity, "SOAK_JOBS": str(jobs)})
+            "VERSITYGW": versity, "SOAK_JOBS": str(jobs), "SOAK_RABBITMQ": "1" if has("ensure-rabbitmq") else "0"})
     print(made.stdout)
     assert made.returncode == 0, made.stdout[-6000:] + made.stderr[-6000:]
     return int(re.search(r"^(\d+) jobs in", made.stdout, re.M)[1])

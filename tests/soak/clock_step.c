@@ -2,12 +2,13 @@
  *
  *     clock_step FILE PROGRAM [ARGUMENT...]
  *
- * FILE holds one int64_t, the seconds that the program's clock is ahead of the machine's; whoever writes there steps it. The
- * monotonic clock goes on, as it does where a clock is set. Ends as the program does.
+ * FILE holds one int64_t, the seconds that the program's clock is ahead of the machine's; who writes there steps it.
+ * The monotonic clock goes on, as it does where a clock is set. Ends as the program does.
  *
- * A static program takes no LD_PRELOAD, and a time namespace leaves the wall clock alone. So the vDSO is hidden from the
- * program and all it starts (AT_SYSINFO_EHDR in the auxiliary vector, at exec), whereupon a C library asks the kernel, and a
- * seccomp filter stops those calls for the tracer, which answers them. Sources: ptrace(2), seccomp(2), getauxval(3), vdso(7).
+ * A static program takes no LD_PRELOAD, and a time namespace leaves the wall clock alone. So the vDSO is hidden from
+ * the program and all it starts (AT_SYSINFO_EHDR in the auxiliary vector, at exec), whereupon a C library asks the
+ * kernel, and a seccomp filter stops those calls for the tracer, which answers them. Sources: ptrace(2), seccomp(2),
+ * getauxval(3), vdso(7).
  */
 #include <elf.h>
 #include <errno.h>
@@ -36,8 +37,8 @@
 #error "clock_step knows the registers of x86-64 only"
 #endif
 
-#define OPTIONS                                                                                                      \
-    (PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |   \
+#define OPTIONS                                                                                                        \
+    (PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |     \
      PTRACE_O_EXITKILL)
 #define AUXILIARY_MAX 1024 /* words of arguments, environment and vector; a hostile stack has no end */
 

@@ -19,7 +19,7 @@ import jsonschema
 
 from . import checks, faults
 from .job import AFTER, PHASES, THROUGHOUT, Job, Lengths
-from .receivers import Receivers
+from .receivers import Receivers, start_rabbitmq
 
 PR_SET_CHILD_SUBREAPER = 36
 LANES = 3  # a job waits for most of its time
@@ -65,12 +65,12 @@ def run_job(receivers, seed, number, lengths, schemas):
     return done
 
 
-def lane(index, folder, seed, numbers, results):
+def lane(index, folder, seed, numbers, results, rabbitmq):
     """Servers of its own; jobs one after another."""
     sys.stdout = open(os.devnull, "w")  # of the servers
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     program = os.path.abspath(os.environ["CAISSON"])
-    receivers = Receivers(os.path.join(folder, f"lane{index}"), program, os.environ["VERSITYGW"])
+    receivers = Receivers(os.path.join(folder, f"lane{index}"), program, os.environ["VERSITYGW"], rabbitmq)
     lengths, schemas = Lengths(), schemas_of(program)
     try:
         while (number := numbers.get()) is not None:
@@ -86,13 +86,13 @@ def _take_all(numbers):
             numbers.get(timeout=0.1)
 
 
-def soak(folder, seed, wanted):
+def soak(folder, seed, wanted, rabbitmq):
     """Every tuple of run_job()."""
     lanes = min(int(os.environ.get("SOAK_LANES") or LANES), len(wanted))
     numbers, results = multiprocessing.Queue(), multiprocessing.Queue()
     for number in [*wanted, *[None] * lanes]:
         numbers.put(number)
-    workers = [multiprocessing.Process(target=lane, args=(index, folder, seed, numbers, results))
+    workers = [multiprocessing.Process(target=lane, args=(index, folder, seed, numbers, results, rabbitmq))
                for index in range(lanes)]
     for worker in workers:
         worker.start()
@@ -147,7 +147,12 @@ def main():
     os.chmod(folder, 0o755)
     faults.prepare(folder)
     began = time.monotonic()
-    done = soak(folder, seed, wanted)
+    rabbitmq = start_rabbitmq(os.path.join(folder, "rabbitmq")) if faults.RABBITMQ else None
+    try:
+        done = soak(folder, seed, wanted, rabbitmq)
+    finally:
+        if rabbitmq:
+            rabbitmq.stop()
     if done:
         print_table(done)
     ended = [entry for entry in done if entry[2] not in (checks.NOT_BEGUN, "WRONG")]

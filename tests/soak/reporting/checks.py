@@ -29,7 +29,7 @@ def outcome(job, schemas):
         return "interrupted before the spec was read"
     schemas["result"].validate(result)
     assert result["exit_code"] == job.code and result["status"] == STATUS.get(job.code, "failed"), result
-    assert 0 <= result["seconds"] <= job.seconds and all(0 <= step["seconds"] <= job.seconds for step in result["steps"])
+    assert all(0 <= part["seconds"] <= job.seconds for part in (result, *result["steps"])), result
     undelivered = result.pop("undelivered", [])
     missed = {entry.split()[0] for entry in undelivered}
     assert missed <= set(job.fault.may_miss), undelivered

@@ -105,32 +105,14 @@ def _pause(rng, receivers, process):
     receivers.redis.resume()
 
 
-def _lose_answers(rng, receivers, process):
-    receivers.link.lose_answers = True
-    time.sleep(rng.uniform(0, 0.4))
-    receivers.link.lose_answers = False
-    receivers.link.cut()
-
-
 def _no_room(rng, receivers, process):
     rng.choice([receivers.redis.fill, receivers.redis.refuse_writes])()
     time.sleep(rng.uniform(0, 0.8))
     receivers.redis.make_room()
 
 
-def _slow_link(rng, receivers, process):
-    receivers.link.rate, receivers.link.delay = 200_000, 0.02
-
-
-def _refuse(rng, receivers, process):
-    receivers.link.refuse = rng.randint(1, 3)
-    receivers.link.cut()
-
-
-def _hole(rng, receivers, process):
-    receivers.link.hold()
-    time.sleep(rng.uniform(0, 1.5))
-    receivers.link.flow()
+def _die(rng, receivers, process):
+    receivers.redis.kill()
 
 
 def _deny_user(rng, receivers, process):
@@ -140,10 +122,46 @@ def _deny_user(rng, receivers, process):
     receivers.redis.client().execute_command("ACL", "SETUSER", redis.USER, "on")
 
 
+def _lose_answers(rng, link):
+    link.lose_answers = True
+    time.sleep(rng.uniform(0, 0.4))
+    link.lose_answers = False
+    link.cut()
+
+
+def _slow(rng, link):
+    link.rate, link.delay = 200_000, 0.02
+
+
+def _refuse(rng, link):
+    link.refuse = rng.randint(1, 3)
+    link.cut()
+
+
+def _hole(rng, link):
+    link.hold()
+    time.sleep(rng.uniform(0, 1.5))
+    link.flow()
+
+
+def _on_the_way_to(broker):
+    def make(name, does):
+        return _broker(name, lambda rng, receivers, process: does(rng, receivers.links[broker]))
+
+    return [
+        make(f"{broker} resets", lambda rng, link: link.cut()),
+        make(f"answers of {broker} are lost", _lose_answers),
+        make(f"{broker} is slow", _slow),
+        make(f"{broker} refuses connections", _refuse),
+        make(f"nothing passes to {broker}", _hole),
+    ]
+
+
 def _kill_children(rng):
     """Whatever runs of the job."""
     def act(receivers, process):
-        left = children_of(process.pid)
+        while not (left := children_of(process.pid)) and process.poll() is None:
+            time.sleep(0.01)
         while left:
             pid = left.pop()
             left |= children_of(pid)
@@ -197,18 +215,15 @@ KINDS = [
     _answers("answer is lost", lambda rng, hook: [204] * rng.randint(0, 6) + [webhook.lost_answer(hook)]),
     _answers("receiver is slow", lambda rng, hook: [webhook.slow(0.3) for _ in range(4)]),
     _denied,
-    _broker("broker dies and is back", _restart),
-    _broker("broker stands still", _pause),
-    _broker("broker resets", lambda rng, receivers, process: receivers.link.cut()),
-    _broker("broker's answers are lost", _lose_answers),
-    _broker("broker without room", _no_room),
-    _broker("broker is slow", _slow_link),
-    _broker("broker refuses connections", _refuse),
-    _broker("broker denies", _deny_user, may_miss=("redis",)),
-    _broker("nothing passes to the broker", _hole),
+    *_on_the_way_to("Redis"),
+    _broker("Redis dies and is back", _restart),
+    _broker("Redis dies", _die, may_miss=("redis",)),
+    _broker("Redis stands still", _pause),
+    _broker("Redis without room", _no_room),
+    _broker("Redis denies", _deny_user, may_miss=("redis",)),
     _storage("S3 503 for the result", lambda rng: s3.Refuse(_of_result, 503, "SlowDown", times=rng.randint(1, 6))),
     _storage("S3 drops the result", lambda rng: s3.CloseConnection(_of_result, times=rng.randint(1, 4))),
-    _storage("S3 loses the answer of the result", lambda rng: s3.CloseConnection(_of_result, times=1, lost_answer=True)),
+    _storage("S3 loses the result's answer", lambda rng: s3.CloseConnection(_of_result, times=1, lost_answer=True)),
     _storage("S3 503 for the log", lambda rng: s3.Refuse(_of_log, 503, "SlowDown", times=rng.randint(3, 6))),
     _storage("S3 503", lambda rng: s3.Refuse(_any, 503, "SlowDown", times=rng.randint(1, 3))),
     _storage("S3 500", lambda rng: s3.Refuse(_any, 500, "InternalError", times=rng.randint(1, 3))),
@@ -219,6 +234,9 @@ KINDS = [
     lambda rng: Fault("build fails", (31,), command="exit 7"),
     _kill_children,
 ]
+RABBITMQ = os.environ.get("SOAK_RABBITMQ") != "0"
+if RABBITMQ:
+    KINDS += _on_the_way_to("RabbitMQ")
 CLOCKS_STEP = os.geteuid() == 0 and platform.machine() == "x86_64"
 if CLOCKS_STEP:
     KINDS += [_clock_from_the_start, *(_clock(name, ahead_s) for name, ahead_s in CLOCKS.items())]

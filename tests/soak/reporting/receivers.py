@@ -1,4 +1,5 @@
-"""Who is told: a webhook, a stream of Redis, a file; and where the result document goes, a strict S3 (soak/world.py)."""
+"""Who is told: a webhook, a stream of Redis, a queue of RabbitMQ, a file; and where log and result document go, a
+strict S3 (soak/world.py)."""
 
 import contextlib
 import itertools
@@ -10,19 +11,27 @@ import subprocess
 import threading
 import time
 
-from bed import http1, redis, tls, webhook
+from bed import http1, rabbitmq, redis, tls, webhook
+from bed.link import Link
 from soak.world import BUCKET, World
 
 STREAM = "logs:job"
+EXCHANGE, QUEUE, KEY = "ci.direct", "ci.events", "build.done"
 CLOCK_TOLERANCE_S = 300  # of Standard Webhooks' verifiers
 SLOW_NAME = "hooks.test"
 FILLER = "filler"
 
 
+def start_rabbitmq(folder):
+    """One for all lanes: it takes seconds, and memory. Nothing happens to it, but much on the way to it."""
+    os.mkdir(folder)
+    return rabbitmq.RabbitMQ(folder, tls.Authority(folder, ["localhost"])).start()
+
+
 class Receivers:
     """Of one lane."""
 
-    def __init__(self, folder, caisson, versitygw):
+    def __init__(self, folder, caisson, versitygw, rabbitmq_server=None):
         os.mkdir(folder)
         os.chmod(folder, 0o755)
         self.folder = folder
@@ -33,8 +42,13 @@ class Receivers:
         authority = tls.Authority(self._make("tls"), ["localhost"])
         self.redis = redis.Redis(self._make("redis"), authority)
         self.redis.start()
-        self.link = self.redis.links[redis.PLAIN]
-        self.redis_port = self._listen(self.link.on_connection)
+        self.links = {"Redis": self.redis.links[redis.PLAIN]}
+        if rabbitmq_server:
+            self.place = rabbitmq_server.place()
+            self.place.exchange(EXCHANGE)
+            self.place.queue(QUEUE, EXCHANGE, KEY)
+            self.links["RabbitMQ"] = Link(("127.0.0.1", rabbitmq_server.kept["port"]))
+        self.ports = {name: self._listen(link.on_connection) for name, link in self.links.items()}
         self.hook = webhook.Webhook(authority)
         self.hook_port = self._listen(lambda client: self.hook._on(None)(client))
         self.names = None  # a SlowNames, where one was needed
@@ -72,7 +86,10 @@ class Receivers:
             self.redis.start()
         self.redis.make_room()
         self.redis.client().flushall()
-        self.link.reset()
+        for link in self.links.values():
+            link.reset()
+        if "RabbitMQ" in self.links:
+            self.place.messages(QUEUE)
         self.world.gate.reset()
         self.step_clock(0)
         for disk in (self.file_disk, self.workspaces):
@@ -82,25 +99,37 @@ class Receivers:
 
     def entries(self, host="127.0.0.1", path="/events"):
         events = ["status", "log"]
-        return [
+        entries = [
             {"http": f"http://{host}:{self.hook_port}{path}", "secret": {"env": "HOOK_SECRET"}, "events": events},
-            {"redis": f"redis://127.0.0.1:{self.redis_port}", "stream": STREAM, "username": redis.USER,
+            {"redis": f"redis://127.0.0.1:{self.ports['Redis']}", "stream": STREAM, "username": redis.USER,
              "password": {"env": "REDIS_PASSWORD"}, "events": events},
             {"file": self.file, "format": "cloudevents", "events": events}]
+        if "RabbitMQ" in self.links:
+            entries.append({
+                "amqp": f"amqp://127.0.0.1:{self.ports['RabbitMQ']}/{self.place.path}", "exchange": EXCHANGE,
+                "routing_key": KEY, "username": self.place.users[rabbitmq.USER], "password": {"env": "AMQP_PASSWORD"},
+                "events": events})
+        return entries
 
     def environment(self):
         keys = self.world.keys
-        return {"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": keys.access, "AWS_SECRET_ACCESS_KEY": keys.secret,
-                "AWS_SESSION_TOKEN": keys.token, "AWS_REGION": "eu-central-1", "HOOK_SECRET": self.hook.secret,
+        amqp = {"AMQP_PASSWORD": self.place.passwords[rabbitmq.USER]} if "RabbitMQ" in self.links else {}
+        return {**amqp, "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": keys.access,
+                "AWS_SECRET_ACCESS_KEY": keys.secret, "AWS_SESSION_TOKEN": keys.token,
+                "AWS_REGION": "eu-central-1", "HOOK_SECRET": self.hook.secret,
                 "REDIS_PASSWORD": self.redis.passwords[redis.USER]}
 
     def told(self):
         """{receiver: its events}, as they came."""
+        if not self.redis.alive():
+            self.redis.start()  # with all that it had answered
         found = {"http": [webhook.cloudevent(request) for request in list(self.hook.received)], "file": [],
                  "redis": [json.loads(entry["event"]) for entry in self.redis.stream(STREAM)]}
         if os.path.exists(self.file):
             with open(self.file) as file:
                 found["file"] = [json.loads(line) for line in file]
+        if "RabbitMQ" in self.links:
+            found["amqp"] = [message.document() for message in self.place.messages(QUEUE)]
         return found
 
     def result(self, job_id):
