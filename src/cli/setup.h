@@ -32,12 +32,11 @@ struct setup {
 /* Options that the three commands share, for their tables. */
 #define SETUP_OPTIONS                                                                                                  \
     {"profile", "NAME", "Take the job from what an existing system sends: its environment, or a queue message.",       \
-     SETUP_PROFILES},                                                                                                  \
+     &profile_names[1]},                                                                                               \
         {"message-env", "VARIABLE", "With --profile: the variable that holds the system's queue message.", NULL},      \
     {                                                                                                                  \
         "operator", "FILE", "The operator's file (default " OPERATOR_FILE ", when it exists).", NULL                   \
     }
-#define SETUP_PROFILES "vercel-clone veren-frontend veren-backend deployra blacktree"
 
 /* env_file: a captured environment to use instead of ours; NULL: none. */
 int setup_init(struct setup *setup, const struct cli_call *call, const char *env_file, struct error *err);

@@ -28,6 +28,7 @@ struct profile_job {
 };
 void profile_job_dispose(struct profile_job *job); /* wipes: the document holds tokens */
 
+extern const char profile_names[]; /* of all, for tables of options: " vercel-clone veren-frontend …" */
 /* NULL when there is none of that name. */
 const struct profile *profile_find(const char *name);
 const char *profile_name(const struct profile *profile);

@@ -336,14 +336,18 @@ static void bytes_that_are_no_text(void **state)
 
 static void listed(void **state)
 {
+    struct buf names;
     size_t i;
 
     (void)state;
+    buf_init(&names, 1000);
     for (i = 0; profile_at(i); i++) {
         assert_ptr_equal(profile_find(profile_name(profile_at(i))), profile_at(i));
         assert_true(*profile_summary(profile_at(i)) != '\0');
+        buf_addf(&names, " %s", profile_name(profile_at(i)));
     }
-    assert_int_equal(i, 5);
+    assert_string_equal(buf_text(&names), profile_names); /* each by the name that is in the list */
+    buf_dispose(&names);
     assert_null(profile_find("nope"));
     assert_null(profile_find(NULL));
 }
