@@ -104,6 +104,22 @@ def test_where_nobody_has_said_where_a_dockerfile_may_be_built(bed, hook):
     end_of(ended, hook.events())
 
 
+@pytest.mark.parametrize("lacking", ["secret", "receiver"])
+def test_a_value_that_cannot_be_had(bed, hook, lacking):
+    """Of the build, or of one of the receivers, who is named."""
+    hook.secret = None
+    missing = {"env": "NOT_THERE"}
+    changes = {"secrets": {"TOKEN": missing}} if lacking == "secret" else {}
+    others = [{"http": "https://trap.test/", "api_key": missing}] if lacking == "receiver" else []
+    ended = bed.run(bed.commands("true", notify=[*others, {"http": "https://hooks.test/"}], **changes),
+                    environment=story.CA, services=hook.services())
+    result = refused(ended, 12)
+    assert "NOT_THERE" in result["message"] and end_of(ended, hook.events())["reason"] == "secret-unavailable", ended
+    named = result.get("undelivered", [])
+    assert [entry.partition(":")[0] for entry in named] == (["notify[0]"] if others else []), ended
+    assert bed.world.trap.visitors == []
+
+
 @pytest.mark.rare
 def test_stopped_while_a_dead_receiver_is_tried(bed, hook):
     """Its own stop budget holds."""

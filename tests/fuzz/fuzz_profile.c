@@ -1,5 +1,5 @@
 /* An environment, a line a variable, or a queue message (it begins with a brace), through every profile and on to the
- * spec, until what cannot be told is left out. */
+ * spec, until what cannot be told is left out. Of what is refused, who is told. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,8 +27,8 @@ static void apply(const struct profile *profile, const struct strings *env, cons
     struct spec_context context = {.name = "profile", .default_id = "id", .pid1 = true};
     struct profile_job job = {0};
     struct problems problems = {0};
-    struct error err = {0};
-    struct spec spec;
+    struct error err = {0}, loaded;
+    struct spec spec, told = {0};
     size_t i;
 
     if (profile_apply(profile, &input, &job, &err) == 0) {
@@ -36,6 +36,18 @@ static void apply(const struct profile *profile, const struct strings *env, cons
             for (i = 0; i < spec.env.len; i++)
                 if (env_name_reserved(spec.env.items[i].name) || strings_has(&job.withheld, spec.env.items[i].name))
                     abort();
+        spec_dispose(&spec);
+        problems_dispose(&problems);
+    } else {
+        /* Who is told of it is told under no name that is in doubt, and nowhere without the operator's word. */
+        context.told = &told;
+        load(&spec, &job, &context, &problems, &loaded);
+        if (strcmp(err.reason, "reserved-name-repeated") == 0 && (told.notify_len || told.project))
+            abort();
+        for (i = 0; i < told.notify_len; i++)
+            if (told.notify[i].plain || told.notify[i].private_http)
+                abort();
+        spec_dispose(&told);
         spec_dispose(&spec);
         problems_dispose(&problems);
     }
