@@ -159,7 +159,7 @@ static void begin_step(struct copy *copy, const struct record *record)
     copy->step =
         json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "name", record->step, "status", "unfinished", "started_at",
                   time_of(record->wall_ms), "line", (json_int_t)copy->lines, "lines", (json_int_t)0, "text_offset",
-                  (json_int_t)(copy->text_bytes + (int64_t)copy->text.len), "text_bytes", (json_int_t)0);
+                  (json_int_t)copy->text_bytes + (json_int_t)copy->text.len, "text_bytes", (json_int_t)0);
     json_array_append_new(copy->steps, copy->step);
 }
 

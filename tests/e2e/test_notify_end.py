@@ -96,9 +96,9 @@ def test_a_full_disk_that_has_room_again(bed, folder, event_schema):
 
 def test_storage_that_is_down_at_first(bed, folder, event_schema):
     """The result goes first and, where that was not possible, last of all."""
-    fault = bed.gate.add(s3.Refuse(of_result, 503, "SlowDown", times=3))
+    fault = bed.gate.add(s3.Refuse(of_result, 503, "SlowDown", times=8))
     ended = run(bed, folder)
-    assert ended.code == 0 and fault.hits == 3, ended
+    assert ended.code == 0 and fault.hits == 8, ended
     assert ended.result is not None and "not written" in ended.text
     story.assert_whole(told(folder), ended, event_schema)
 
