@@ -7,6 +7,7 @@
 #include "bus/amqp_internal.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/ca_bundle.h"
 
 #define ANSWER_TIMEOUT_MS 15000
 #define HEARTBEAT_S 30
@@ -29,7 +30,7 @@ struct amqp *amqp_new(struct loop *loop, const struct amqp_options *options)
     own->virtual_host = amqp->virtual_host = xstrdup(options->virtual_host ? options->virtual_host : "/");
     own->username = amqp->username = xstrdup(options->username ? options->username : "guest");
     own->password = amqp->password = secret_dup(options->username ? options->password : "guest");
-    own->ca_bundle = amqp->ca_bundle = xstrdup(options->ca_bundle);
+    own->ca_bundle = amqp->ca_bundle = xstrdup(ca_bundle_hold(loop, options->ca_bundle));
     if (!own->port)
         own->port = own->tls ? 5671 : 5672;
     if (own->answer_timeout_ms <= 0)

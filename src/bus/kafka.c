@@ -15,7 +15,7 @@
 #include "bus/kafka_internal.h"
 #include "core/address.h"
 #include "core/mem.h"
-#include "net/http.h"
+#include "net/ca_bundle.h"
 
 #define DELIVERY_TIMEOUT_MS 30000
 #define MAX_MESSAGE ((size_t)16 * 1024 * 1024)
@@ -32,6 +32,8 @@ struct kafka {
     rd_kafka_t *handle; /* NULL: none yet, or of no more use */
     rd_kafka_queue_t *queue;
     int event_fd;
+    struct farewell *farewell; /* of the handle; NULL: there is none */
+    int go_fd, gone_fd;        /* our ends of its pipes */
     struct loop_watch *watch;
     struct loop_timer *again, *refusal;
     struct requests requests, refused;
@@ -42,49 +44,90 @@ struct kafka {
 /* ---- an end in time ---- */
 
 /* Ending librdkafka means to join its threads, and one of them may be waiting for a name server. A thread of its own
- * does it, and where that takes long nobody waits for it. */
+ * does it, and where that takes long nobody waits for it. It is there from the beginning: in the end there may be no more
+ * processes to be had, because a build has taken all. */
 struct farewell {
-    rd_kafka_t *handle;
+    rd_kafka_t *handle; /* NULL: there is nothing to end */
     rd_kafka_queue_t *queue;
-    int event_fd, done_fd; /* done_fd: the reader's end is the one who waits */
+    int event_fd, go_fd, done_fd; /* go_fd: at its end when it is time; done_fd: its reader is the one who waits */
 };
 
 static void *say_farewell(void *context)
 {
     struct farewell *farewell = context;
+    char none;
 
-    rd_kafka_purge(farewell->handle,
-                   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-    rd_kafka_queue_destroy(farewell->queue);
-    rd_kafka_destroy(farewell->handle);
+    while (read(farewell->go_fd, &none, 1) < 0 && errno == EINTR)
+        ;
+    if (farewell->handle) {
+        rd_kafka_purge(farewell->handle,
+                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+        rd_kafka_queue_destroy(farewell->queue);
+        rd_kafka_destroy(farewell->handle);
+    }
     close(farewell->event_fd);
+    close(farewell->go_fd);
     close(farewell->done_fd);
     free(farewell);
     return NULL;
 }
 
-/* Waits for the thread when wait_ms says so. */
-static void part(rd_kafka_t *handle, rd_kafka_queue_t *queue, int event_fd, int wait_ms)
+static int start_thread(struct farewell *farewell)
 {
-    struct farewell *farewell = xmalloc(sizeof *farewell);
-    struct pollfd gone = {.events = POLLIN};
     sigset_t all, before;
     pthread_t thread;
-    int ends[2];
+    int code;
 
-    if (pipe2(ends, O_CLOEXEC))
-        abort();
-    *farewell = (struct farewell){handle, queue, event_fd, ends[1]};
-    gone.fd = ends[0];
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, NULL, say_farewell, farewell))
-        abort();
+    code = pthread_create(&thread, NULL, say_farewell, farewell);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_detach(thread);
+    if (code == 0)
+        pthread_detach(thread);
+    return code;
+}
+
+static void close_all(const int *fds, size_t len)
+{
+    while (len--)
+        if (fds[len] >= 0)
+            close(fds[len]);
+}
+
+/* -1 where the system has no more threads or descriptors. */
+static int prepare_farewell(struct kafka *kafka)
+{
+    int fds[5] = {-1, -1, -1, -1, -1};
+
+    fds[4] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fds[4] >= 0 && pipe2(fds, O_CLOEXEC) == 0 && pipe2(fds + 2, O_CLOEXEC) == 0) {
+        kafka->farewell = xmalloc(sizeof *kafka->farewell);
+        *kafka->farewell = (struct farewell){.event_fd = fds[4], .go_fd = fds[0], .done_fd = fds[3]};
+        if (start_thread(kafka->farewell) == 0) {
+            kafka->go_fd = fds[1];
+            kafka->gone_fd = fds[2];
+            kafka->event_fd = fds[4];
+            return 0;
+        }
+        free(kafka->farewell);
+        kafka->farewell = NULL;
+    }
+    close_all(fds, 5);
+    return -1;
+}
+
+/* Waits for the thread when wait_ms says so. */
+static void part(struct kafka *kafka, int wait_ms)
+{
+    struct pollfd gone = {.fd = kafka->gone_fd, .events = POLLIN};
+
+    kafka->farewell->handle = kafka->handle;
+    kafka->farewell->queue = kafka->queue;
+    kafka->farewell = NULL; /* its own from here on */
+    close(kafka->go_fd);
     while (poll(&gone, 1, wait_ms) < 0 && errno == EINTR)
         ;
-    close(ends[0]);
+    close(kafka->gone_fd);
 }
 
 /* What is said after it is heard by nobody. */
@@ -97,7 +140,7 @@ static void end_handle(struct kafka *kafka, int wait_ms)
     if (!kafka->handle)
         return;
     rd_kafka_queue_io_event_enable(kafka->queue, -1, NULL, 0);
-    part(kafka->handle, kafka->queue, kafka->event_fd, wait_ms);
+    part(kafka, wait_ms);
     kafka->handle = NULL;
     kafka->queue = NULL;
     kafka->trouble = (struct kafka_trouble){0};
@@ -116,7 +159,7 @@ struct kafka *kafka_new(struct loop *loop, const struct kafka_options *options)
     own->mechanism = kafka->mechanism = xstrdup(options->mechanism);
     own->username = kafka->username = xstrdup(options->username);
     own->password = kafka->password = secret_dup(options->password);
-    own->ca_bundle = kafka->ca_bundle = xstrdup(options->ca_bundle);
+    own->ca_bundle = kafka->ca_bundle = xstrdup(ca_bundle_hold(loop, options->ca_bundle));
     if (own->delivery_timeout_ms <= 0)
         own->delivery_timeout_ms = DELIVERY_TIMEOUT_MS;
     return kafka;
@@ -156,16 +199,6 @@ static int connect_to_others(int fd, const struct sockaddr *address, int len, co
     return connect(fd, address, (socklen_t)len) && errno != EINPROGRESS ? errno : 0;
 }
 
-static const char *system_bundle(void)
-{
-    size_t i;
-
-    for (i = 0; http_ca_places[i]; i++)
-        if (access(http_ca_places[i], R_OK) == 0)
-            return http_ca_places[i];
-    return "probe";
-}
-
 struct setting {
     const char *name, *value;
 };
@@ -196,7 +229,7 @@ static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t 
         {"sasl.password", login ? options->password : NULL},
         {"ssl.ca.location", !options->tls        ? NULL
                             : options->ca_bundle ? options->ca_bundle
-                                                 : system_bundle()},
+                                                 : "probe"},
         {"enable.idempotence", "true"}, /* and with it acks=all */
         {"message.timeout.ms", timeout},
         {"message.max.bytes", largest},
@@ -233,26 +266,43 @@ static rd_kafka_conf_t *configure(const struct kafka *kafka, char *text, size_t 
 static void on_ready(void *context, int events);
 static void on_again(void *context);
 
+static int in_trouble(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text)
+{
+    kafka->trouble.code = code;
+    bus_quote(text, strlen(text), kafka->trouble.text);
+    return -1;
+}
+
+static int make_handle(struct kafka *kafka)
+{
+    char text[512] = "";
+    rd_kafka_conf_t *conf = configure(kafka, text, sizeof text);
+    bool tls;
+
+    if (conf)
+        kafka->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    if (kafka->handle)
+        return 0;
+    if (conf)
+        rd_kafka_conf_destroy(conf);
+    if (conf && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
+        return in_trouble(kafka, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, text);
+    tls = strstr(text, "ssl.") || strstr(text, "SSL");
+    return in_trouble(kafka, tls ? RD_KAFKA_RESP_ERR__SSL : RD_KAFKA_RESP_ERR__INVALID_ARG, text);
+}
+
 /* -1: it cannot be; kafka->trouble says why. */
 static int start(struct kafka *kafka)
 {
     static const uint64_t one = 1;
-    char text[512] = "";
-    rd_kafka_conf_t *conf = configure(kafka, text, sizeof text);
 
-    if (conf)
-        kafka->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    if (!kafka->handle) {
-        if (conf)
-            rd_kafka_conf_destroy(conf);
-        kafka->trouble.code =
-            strstr(text, "ssl.") || strstr(text, "SSL") ? RD_KAFKA_RESP_ERR__SSL : RD_KAFKA_RESP_ERR__INVALID_ARG;
-        bus_quote(text, strlen(text), kafka->trouble.text);
+    if (prepare_farewell(kafka))
+        return in_trouble(kafka, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
+                          "the system has no more threads or descriptors for us");
+    if (make_handle(kafka)) {
+        part(kafka, 0);
         return -1;
     }
-    kafka->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (kafka->event_fd < 0)
-        abort();
     kafka->queue = rd_kafka_queue_get_main(kafka->handle);
     rd_kafka_queue_io_event_enable(kafka->queue, kafka->event_fd, &one, sizeof one);
     kafka->watch = loop_watch(kafka->loop, kafka->event_fd, LOOP_READ, on_ready, kafka);

@@ -32,6 +32,7 @@ static const struct meaning meanings[] = {
     {RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, "timed-out"},
     {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, "timed-out"},
     {RD_KAFKA_RESP_ERR__QUEUE_FULL, "broker-busy"},
+    {RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, "broker-busy"},
     {RD_KAFKA_RESP_ERR__ISR_INSUFF, "broker-busy"},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, "broker-busy"},
     {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, "broker-busy"},

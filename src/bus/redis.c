@@ -7,6 +7,7 @@
 
 #include "bus/redis_internal.h"
 #include "core/mem.h"
+#include "net/ca_bundle.h"
 
 #define ANSWER_TIMEOUT_MS 15000
 /* A subscription is silent by nature: it is asked for a sign of life. */
@@ -45,7 +46,7 @@ struct redis *redis_new(struct loop *loop, const struct redis_options *options)
     redis->options.host = redis->host = xstrdup(options->host);
     redis->options.username = redis->username = xstrdup(options->username);
     redis->options.password = redis->password = secret_dup(options->password);
-    redis->options.ca_bundle = redis->ca_bundle = xstrdup(options->ca_bundle);
+    redis->options.ca_bundle = redis->ca_bundle = xstrdup(ca_bundle_hold(loop, options->ca_bundle));
     if (!redis->options.port)
         redis->options.port = 6379;
     if (redis->options.answer_timeout_ms <= 0)

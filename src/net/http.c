@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/ca_bundle.h"
 #include "net/http_internal.h"
 
 #ifndef CAISSON_VERSION
@@ -31,6 +32,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     for (i = 0; http_ca_places[i] && !client->ca_bundle; i++)
         if (access(http_ca_places[i], R_OK) == 0)
             client->ca_bundle = xstrdup(http_ca_places[i]);
+    client->ca_held = ca_bundle_hold(loop, client->ca_bundle);
     /* Empty, not absent: without a value curl would look into the environment. */
     client->proxy = xstrdup(options->proxy ? options->proxy : "");
     client->http_proxy = xstrdup(options->http_proxy ? options->http_proxy : "");

@@ -24,8 +24,9 @@ enum http_fault {
 };
 
 struct http_client {
-    struct loop *loop; /* borrowed */
-    char *ca_bundle;   /* NULL: none found; curl's own default then */
+    struct loop *loop;   /* borrowed */
+    char *ca_bundle;     /* its name; NULL: none found, curl's own default then */
+    const char *ca_held; /* its copy, borrowed from the loop (net/ca_bundle.h) */
     char *proxy, *http_proxy, *no_proxy, *user_agent;
     int max_connections, active;
     CURL **idle; /* handles to use again: making one costs more than a small request */
@@ -49,7 +50,7 @@ struct http_transfer {
     size_t header_bytes, header_count;
     size_t received;
     int64_t started_ms, moved_ms;
-    curl_off_t moved; /* bytes both ways at moved_ms */
+    curl_off_t moved;     /* bytes both ways at moved_ms */
     bool private_refused; /* one of the addresses was */
     enum http_fault fault;
     char detail[CURL_ERROR_SIZE];

@@ -230,8 +230,8 @@ static void set_policy(struct http_transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (client->ca_bundle)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_bundle);
+    if (client->ca_held)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_held);
     /* With a bundle alone curl parses it once for the multi handle, at the first TLS connection, and keeps it. */
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, -1L);

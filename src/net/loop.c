@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/ca_bundle.h"
 
 /* The longest single wait: a bound on what a missed wake-up could cost. */
 #define LONGEST_WAIT_MS 3600000
@@ -43,7 +44,8 @@ struct loop {
     size_t transfers;
     long connections;
     uint64_t round;
-    int depth; /* rounds on the call stack */
+    int depth;                     /* rounds on the call stack */
+    struct ca_bundles *ca_bundles; /* NULL: none yet */
 };
 
 struct loop *loop_new(void)
@@ -72,6 +74,7 @@ void loop_free(struct loop *loop)
     free(loop->watches);
     curl_multi_cleanup(loop->multi);
     curl_global_cleanup();
+    ca_bundles_free(loop->ca_bundles);
     free(loop);
 }
 
@@ -188,6 +191,11 @@ static void run_timers(struct loop *loop)
 }
 
 /* ---- transfers ---- */
+
+struct ca_bundles **loop_ca_bundles(struct loop *loop)
+{
+    return &loop->ca_bundles;
+}
 
 CURLM *loop_multi(struct loop *loop)
 {

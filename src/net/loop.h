@@ -47,6 +47,9 @@ void loop_sleep(struct loop *loop, int64_t delay_ms, const bool *cut);
 CURLM *loop_multi(struct loop *loop);
 void loop_on_transfer_done(struct loop *loop, CURL *easy, void (*call)(void *context, CURLcode code), void *context);
 void loop_forget_transfer(struct loop *loop, CURL *easy);
+/* For net/ca_bundle only. */
+struct ca_bundles;
+struct ca_bundles **loop_ca_bundles(struct loop *loop);
 /* Connections that the multi handle keeps open: the sum of what its clients ask for. */
 void loop_reserve_connections(struct loop *loop, int change);
 

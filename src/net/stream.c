@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/address.h"
 #include "core/mem.h"
+#include "net/ca_bundle.h"
 #include "net/http_internal.h"
 
 #define DEFAULT_UNSENT (4u * 1024 * 1024)
@@ -202,14 +202,10 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static void set_tls(CURL *easy, const struct stream_options *options)
+static void set_tls(struct loop *loop, CURL *easy, const char *ca_bundle)
 {
-    const char *bundle = options->ca_bundle;
-    size_t i;
+    const char *bundle = ca_bundle_hold(loop, ca_bundle);
 
-    for (i = 0; http_ca_places[i] && !bundle; i++)
-        if (access(http_ca_places[i], R_OK) == 0)
-            bundle = http_ca_places[i];
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
@@ -239,7 +235,7 @@ static void set_options(struct stream *stream, const struct stream_options *opti
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)stream->connect_timeout_ms);
     if (options->tls)
-        set_tls(easy, options);
+        set_tls(stream->loop, easy, options->ca_bundle);
     if (options->refuse_own) {
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, stream);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,10 +100,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *get(struct fixture *f, const char *ca_bundle, const char *host, struct error *err)
+static const char *ask(struct fixture *f, struct http_client *client, const char *host, struct error *err)
 {
-    struct http_options options = {.ca_bundle = ca_bundle};
-    struct http_client *client = http_client_new(f->loop, &options);
     struct http_request request;
     struct http_response response;
     char url[128];
@@ -123,8 +122,68 @@ static const char *get(struct fixture *f, const char *ca_bundle, const char *hos
         assert_int_equal(response.status, 200);
     http_request_dispose(&request);
     http_response_dispose(&response);
-    http_client_free(client);
     return result ? err->reason : "";
+}
+
+static const char *get(struct fixture *f, const char *ca_bundle, const char *host, struct error *err)
+{
+    struct http_client *client = http_client_new(f->loop, &(struct http_options){.ca_bundle = ca_bundle});
+    const char *reason = ask(f, client, host, err);
+
+    http_client_free(client);
+    return reason;
+}
+
+/* A build that is root beside us can replace every file: with its own authority it would be whoever we speak to. */
+static void test_a_bundle_that_is_replaced_is_not_obeyed(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *bundle = xasprintf("%s/bundle.pem", f->folder);
+    struct http_client *client;
+    struct buf authority;
+    struct error err;
+
+    if (f->server < 0)
+        skip_because("no server with TLS could be started");
+    buf_init(&authority, 65536);
+    assert_int_equal(fs_read_file(f->certificate, 65536, &authority), 0);
+    assert_int_equal(fs_write_file(bundle, "", 0, 0644), 0);
+    client = http_client_new(f->loop, &(struct http_options){.ca_bundle = bundle});
+    assert_int_equal(fs_write_file(bundle, authority.data, authority.len, 0644), 0);
+    assert_string_equal(ask(f, client, "localhost", &err), "tls-failed");
+    http_client_free(client);
+    assert_int_equal(remove(bundle), 0);
+
+    bundle[strlen(bundle) - 1] = '2'; /* what was read of a name counts for good */
+    assert_int_equal(fs_write_file(bundle, authority.data, authority.len, 0644), 0);
+    client = http_client_new(f->loop, &(struct http_options){.ca_bundle = bundle});
+    assert_int_equal(remove(bundle), 0);
+    assert_string_equal(ask(f, client, "localhost", &err), "");
+    assert_string_equal(http_client_ca_bundle(client), bundle);
+    http_client_free(client);
+    buf_dispose(&authority);
+}
+
+/* At a pipe whoever opens it waits until somebody writes: PID 1 would wait for ever. */
+static void test_a_bundle_that_is_a_pipe_is_none(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP_FREE char *bundle = xasprintf("%s/pipe.pem", f->folder);
+    struct http_client *client;
+    struct error err;
+
+    if (f->server < 0)
+        skip_because("no server with TLS could be started");
+    assert_int_equal(mkfifo(bundle, 0600), 0);
+    assert_string_equal(get(f, bundle, "localhost", &err), "tls-failed");
+    assert_non_null(strstr(err.message, bundle));
+    assert_int_equal(remove(bundle), 0);
+
+    /* nor does one count that comes later */
+    client = http_client_new(f->loop, &(struct http_options){.ca_bundle = bundle});
+    assert_int_equal(mkfifo(bundle, 0600), 0);
+    assert_string_equal(ask(f, client, "localhost", &err), "tls-failed");
+    http_client_free(client);
 }
 
 static void test_certificates_are_checked(void **state)
@@ -162,6 +221,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_certificates_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_bundle_that_is_replaced_is_not_obeyed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_bundle_that_is_a_pipe_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_handshake, setup, teardown),
     };
 
