@@ -64,6 +64,10 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 /* Prints "caisson: message", the hint and the reason on standard error, as JSON on standard output when `json`;
  * returns the exit code. */
 int cli_fail(const struct error *err, bool json);
+/* What came from elsewhere, perhaps: `before` as it is, the text and a newline, without what moves a terminal's cursor. */
+void cli_print(FILE *to, const char *before, const char *text);
+/* For json_dumps: on a terminal nothing but ASCII, for some read the characters U+0080 to U+009F as commands. */
+size_t cli_json_flags(void);
 /* Adds to a document what cli_fail prints as JSON. */
 void cli_put_error(json_t *document, const struct error *err);
 

@@ -46,7 +46,7 @@ static int run(const struct cli_call *call)
     if (json) {
         CLEANUP_JSON json_t *document = detection_to_json(&detection);
 
-        json_dumpf(document, stdout, JSON_INDENT(2));
+        json_dumpf(document, stdout, cli_json_flags() | JSON_INDENT(2));
         fputc('\n', stdout);
     } else {
         print(&detection);

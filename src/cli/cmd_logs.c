@@ -42,7 +42,7 @@ static void say(void *context, const char *text)
 {
     (void)context;
     fflush(stdout);
-    fprintf(stderr, "caisson: %s\n", text);
+    cli_print(stderr, "caisson: ", text);
 }
 
 static int read_once(const struct log_query *query, const struct log_access *access, const char *name,

@@ -127,7 +127,7 @@ static void print(const struct spec *spec, bool json)
     }
     json_t *document = json_pack("{s:O, s:O}", "spec", spec->resolved, "origins", spec->origins);
 
-    json_dumpf(document, stdout, JSON_INDENT(2));
+    json_dumpf(document, stdout, cli_json_flags() | JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(document);
 }
@@ -149,7 +149,7 @@ static int run(const struct cli_call *call)
     if (status == 0 && cli_value(call, "dir"))
         status = add_detection(&spec, cli_value(call, "dir"), &err);
     for (i = 0; i < warnings.len; i++)
-        fprintf(stderr, "caisson: warning: %s\n", warnings.items[i]);
+        cli_print(stderr, "caisson: warning: ", warnings.items[i]);
     if (status == 0)
         print(&spec, json);
     else

@@ -54,7 +54,7 @@ static int explain(struct setup *setup, const struct cli_call *call, int *code, 
     if (!document)
         return -1;
     if (cli_flag(call, "json")) {
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+        json_dumpf(document, stdout, cli_json_flags() | JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
     } else {
         result_explain(document, call->operands[0], &access, links_shown(&setup->env, STDOUT_FILENO));

@@ -16,7 +16,7 @@ static void report(const struct problems *problems, const char *name, const stru
         json_object_set_new(document, "problems", problems_to_json(problems));
         if (err && !problems->len)
             json_put_text(document, "message", err->message);
-        json_dumpf(document, stdout, JSON_INDENT(2));
+        json_dumpf(document, stdout, cli_json_flags() | JSON_INDENT(2));
         fputc('\n', stdout);
         return;
     }

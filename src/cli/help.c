@@ -1,8 +1,10 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "core/json.h"
+#include "core/lines.h"
 
 static void print_options(const struct cli_command *command, FILE *out)
 {
@@ -78,19 +80,51 @@ void cli_put_error(json_t *document, const struct error *err)
         json_put_text(document, "hint", err->hint);
 }
 
+struct pieces {
+    FILE *to;
+    int printed;
+};
+
+static void on_piece(void *context, const char *text, size_t len)
+{
+    struct pieces *pieces = context;
+
+    if (pieces->printed++)
+        fputs("\n  ", pieces->to);
+    fwrite(text, 1, len, pieces->to);
+}
+
+void cli_print(FILE *to, const char *before, const char *text)
+{
+    struct pieces pieces = {.to = to};
+    struct lines lines;
+
+    fputs(before, to);
+    lines_init(&lines, false, on_piece, &pieces);
+    lines_feed(&lines, view_of(text));
+    lines_end(&lines);
+    lines_dispose(&lines);
+    fputc('\n', to);
+}
+
+size_t cli_json_flags(void)
+{
+    return isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+}
+
 int cli_fail(const struct error *err, bool json)
 {
     if (json) {
         json_t *document = json_object();
 
         cli_put_error(document, err);
-        json_dumpf(document, stdout, JSON_INDENT(2));
+        json_dumpf(document, stdout, cli_json_flags() | JSON_INDENT(2));
         fputc('\n', stdout);
         json_decref(document);
     } else {
-        fprintf(stderr, "caisson: %s\n", err->message);
+        cli_print(stderr, "caisson: ", err->message);
         if (*err->hint)
-            fprintf(stderr, "  try: %s\n", err->hint);
+            cli_print(stderr, "  try: ", err->hint);
     }
     return (int)err->class;
 }

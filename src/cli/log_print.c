@@ -93,7 +93,7 @@ static void print_json(const struct log_line *line)
     if (*line->stream)
         json_put_text(object, "stream", line->stream);
     json_put_text(object, "text", text);
-    json_dumpf(object, stdout, JSON_COMPACT);
+    json_dumpf(object, stdout, cli_json_flags() | JSON_COMPACT);
     putchar('\n');
 }
 

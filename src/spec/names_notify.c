@@ -136,17 +136,31 @@ static bool begins(const char *text, const char *first, const char *second)
     return strncasecmp(text, first, strlen(first)) == 0 || strncasecmp(text, second, strlen(second)) == 0;
 }
 
-/* Parts "." and "..", also percent-encoded: who compares prefixes must see where a URL leads. */
+/* How long what parts a path is, as servers read it who decode first: "/", "\\" percent-encoded too. 0: it is none. */
+static size_t separator(const char *at)
+{
+    if (*at == '/')
+        return 1;
+    return strncasecmp(at, "%2f", 3) == 0 || strncasecmp(at, "%5c", 3) == 0 ? 3 : 0;
+}
+
+/* Parts "." and "..", also percent-encoded, and with parameters, which some servers take off ("..;x"): who compares prefixes
+ * must see where a URL leads. */
 static bool url_climbs(const char *url)
 {
-    const char *part = strstr(url, "://") + 3;
+    const char *at = strstr(url, "://") + 3, *end;
 
-    for (part += strcspn(part, "/?#"); *part == '/'; part += strcspn(part, "/?#")) {
+    at += strcspn(at, "/?#");
+    for (end = at + strcspn(at, "?#"); at < end; at++) {
+        const char *part = at + separator(at);
         size_t dots = 0;
 
-        for (part++; *part == '.' || strncasecmp(part, "%2e", 3) == 0; dots++)
+        if (part == at)
+            continue;
+        for (; *part == '.' || strncasecmp(part, "%2e", 3) == 0; dots++)
             part += *part == '.' ? 1 : 3;
-        if ((dots == 1 || dots == 2) && strchr("/?#", *part))
+        if ((dots == 1 || dots == 2) &&
+            (part == end || *part == ';' || strncasecmp(part, "%3b", 3) == 0 || separator(part)))
             return true;
     }
     return false;

@@ -270,6 +270,17 @@ def test_a_terminal_is_not_driven_by_it(program, folder):
     assert b"\xc2\x9b" not in done.stdout
 
 
+@pytest.mark.parametrize("options", [["--json"], ["--step", "build"], ["--step", "build", "--json"]])
+def test_nor_by_what_is_said_of_it(program, folder, options):
+    """As JSON, and where a message names what the log has."""
+    evil = "\x1b]0;title\x07\x1b[2Jstep\u009b1m"
+    (folder / "e.jsonl").write_text(json.dumps({"type": "output", "step": evil, "text": evil, "time": evil}) + "\n")
+    done = subprocess.run(["script", "-qec", " ".join([program, "logs", f"{folder}/e.jsonl", *options]), "/dev/null"],
+                          capture_output=True, timeout=30, stdin=subprocess.DEVNULL, check=False)
+    said = done.stdout.decode()
+    assert "step" in said and not [c for c in said if (ord(c) < 0x20 and c not in "\n\t\r") or 0x7f <= ord(c) < 0xa0], said
+
+
 # -- as it grows
 
 def follow(program, place, *options, environment=None):
