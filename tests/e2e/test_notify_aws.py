@@ -159,6 +159,31 @@ def test_a_right_that_comes_late(bed, receiver, event_schema):
     assert f"says {refusals[0]}" in ended.text if refusals else "not authorized" in ended.text, ended
 
 
+def assert_not_trusted(bed, spec, api, **options):
+    """Of a service whose certificate is by nobody whom the task trusts."""
+    ended = bed.run(spec, services=api.services(), environment={**story.CA, **options}, arguments=BUDGET)
+    assert ended.code == 0 and ended.result["status"] == "succeeded", ended
+    assert "certificate" in story.undelivered(ended) and "CA bundle" in ended.text
+    return ended
+
+
+@pytest.mark.parametrize("receiver", ["sqs", *(pytest.param(name, marks=pytest.mark.rare) for name in ("sns", "eventbridge"))],
+                         indirect=True)
+def test_an_authority_that_nobody_knows(bed, receiver, stranger):
+    receiver.api.authority = stranger
+    assert_not_trusted(bed, bed.commands(*story.COMMANDS, notify=[{receiver.key: receiver.target}]), receiver.api)
+    assert receiver.api.calls == []
+
+
+def test_entries_of_which_some_fail(bed, events_api, event_schema):
+    """Of one request: those that were taken do not come again, and the others do."""
+    receiver = Bus(events_api)
+    events_api.fail_entries += [None, "ThrottlingException", None, "InternalFailure", None, None, "InternalFailure"]
+    ended = run(bed, receiver, *story.long_build(seconds=0))
+    events = assert_told(receiver, ended, event_schema, again=True)
+    assert story.output_of(events) == story.long_lines() and not events_api.fail_entries
+
+
 def test_control_characters_are_told_by_none(bed, receiver, event_schema):
     """JSON escapes them, and in text they are left out: SQS takes no message that has one."""
     ended = run(bed, receiver, COLOURS)
@@ -246,6 +271,13 @@ def test_a_stream_that_somebody_removes(bed, logs_api):
     ended = bed.finish(task)
     assert ended.code == 0 and "undelivered" not in ended.result, ended
     assert any("line 2000" in text for text in logs_api.texts(group, f"caisson/{ended.result['id']}"))
+
+
+def test_logs_of_an_authority_that_nobody_knows(bed, logs_api, stranger):
+    logs_api.authority = stranger
+    group = logs_api.group("/caisson/jobs")
+    assert_not_trusted(bed, bed.commands(*story.COMMANDS, notify=[{"cloudwatch_logs": group}]), logs_api)
+    assert logs_api.calls == []
 
 
 def test_a_stream_that_is_there_already(bed, logs_api):

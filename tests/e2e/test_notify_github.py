@@ -76,6 +76,13 @@ def test_who_is_refused_says_why_and_fails_no_job(bed, github_api, case):
     assert "ghp_" not in ended.text
 
 
+def test_an_authority_that_nobody_knows(bed, github_api, stranger):
+    github_api.authority = stranger
+    ended, _ = run(bed, github_api, arguments=BUDGET)
+    assert ended.code == 0 and "certificate" in story.undelivered(ended) and github_api.requests == [], ended
+    assert github_api.token not in ended.text
+
+
 def test_a_job_without_a_commit_has_no_status(bed, github_api):
     """Nothing was checked out, so there is nothing to say it of."""
     spec = bed.spec(source={"repository": "http://git.test/open/not-there.git"}, build={

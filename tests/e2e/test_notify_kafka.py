@@ -1,7 +1,10 @@
 """`notify` to Kafka: acknowledged records in the order of the job, and what becomes of them when the broker refuses or
 goes away."""
 
+import contextlib
 import json
+import os
+import subprocess
 import time
 
 import pytest
@@ -150,3 +153,32 @@ def test_one_that_hangs_does_not_keep_a_stopped_job(bed, kafka_server):
     ended = bed.finish(task)
     assert ended.code == 143 and time.monotonic() - at < 8, ended
     assert "kafka.test" in story.undelivered(ended)
+
+
+@pytest.mark.rare
+@pytest.mark.skipif(os.getuid() != 0, reason="a small disk is mounted by root")
+def test_a_full_disk_that_has_room_again(bed, tmp_path, run_authority, event_schema):
+    """The broker ends where its disk is full, before the job or in it; the job tells it everything once it is back."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], check=True)
+    try:
+        with kafka.Kafka(str(tmp_path / "kafka"), run_authority, data=str(disk / "data")) as server:
+            topic = server.topic()
+            with open(disk / "full", "wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 16))
+            task = start(bed, server, entry(topic), *story.long_build(seconds=40))
+            task.wait_for("the last line\n")
+            deadline = time.monotonic() + 20
+            while server.alive() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert not server.alive(), server.words()[-2000:]
+            os.unlink(disk / "full")
+            server.start()
+            ended = bed.finish(task, 180)
+            assert ended.code == 0 and "undelivered" not in ended.result, ended
+            events = story.assert_whole(story.told(told(topic, ended.result["id"])), ended, event_schema)
+            assert story.output_of(events) == story.long_lines()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
