@@ -6,7 +6,8 @@
  *
  * Denied or untrusted, it is tried again while the job runs, for somebody may mend it, and once at the end.
  *
- * A message that a sink refuses for ever (too large, a 400) is left out, counted, and warned of once in the log.
+ * Lines that are too large together are read again and sent in parts. A message that a sink refuses for ever (one line
+ * that is too large, a 400) is left out, counted by its lines, and warned of in the log.
  */
 #ifndef CAISSON_REPORT_QUEUE_H
 #define CAISSON_REPORT_QUEUE_H

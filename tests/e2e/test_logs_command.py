@@ -152,6 +152,62 @@ def test_what_ordinary_programs_make_of_it(bed, tmp_path):
     assert index["lines"] == unpacked.count(b"\n") and index["text_bytes"] == len(unpacked)
 
 
+@pytest.mark.parametrize("name", ["copied.log.gz", "copied.log"])
+def test_a_copy_on_this_machine(bed, caisson, tmp_path, name):
+    """As `aws s3 cp` brings it: with its index beside it, alone, and under another name."""
+    log, ended = stored(bed, f"logs/{name}", "seq 300000", *BUILDS)
+    assert ended.code == 0, ended
+    text = text_of(bed, f"logs/{name}")
+    for part in (name, f"{name}.index.json"):
+        (tmp_path / part).write_bytes(bed.storage.get(JOBS_BUCKET, f"logs/{part}"))
+    step = of_step(text, "publish")
+    for options in ((), ("--no-index",)):
+        done = caisson("logs", str(tmp_path / name), "--step", "publish", *options)
+        assert (done.stdout.splitlines(), done.stderr) == (step, ""), done
+    assert caisson("logs", str(tmp_path / name), "--tail", "3").stdout.splitlines() == text.splitlines()[-3:]
+    assert caisson("logs", str(tmp_path / name), "--follow").stdout == text
+    os.unlink(tmp_path / f"{name}.index.json")
+    assert caisson("logs", str(tmp_path / name)).stdout == text
+    done = caisson("logs", str(tmp_path / name), "--step", "publish")
+    assert done.stdout.splitlines() == step, done
+
+
+def test_a_copy_that_was_unpacked_on_the_way(bed, caisson, tmp_path):
+    """Browsers undo Content-Encoding and keep the name."""
+    _, ended = stored(bed, "logs/unpacked.log.gz", "seq 3000", *BUILDS)
+    assert ended.code == 0, ended
+    text = text_of(bed, "logs/unpacked.log.gz")
+    (tmp_path / "unpacked.log.gz").write_text(text)
+    done = caisson("logs", str(tmp_path / "unpacked.log.gz"), "--step", "build")
+    assert done.returncode == 0 and done.stdout.splitlines() == of_step(text, "build"), done.stderr
+
+
+@pytest.mark.rare
+@pytest.mark.parametrize("name", ["logs/huge.log.gz", "logs/huge.log"])
+def test_a_hundred_megabytes(bed, reader, program, name):
+    """A step, its last lines and what came since a time are found by the index, in a few requests and little memory."""
+    log, ended = stored(bed, name, "seq -f '%012.0f of many lines that say nothing at all' 1600000", *BUILDS,
+                        limits={"log": "200MiB"})
+    assert ended.code == 0, ended
+    text = text_of(bed, name)
+    assert len(text) > 100_000_000
+    size = int(bed.storage.head(JOBS_BUCKET, name)["content-length"])
+    for arguments, wanted in ((("--step", "publish"), of_step(text, "publish")),
+                              (("--step", "build", "--tail", "5"), of_step(text, "build")[-5:])):
+        bed.gate.requests.clear()
+        done = reader("logs", log, *arguments)
+        assert done.stdout.splitlines() == wanted, (arguments, done.stderr)
+        assert fetched(bed, name) < size / 50 + 40_000 and len(bed.gate.requests) < 10, (arguments, fetched(bed, name))
+    used = subprocess.run(["/usr/bin/env", "python3", "-c", MEASURED, program, "logs", log], capture_output=True, text=True,
+                          timeout=200, env={"PATH": os.environ["PATH"], **reader.environment}, check=True)
+    assert [int(number) for number in used.stdout.split()] == [0, pytest.approx(16 << 10, abs=16 << 10)], used
+
+
+MEASURED = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
+
+
 # -- places
 
 @pytest.fixture
@@ -303,6 +359,25 @@ def test_follow_a_file_that_grows(program, folder):
         file.write('12:00:03 build    done in 2s\n12:00:03 result {"id":"j1"}\n')
     out, err = reading.communicate(timeout=20)
     assert (reading.returncode, out) == (0, "12:00:03 build    done in 2s\n") and "waiting" in err
+
+
+@pytest.mark.parametrize("how", ["cut", "replaced"])
+def test_follow_a_file_that_begins_again(program, folder, how):
+    """As a second job of the same place does."""
+    path = folder / "again.log"
+    path.write_text("12:00:00 caisson\n12:00:01 build    | of the first\n")
+    reading = follow(program, str(path))
+    assert [reading.stdout.readline() for _ in range(2)][1] == "12:00:01 build    | of the first\n"
+    second = '12:00:02 build    | two\n12:00:03 result {"id":"j2"}\n'
+    if how == "cut":
+        path.write_text("")
+        time.sleep(0.5)
+        path.write_text(second)
+    else:
+        (folder / "new").write_text(second)
+        (folder / "new").rename(path)
+    out, err = reading.communicate(timeout=20)
+    assert (reading.returncode, out) == (0, second) and f"the file was {how}" in err, err
 
 
 @pytest.mark.parametrize("format_name", ["cloudevents", "plain"])

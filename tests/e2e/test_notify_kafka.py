@@ -168,8 +168,8 @@ def test_a_full_disk_that_has_room_again(bed, tmp_path, run_authority, event_sch
             with open(disk / "full", "wb") as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(1 << 16))
-            task = start(bed, server, entry(topic), *story.long_build(seconds=40))
-            task.wait_for("the last line\n")
+            task = start(bed, server, entry(topic), *story.long_build(seconds=60))
+            task.wait_for("line 2000")
             deadline = time.monotonic() + 20
             while server.alive() and time.monotonic() < deadline:
                 time.sleep(0.1)
