@@ -1,11 +1,12 @@
 """What a hostile build tries against PID 1 and its children."""
 
 import os
+import threading
 import time
 
 import pytest
 
-from bed import s3
+from bed import s3, story
 from bed.world import JOBS_BUCKET
 
 PIDS = "/sys/fs/cgroup/pids"
@@ -47,6 +48,28 @@ def test_a_fork_bomb_that_takes_every_process_is_ended(bed, few_processes):
     ended = bed.finish(task, 60)
     assert ended.code in (0, 35), ended  # a shell that cannot fork fails
     assert "left-over" in ended.text
+
+
+def test_a_fork_bomb_while_a_broker_goes_does_not_end_pid_1(bed, few_processes):
+    """The client library of Kafka is ended by a thread, and just then there is none to be had."""
+    full = threading.Event()
+
+    def broker(connection, *_):
+        full.wait(30)
+        connection.sendall(b"this is no TLS")
+
+    bomb = "setsid perl -e 'for (;;) { fork; select(undef, undef, undef, 0.005) }' >/dev/null 2>&1 & sleep 6"
+    spec = bed.commands(bomb, notify=[{"kafka": "10.98.0.60:9093", "topic": "t", "username": "u",
+                                       "password": {"env": "PASSWORD"}, "events": ["status"]}])
+    task = bed.start(spec, services=[("10.98.0.60", 9093, broker)], environment={"PASSWORD": "a-password"},
+                     arguments=["--stop-budget", "5s"])
+    task.wait_for("$ ")
+    few_processes(task, 24)
+    time.sleep(3)
+    full.set()
+    ended = bed.finish(task, 90)
+    assert ended.result and ended.code == ended.result["exit_code"] and ended.code not in (134, 139), ended
+    assert "kafka 10.98.0.60:9093" in story.undelivered(ended), ended
 
 
 def test_a_stop_while_the_log_hangs_is_obeyed(bed):
