@@ -42,10 +42,11 @@ static const struct check {
      "check image.repository and its login, and that the task can reach the registry"},
     {"bucket", doctor_check_bucket, "check bucket, region and endpoint, and what the task's role may do there"},
     {"notify", doctor_check_notify, "check its name and login, and that the task can reach it and may send there"},
+    {"cancel", doctor_check_cancel, "check its name, login and ACL, and that the task can reach it"},
 };
 #define CHECK_NAMES                                                                                                    \
     "spec task log exec process kernel memory workspace programs sandbox ca region clock credentials endpoints "       \
-    "secrets source registry bucket notify"
+    "secrets source registry bucket notify cancel"
 
 /* ---- the spec ---- */
 

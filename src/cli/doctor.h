@@ -106,6 +106,7 @@ void doctor_check_secrets(struct doctor *doctor);     /* doctor_values.c */
 void doctor_check_source(struct doctor *doctor);      /* doctor_source.c */
 void doctor_check_bucket(struct doctor *doctor);      /* doctor_bucket.c */
 void doctor_check_notify(struct doctor *doctor);      /* doctor_notify.c */
+void doctor_check_cancel(struct doctor *doctor);      /* doctor_cancel.c */
 void doctor_check_registry(struct doctor *doctor);    /* doctor_registry.c */
 
 /* ---- pieces of them, for tests ---- */

@@ -14,7 +14,7 @@ struct named_source {
 };
 
 /* Those that have one place in the spec. */
-#define FIXED 7
+#define FIXED 9
 static void fixed_sources(const struct spec *spec, struct named_source sources[FIXED])
 {
     const struct named_source all[FIXED] = {{"source.auth.token", &spec->source.auth.token},
@@ -23,7 +23,9 @@ static void fixed_sources(const struct spec *spec, struct named_source sources[F
                                             {"image.auth.username", &spec->image.auth.username},
                                             {"image.auth.password", &spec->image.auth.password},
                                             {"image.pull_auth.username", &spec->image.pull_auth.username},
-                                            {"image.pull_auth.password", &spec->image.pull_auth.password}};
+                                            {"image.pull_auth.password", &spec->image.pull_auth.password},
+                                            {"cancel.username", &spec->cancel.username},
+                                            {"cancel.password", &spec->cancel.password}};
 
     memcpy(sources, all, sizeof all);
 }

@@ -193,7 +193,7 @@ static void tell(struct profile_draft *draft)
 }
 
 /* Its dashboard publishes { deploymentId }, without TLS; a server that wants TLS is named as rediss://host. */
-static void listen(struct profile_draft *draft)
+static void hear_cancels(struct profile_draft *draft)
 {
     const char *variable = NULL;
     const char *host = profile_text(draft, "redis host", &variable);
@@ -218,7 +218,7 @@ static void finish(struct profile_draft *draft)
     put_source(draft);
     put_image(draft);
     tell(draft);
-    listen(draft);
+    hear_cancels(draft);
 }
 
 const struct profile profile_deployra = {

@@ -609,6 +609,18 @@ def test_a_login_of_a_broker(bed, look, redis_server):
         assert found.document["checks"][-1]["status"] == state, found
 
 
+def test_a_channel_that_is_listened_to(bed, look, redis_server):
+    channel = {"redis": f"rediss://{redis.NAME}:{redis.TLS}", "channel": "builder:cancel", "username": redis.USER,
+               "password": {"env": "PASSWORD"}}
+    for changes, password, status in (({}, redis_server.passwords[redis.USER], "ok"), ({}, "wrong", "warning"),
+                                      ({"channel": "of-others"}, redis_server.passwords[redis.USER], "warning")):
+        found = look(job(bed, cancel=[{**channel, **changes}]), "--only", "cancel", services=redis_server.services(),
+                     environment={"PASSWORD": password})
+        assert found.document["checks"][-1]["status"] == status and found.code == 0, found
+    found = look(job(bed, cancel=[{**channel, "password": {"env": "NOT_SET"}}]), "--only", "secrets")
+    assert found.state("secrets", "cancel.password") == ("failed", "secret-unavailable") and found.code == 12
+
+
 def test_a_value_for_a_receiver_that_is_missing(bed, look):
     found = look(told(bed, {"http": "https://hooks.test/x", "secret": {"env": "NOT_SET"}}), "--only", "secrets")
     assert found.state("secrets", "notify[0].secret") == ("failed", "secret-unavailable") and found.code == 12
