@@ -18,7 +18,7 @@ struct credentials {
     char *access_key;
     char *secret_key;
     char *session_token; /* NULL: none */
-    int64_t expires_ms;  /* wall time; 0: never */
+    int64_t expires_ms;  /* wall time, by our clock; 0: never */
 };
 void credentials_dispose(struct credentials *credentials); /* wipes */
 

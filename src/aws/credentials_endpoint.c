@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aws/credentials_parse.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -13,6 +14,7 @@
 
 #define CONNECT_TIMEOUT_MS 2000
 #define ANSWER_TIMEOUT_MS 5000
+#define CLOCK_NEAR_MS (60 * 1000)
 #define TOKEN_FILE_MAX ((size_t)16 << 10)
 
 static const struct retry retry_policy = {.max_attempts = 5, .base_ms = 200, .cap_ms = 2000};
@@ -161,6 +163,15 @@ static void describe_refusal(const struct http_response *response, struct error 
                         "with");
 }
 
+/* What expires by the clock over there is to expire by ours, wrong as it may be. */
+static void expire_by_our_clock(struct credentials *found, int64_t date_ms)
+{
+    int64_t off_ms = date_ms ? date_ms - clock_wall_ms() : 0;
+
+    if (found->expires_ms && (off_ms < -CLOCK_NEAR_MS || off_ms > CLOCK_NEAR_MS))
+        found->expires_ms -= off_ms;
+}
+
 static void on_answer(void *context, const struct error *error)
 {
     struct credentials_endpoint *endpoint = context;
@@ -178,6 +189,7 @@ static void on_answer(void *context, const struct error *error)
     else if (credentials_parse_document((struct view){buf_text(&response->body), response->body.len}, &found, &err) ==
              0) {
         buf_wipe(&response->body);
+        expire_by_our_clock(&found, response->date_ms);
         tell(endpoint, &found, NULL);
         return;
     }

@@ -24,6 +24,7 @@ struct credentials_provider {
     struct loop *loop;
     struct credentials_endpoint *endpoint; /* CREDENTIALS_ENDPOINT only */
     struct credentials current;            /* access_key NULL: none so far */
+    int64_t expires_at_ms;                 /* their end, monotonic: a wall clock may be set meanwhile */
     uint64_t generation;
     uint64_t round; /* of the renewal under way, or of the next */
     bool renewing;
@@ -63,6 +64,7 @@ static void set_current(struct credentials_provider *provider, struct credential
         provider->generation++;
     credentials_dispose(current);
     *current = *found;
+    provider->expires_at_ms = clock_monotonic_ms() + (found->expires_ms - clock_wall_ms());
     tell_secrets(provider);
 }
 
@@ -70,7 +72,7 @@ static int64_t left_ms(const struct credentials_provider *provider)
 {
     if (!provider->current.access_key)
         return 0;
-    return provider->current.expires_ms ? provider->current.expires_ms - clock_wall_ms() : INT64_MAX;
+    return provider->current.expires_ms ? provider->expires_at_ms - clock_monotonic_ms() : INT64_MAX;
 }
 
 /* ---- the end of a renewal ---- */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <unistd.h>
@@ -36,15 +37,26 @@ struct endpoint {
     int fail_first;  /* so many 503 first */
     int status;      /* answered when not 0 */
     int64_t life_ms; /* of what is handed out */
+    int64_t off_ms;  /* its clock from ours; 0: it does not tell the time */
     char token[64];  /* as last seen */
     char path[64];
     struct strings secrets;
 };
 
+/* A header line (RFC 9110, IMF-fixdate). */
+static const char *date_of(int64_t wall_ms, char line[64])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+
+    strftime(line, 64, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&seconds, &tm));
+    return line;
+}
+
 static void answer(void *context, const struct loop_request *request, struct buf *out)
 {
     struct endpoint *e = context;
-    char expires[CLOCK_TEXT_SIZE];
+    char expires[CLOCK_TEXT_SIZE], head[64];
     char *body;
 
     e->asked++;
@@ -60,10 +72,10 @@ static void answer(void *context, const struct loop_request *request, struct buf
                     "{\"code\":\"NoId\",\"message\":\"id GUID-SECRET unknown\"}");
         return;
     }
-    clock_format(clock_wall_ms() + e->life_ms, expires);
+    clock_format(clock_wall_ms() + e->off_ms + e->life_ms, expires);
     body = xasprintf("{\"AccessKeyId\":\"AK%d\",\"SecretAccessKey\":\"SK%d\",\"Token\":\"TK%d\",\"Expiration\":\"%s\"}",
                      e->asked, e->asked, e->asked, expires);
-    loop_answer(out, 200, "", body);
+    loop_answer(out, 200, e->off_ms ? date_of(clock_wall_ms() + e->off_ms, head) : "", body);
     free(body);
 }
 
@@ -204,6 +216,22 @@ static void test_living_credentials_survive_failure(void **state)
     /* And the endpoint is left in peace for a while. */
     expect_get(e, false, "AK1");
     assert_int_equal(e->asked, 2);
+}
+
+/* Of a machine whose clock is a year ahead, or one behind. */
+static void test_expiry_is_by_the_clock_of_the_endpoint(void **state)
+{
+    struct endpoint *e = *state;
+    const struct credentials *credentials;
+    struct error err;
+
+    e->off_ms = INT64_C(-365) * 24 * 3600 * 1000;
+    expect_get(e, false, "AK1");
+    assert_non_null(credentials_now(e->provider));
+    e->off_ms = -e->off_ms;
+    e->life_ms = -5000;
+    assert_int_equal(credentials_get(e->provider, true, &credentials, &err), -1);
+    assert_string_equal(err.reason, "credentials-expired");
 }
 
 static void test_expired_document_is_an_error(void **state)
@@ -358,6 +386,7 @@ int main(void)
         ENDPOINT_TEST(test_endpoint_redirect_is_not_followed),
         ENDPOINT_TEST(test_living_credentials_survive_failure),
         ENDPOINT_TEST(test_expired_document_is_an_error),
+        ENDPOINT_TEST(test_expiry_is_by_the_clock_of_the_endpoint),
         ENDPOINT_TEST(test_one_renewal_for_all),
         ENDPOINT_TEST(test_token_file_is_read_anew),
         ENDPOINT_TEST(test_refused_endpoint_is_not_asked),

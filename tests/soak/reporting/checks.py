@@ -25,8 +25,8 @@ def outcome(job, schemas):
     result = job.receivers.result(job.id)
     if result is None:  # stopped before it had read where the document goes: the log has it
         result = _last_result(log)
-        assert result["step"] == "load" and result["exit_code"] == job.code == 143, result
-        return "interrupted before the spec was read"
+        assert result["step"] == "load" and result["exit_code"] == job.code in (130, 143), result
+        return f"{result['status']} before the spec was read"
     schemas["result"].validate(result)
     assert result["exit_code"] == job.code and result["status"] == STATUS.get(job.code, "failed"), result
     assert all(0 <= part["seconds"] <= job.seconds for part in (result, *result["steps"])), result

@@ -51,6 +51,7 @@ class Receivers:
         self.ports = {name: self._listen(link.on_connection) for name, link in self.links.items()}
         self.hook = webhook.Webhook(authority)
         self.hook_port = self._listen(lambda client: self.hook._on(None)(client))
+        self.credentials_url = self._serve_credentials()
         self.names = None  # a SlowNames, where one was needed
         self.mounted = []
         self.file_disk = self._disk("told", "1m", 0o777)
@@ -77,6 +78,12 @@ class Receivers:
         listener = http1.listen("127.0.0.1")
         http1.accept_on(listener, on_connection)
         return listener.getsockname()[1]
+
+    def _serve_credentials(self):
+        """As ECS does for a task's role."""
+        listener = http1.listen("127.0.0.1")
+        http1.serve(listener, Credentials(self.world.keys))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v2/credentials/task"
 
     def reset(self, careful=False):
         """As if nothing had happened, for the next job. Careful: the webhook refuses whose clock is wrong."""
@@ -112,10 +119,8 @@ class Receivers:
         return entries
 
     def environment(self):
-        keys = self.world.keys
         amqp = {"AMQP_PASSWORD": self.place.passwords[rabbitmq.USER]} if "RabbitMQ" in self.links else {}
-        return {**amqp, "PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": keys.access,
-                "AWS_SECRET_ACCESS_KEY": keys.secret, "AWS_SESSION_TOKEN": keys.token,
+        return {**amqp, "PATH": os.environ["PATH"], "AWS_CONTAINER_CREDENTIALS_FULL_URI": self.credentials_url,
                 "AWS_REGION": "eu-central-1", "HOOK_SECRET": self.hook.secret,
                 "REDIS_PASSWORD": self.redis.passwords[redis.USER]}
 
@@ -173,6 +178,18 @@ class Receivers:
         self.world.stop()
         for path in self.mounted:
             subprocess.run(["umount", "--lazy", path], check=True)
+
+
+class Credentials:
+    """They last six hours from when they are asked for."""
+
+    def __init__(self, keys):
+        self.document = {"AccessKeyId": keys.access, "SecretAccessKey": keys.secret, "Token": keys.token}
+
+    def handle(self, request):
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
+        return http1.Response(200, json.dumps({**self.document, "Expiration": until}).encode(),
+                              [("Content-Type", "application/json")])
 
 
 def _if_timely(request, client):
