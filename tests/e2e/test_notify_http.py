@@ -235,6 +235,16 @@ def test_a_receiver_that_floods_us(bed, hook, event_schema):
     assert len(hook.requests) == len(hook.received) + 1
 
 
+def test_progress_of_an_upload(bed, hook, event_schema):
+    """In its place among lines and steps."""
+    spec = job(bed, "mkdir dist; for i in $(seq 1500); do echo $i >dist/$i.html; done", hook=hook,
+               entry={"events": ["status", "log", "progress"]})
+    ended = run(bed, spec, hook)
+    events = assert_story(hook, ended, event_schema)
+    progress = [event["data"] for event in events if event["type"].endswith(".progress")]
+    assert any(one["step"] == "publish" and "uploading" in one["text"] for one in progress), (progress, ended)
+
+
 @pytest.mark.rare
 def test_heartbeats(bed, hook, event_schema):
     spec = job(bed, "sleep 65; mkdir dist; echo x >dist/index.html", hook=hook,
