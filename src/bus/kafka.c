@@ -275,10 +275,16 @@ static int in_trouble(struct kafka *kafka, rd_kafka_resp_err_t code, const char 
 
 static int make_handle(struct kafka *kafka)
 {
+    const char *lacking = kafka->options.tls ? ca_bundle_lacking(kafka->options.ca_bundle) : NULL;
     char text[512] = "";
-    rd_kafka_conf_t *conf = configure(kafka, text, sizeof text);
+    rd_kafka_conf_t *conf;
     bool tls;
 
+    if (lacking) { /* librdkafka would not name it */
+        snprintf(text, sizeof text, "the CA bundle %s cannot be read", lacking);
+        return in_trouble(kafka, RD_KAFKA_RESP_ERR__SSL, text);
+    }
+    conf = configure(kafka, text, sizeof text);
     if (conf)
         kafka->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (kafka->handle)

@@ -73,6 +73,11 @@ static void hold(struct bundle *bundle, const char *path)
         bundle->held = xasprintf(NOWHERE "%s%s", *path == '/' ? "" : "/", path);
 }
 
+const char *ca_bundle_lacking(const char *held)
+{
+    return held && strncmp(held, NOWHERE, strlen(NOWHERE)) == 0 ? held + strlen(NOWHERE) : NULL;
+}
+
 static const char *first_place(void)
 {
     size_t i;

@@ -18,5 +18,7 @@ const char *ca_bundle_hold(struct loop *loop, const char *path);
 /* For the loop. */
 struct ca_bundles;
 void ca_bundles_free(struct ca_bundles *bundles);
+/* The name of a bundle that could not be read when it was to be held; NULL: it was. Borrowed. */
+const char *ca_bundle_lacking(const char *held);
 
 #endif

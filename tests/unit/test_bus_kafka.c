@@ -122,6 +122,7 @@ static void tls_wants_a_known_authority(void **state)
     options.ca_bundle = "/nonexistent/ca.pem";
     one_failure(options, "denial", &error);
     assert_string_equal(error.reason, "tls-failed");
+    assert_non_null(strstr(error.message, "the CA bundle /nonexistent/ca.pem cannot be read"));
 }
 
 static void says_which_topic_is_missing(void **state)
