@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from bed import account as bed_account, documents, run_task, s3, shell
-from bed.world import ENDPOINT, OPERATOR_FILE, ROOT
+from bed import account as bed_account, documents, relay, run_task, s3, shell
+from bed.world import ADDRESSES, ENDPOINT, OPERATOR_FILE, ROOT
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "terraform"))
 import rendered  # noqa: E402, of tests/terraform
@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.timeout(1200), pytest.mark.rare]
 OPERATIONS = pathlib.Path(ROOT, "docs", "operations.md")
 IMAGE, NEXT = (f"ghcr.io/owner/caisson-node:{version}-node20" for version in ("0.1.0", "0.1.1"))
 REPOSITORY = "https://github.com/owner/site"
-OPERATOR = f"pins: {{ endpoint: '{ENDPOINT}', region: {s3.REGION} }}\nallow: [private-http]\n"
+SQS_PORT = 9324  # of the account, in a task's network
+OPERATOR = (f"pins: {{ endpoint: '{ENDPOINT}', region: {s3.REGION}, sqs_endpoint: 'http://elsewhere.test:{SQS_PORT}' }}\n"
+            "allow: [private-http]\n")
 SITE = {"package.json": '{"name": "site", "version": "1.0.0", "scripts": {"build": "sh build.sh"}}',
         "build.sh": "mkdir -p dist\necho '<h1>Shop</h1>' >dist/index.html\n"}
 # Addresses in place of AWS's: tasks have a server of their own, which terraform does not know.
@@ -50,8 +52,10 @@ class Newcomer:
         tree = rendered.copy_of_the_tree(folder)
         self.example = tree / "examples/minimal"
         (self.example / "server_override.tf").write_text(OVERRIDE % {"url": account.url})
+        account_at = ("127.0.0.1", int(account.url.rpartition(":")[2]))
         self.ecs = account.plane = run_task.RunTask(
             bed, {IMAGE: "node", NEXT: "node"}, [], {account.keys.access: account.keys}.get, files={OPERATOR_FILE: OPERATOR},
+            services=[(ADDRESSES["elsewhere.test"], SQS_PORT, relay.Forward(account_at).on_connection)],
             on_event=account.take_event)
         sdks = bed_account.made("ensure-sdks", "python")
         versity = "http://%s:%d" % bed.world.versity.address
@@ -171,6 +175,7 @@ def test_from_an_empty_account_to_nothing_left(newcomer):
     assert follow(newcomer, "Rotating") == []
     told = newcomer.account.client("ssm").get_parameter(Name="/caisson/shop/git-token", WithDecryption=True)
     assert told["Parameter"]["Value"] == "of-today"
+    assert follow(newcomer, "Telling your systems") == []
     assert follow(newcomer, "Upgrading") == []
     (container,) = newcomer.ecs.wait(newcomer.run(lambda spec: None))["detail"]["containers"]
     assert (container["image"], container["exitCode"]) == (NEXT, 0)

@@ -39,6 +39,9 @@ module "iam" {
 
   name    = var.name
   buckets = [module.storage.artifacts_bucket, module.storage.state_bucket]
+
+  topic_arns = var.topic_arns
+  queue_arns = var.queue_arns
 }
 
 module "node" {
@@ -62,6 +65,8 @@ module "project" {
   artifacts_bucket         = module.storage.artifacts_bucket
   state_bucket             = module.storage.state_bucket
   repository               = "" # sites have no images
+  topic_arns               = var.topic_arns
+  queue_arns               = var.queue_arns
 }
 
 module "events" {

@@ -48,6 +48,20 @@ variable "projects" {
   nullable    = false
 }
 
+variable "topic_arns" {
+  type        = list(string)
+  description = "SNS topics that jobs of all projects may tell (`notify` of a spec)."
+  default     = []
+  nullable    = false
+}
+
+variable "queue_arns" {
+  type        = list(string)
+  description = "SQS queues that jobs of all projects may tell."
+  default     = []
+  nullable    = false
+}
+
 variable "force_destroy" {
   type        = bool
   description = "Whether `terraform destroy` removes buckets with objects in them."
