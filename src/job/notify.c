@@ -21,6 +21,7 @@ struct told {
 
 struct notify {
     struct job *job;
+    struct http_client *client; /* its own: receivers that do not answer must not keep the result waiting */
     struct reporter *reporter;
     struct told *told;
     struct strings unopened; /* who cannot be told, and why */
@@ -173,7 +174,7 @@ static struct reporter *make_reporter(const struct notify *notify)
     const struct result *result = job->result;
     const struct reporter_options options = {
         .context = {.loop = job->options->loop,
-                    .client = job->options->client,
+                    .client = notify->client,
                     .credentials = job->options->credentials,
                     .region = platform->region,
                     .sns_endpoint = platform->sns_endpoint,
@@ -219,6 +220,7 @@ int job_notify(struct job *job, struct error *err)
     /* Now that its secrets are known; the end does it again. */
     redact_result(job->options->redactor, job->result);
     notify->source = source_of(job);
+    notify->client = http_client_like(job->options->client, NULL, (int)job->spec.notify_len);
     notify->reporter = make_reporter(notify);
     if (open_all(notify, &open_error) && status == 0) {
         *err = open_error;
@@ -255,6 +257,7 @@ void job_notify_free(struct job *job)
         return;
     loop_timer_stop(notify->heartbeat);
     reporter_free(notify->reporter);
+    http_client_free(notify->client);
     for (i = 0; i < job->spec.notify_len; i++) {
         struct told *told = &notify->told[i];
 

@@ -43,6 +43,16 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     return client;
 }
 
+struct http_client *http_client_like(const struct http_client *client, const char *ca_bundle, int max_connections)
+{
+    return http_client_new(client->loop, &(struct http_options){.ca_bundle = ca_bundle ? ca_bundle : client->ca_bundle,
+                                                                .proxy = client->proxy,
+                                                                .http_proxy = client->http_proxy,
+                                                                .no_proxy = client->no_proxy,
+                                                                .user_agent = client->user_agent,
+                                                                .max_connections = max_connections});
+}
+
 const char *http_client_ca_bundle(const struct http_client *client)
 {
     return client->ca_bundle;

@@ -26,6 +26,9 @@ struct http_options {
 
 struct http_client;
 struct http_client *http_client_new(struct loop *loop, const struct http_options *options);
+/* Another one with the same proxies, and the same bundle where ca_bundle is NULL, but connections of its own: whoever
+ * holds all of those keeps nobody else waiting. */
+struct http_client *http_client_like(const struct http_client *client, const char *ca_bundle, int max_connections);
 void http_client_free(struct http_client *client);
 struct loop *http_client_loop(struct http_client *client);
 /* Where a bundle of CAs is looked for, NULL-terminated. */

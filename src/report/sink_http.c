@@ -79,8 +79,7 @@ static int http_open(struct sink **out, const struct sink_context *context, cons
     if (settings->api_key)
         strings_addf(&sink->headers, "x-api-key: %s", settings->api_key);
     if (settings->ca_bundle)
-        sink->client = sink->own_client =
-            http_client_new(context->loop, &(struct http_options){.ca_bundle = settings->ca_bundle});
+        sink->client = sink->own_client = http_client_like(context->client, settings->ca_bundle, 1);
     if (settings->secret && read_key(sink, settings->secret, err)) {
         http_close_sink(sink);
         return -1;

@@ -1,5 +1,6 @@
 """What a hostile build tries against PID 1 and its children."""
 
+import contextlib
 import os
 import threading
 import time
@@ -99,3 +100,23 @@ def test_the_budget_holds_when_nothing_answers_any_more(bed):
     hold.release()
     assert code == 143
     assert time.monotonic() - at < 12  # its own clock says 6; the machine may be busy
+
+
+def test_receivers_that_never_answer_keep_no_result_waiting(bed):
+    """More of them than a client has connections: result and log go to S3 at once, not when those have given up."""
+    def receiver(connection, *_):
+        with contextlib.suppress(OSError):
+            while connection.recv(65536):
+                pass
+
+    name = f"{JOBS_BUCKET}/unanswered"
+    notify = [{"http": f"http://10.98.0.61:8080/{i}", "events": ["status", "log"]} for i in range(20)]
+    task = bed.start(bed.commands("echo go; sleep 60", notify=notify, result=f"s3://{name}/result.json", log=f"s3://{name}/log.gz"),
+                     services=[("10.98.0.61", 8080, receiver)], arguments=["--stop-budget", "10s"])
+    task.wait_for("| go")
+    time.sleep(2)  # all of them have been called
+    task.signal("TERM")
+    ended = bed.finish(task)
+    assert ended.code == 143 and "was not written" not in ended.text and "not done in the time" not in ended.text, ended
+    assert bed.storage.get(JOBS_BUCKET, "unanswered/log.gz")
+    assert "10.98.0.61" in story.undelivered(ended, 20)

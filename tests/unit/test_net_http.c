@@ -361,7 +361,7 @@ static void test_proxy(void **state)
     struct fixture *f = *state;
     char proxy[64];
     struct http_options options = {.http_proxy = proxy, .no_proxy = "127.0.0.1"};
-    struct http_client *client;
+    struct http_client *client, *like;
     struct exchange x;
 
     snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", f->server.port);
@@ -371,6 +371,14 @@ static void test_proxy(void **state)
     assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), 0);
     assert_string_equal(buf_text(&x.response.body), "no such path");
     discard(&x);
+    /* who brings a bundle of its own does not go past the proxy */
+    like = http_client_like(client, "/nonexistent/ca.pem", 1);
+    prepare(&x, f, "GET", "/");
+    snprintf(x.url, sizeof x.url, "http://elsewhere.invalid/x");
+    assert_int_equal(http_perform(like, &x.request, &x.response, &x.err), 0);
+    assert_string_equal(buf_text(&x.response.body), "no such path");
+    discard(&x);
+    http_client_free(like);
     prepare(&x, f, "GET", "/status/201");
     assert_int_equal(http_perform(client, &x.request, &x.response, &x.err), 0);
     assert_int_equal(x.response.status, 201);
