@@ -74,6 +74,37 @@ void json_put_text(json_t *object, const char *key, const char *text)
     buf_dispose(&repaired);
 }
 
+static void add_escape(struct buf *out, unsigned char c)
+{
+    static const char letters[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
+    const char *letter = c ? strchr(letters, c) : NULL;
+
+    if (letter) {
+        buf_addc(out, '\\');
+        buf_addc(out, names[letter - letters]);
+    } else {
+        buf_addf(out, "\\u%04X", c);
+    }
+}
+
+void json_add_string(struct buf *out, struct view text)
+{
+    size_t start = 0, i;
+
+    buf_addc(out, '"');
+    for (i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c >= ' ' && c != '"' && c != '\\')
+            continue;
+        buf_add(out, text.data + start, i - start);
+        add_escape(out, c);
+        start = i + 1;
+    }
+    buf_add(out, text.data + start, i - start);
+    buf_addc(out, '"');
+}
+
 static void wiping_free(void *memory)
 {
     if (memory)

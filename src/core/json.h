@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/buf.h"
 #include "core/error.h"
 #include "core/strings.h"
 
@@ -23,6 +24,10 @@ bool json_flag(const json_t *object, const char *key, bool missing);
 
 /* Sets a string, or leaves the key out when text is NULL. Invalid UTF-8 becomes U+FFFD. */
 void json_put_text(json_t *object, const char *key, const char *text);
+
+/* Adds `text`, which is valid UTF-8, as a JSON string with its quotes, as jansson writes it. For what is too much to make
+ * a document of. */
+void json_add_string(struct buf *out, struct view text);
 
 /* From now on all memory of documents is wiped when it is freed: they may hold secrets, and nobody but the library sees
  * its buffers. Once, at the program's start. */

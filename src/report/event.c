@@ -8,6 +8,9 @@
 #include "core/json.h"
 #include "core/mem.h"
 
+/* A batch is cut long before (queue.h). */
+#define LINES_MAX ((size_t)4 << 20)
+
 static const char *const names[EVENT_KINDS] = {
     [EVENT_STARTED] = "started", [EVENT_STEP] = "step",           [EVENT_PROGRESS] = "progress",
     [EVENT_LOG] = "log",         [EVENT_HEARTBEAT] = "heartbeat", [EVENT_FINISHED] = "finished",
@@ -99,31 +102,67 @@ static const char *line_type(const struct event_line *line)
     }
 }
 
-static json_t *lines_to_json(const struct event *event)
+static void add_number(struct buf *out, uint64_t number)
 {
-    json_t *list = json_array();
-    size_t i;
+    char digits[24];
+    size_t at = sizeof digits;
 
-    for (i = 0; i < event->lines_len; i++) {
-        const struct event_line *line = &event->lines[i];
-        json_t *item = json_object();
-
-        json_object_set_new(item, "sequence", json_integer((json_int_t)line->sequence));
-        put_time(item, "time", line->wall_ms);
-        if (*line->step)
-            json_put_text(item, "step", line->step);
-        json_put_text(item, "type", line_type(line));
-        if (line->kind == RECORD_OUTPUT)
-            json_put_text(item, "stream", line->is_stderr ? "stderr" : "stdout");
-        json_put_text(item, "text", line->text);
-        json_array_append_new(list, item);
-    }
-    return list;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    buf_add(out, digits + at, sizeof digits - at);
 }
 
-json_t *event_data(const struct event *event, const struct event_job *job)
+static void add_line(struct buf *out, const struct event_line *line, const char *time)
 {
-    json_t *data = json_object();
+    buf_adds(out, "{\"sequence\":");
+    add_number(out, line->sequence);
+    if (line->wall_ms) {
+        buf_adds(out, ",\"time\":\"");
+        buf_adds(out, time);
+        buf_addc(out, '"');
+    }
+    if (*line->step) {
+        buf_adds(out, ",\"step\":");
+        json_add_string(out, view_of(line->step));
+    }
+    buf_adds(out, ",\"type\":\"");
+    buf_adds(out, line_type(line));
+    if (line->kind == RECORD_OUTPUT)
+        buf_adds(out, line->is_stderr ? "\",\"stream\":\"stderr" : "\",\"stream\":\"stdout");
+    buf_adds(out, "\",\"text\":");
+    json_add_string(out, (struct view){line->text, line->text_len});
+    buf_addc(out, '}');
+}
+
+/* `data` without its lines, and then them: there may be millions, and a document of each would be most of our work. */
+static char *lines_to_json(const struct event *event, const json_t *data)
+{
+    CLEANUP_FREE char *around = json_dumps(data, JSON_COMPACT);
+    char time[CLOCK_TEXT_SIZE], *text;
+    int64_t time_ms = 0;
+    struct buf out;
+    size_t i;
+
+    buf_init(&out, LINES_MAX);
+    for (i = 0; i < event->lines_len; i++) {
+        const struct event_line *line = &event->lines[i];
+
+        if (line->wall_ms != time_ms)
+            clock_format(line->wall_ms, time);
+        time_ms = line->wall_ms;
+        if (i)
+            buf_addc(&out, ',');
+        add_line(&out, line, time);
+    }
+    text = xasprintf("%.*s,\"lines\":[%s]}", (int)strlen(around) - 1, around, buf_text(&out));
+    buf_dispose(&out);
+    return text;
+}
+
+char *event_data(const struct event *event, const struct event_job *job)
+{
+    CLEANUP_JSON json_t *data = json_object();
 
     json_put_text(data, "id", job->id);
     json_put_text(data, "project", job->project);
@@ -139,7 +178,7 @@ json_t *event_data(const struct event *event, const struct event_job *job)
         if (event->percent >= 0)
             json_object_set_new(data, "percent", json_integer(event->percent));
         break;
-    case EVENT_LOG: json_object_set_new(data, "lines", lines_to_json(event)); break;
+    case EVENT_LOG: return lines_to_json(event, data);
     case EVENT_HEARTBEAT:
         if (*event->step)
             json_put_text(data, "step", event->step);
@@ -150,5 +189,5 @@ json_t *event_data(const struct event *event, const struct event_job *job)
         json_object_set(data, "result", (json_t *)event->result);
         break;
     }
-    return data;
+    return json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12));
 }

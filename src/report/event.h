@@ -87,8 +87,8 @@ struct event {
 void event_identify(struct event *event, const struct event_job *job);
 /* The CloudEvents `sequence` of an event: twelve digits, so that it sorts as text. */
 void event_sequence(const struct event *event, char out[EVENT_SEQUENCE_SIZE]);
-/* The `data` of an event, as docs/events.md shows it. New reference. */
-json_t *event_data(const struct event *event, const struct event_job *job);
+/* The `data` of an event as JSON, as docs/events.md shows it. Caller frees with free. */
+char *event_data(const struct event *event, const struct event_job *job);
 /* JSON Schema 2020-12 of all events in structured mode. New reference. */
 json_t *event_schema(void);
 

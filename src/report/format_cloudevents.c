@@ -17,35 +17,40 @@
 #define ENVELOPE_MAX 2048 /* what surrounds the data, at most */
 
 /* A result that is too long for the sink is cut down; a log is not (queue.c cuts it before). */
-static json_t *bounded_data(const struct event *event, const struct event_job *job, size_t max)
+static char *bounded_data(const struct event *event, const struct event_job *job, size_t max)
 {
-    json_t *data = event_data(event, job);
-    char *text = json_dumps(data, JSON_COMPACT);
-    bool fits = !text || strlen(text) + ENVELOPE_MAX <= max;
+    struct event_job unlabelled = *job;
+    struct event shortened = *event;
+    char *text = event_data(event, job);
+    json_t *result;
 
+    if (event->kind != EVENT_FINISHED || strlen(text) + ENVELOPE_MAX <= max)
+        return text;
     free(text);
-    if (!fits && event->kind == EVENT_FINISHED) {
-        json_t *copy = json_deep_copy(event->result);
-
-        json_object_del(data, "labels");
-        free(result_shorten(copy, max > 2 * ENVELOPE_MAX ? max - 2 * ENVELOPE_MAX : ENVELOPE_MAX));
-        json_object_set_new(data, "result", copy);
-    }
-    return data;
+    result = json_deep_copy(event->result);
+    free(result_shorten(result, max > 2 * ENVELOPE_MAX ? max - 2 * ENVELOPE_MAX : ENVELOPE_MAX));
+    unlabelled.labels = NULL;
+    shortened.result = result;
+    text = event_data(&shortened, &unlabelled);
+    json_decref(result);
+    return text;
 }
 
-static void encode_structured(const struct event_job *job, const struct event *event, json_t *data,
+static void encode_structured(const struct event_job *job, const struct event *event, const char *data,
                               struct message *message)
 {
     char time[CLOCK_TEXT_SIZE], sequence[EVENT_SEQUENCE_SIZE];
     CLEANUP_FREE char *type = xasprintf(TYPE_PREFIX "%s", event_kind_name(event->kind));
+    CLEANUP_FREE char *envelope = NULL;
+    CLEANUP_JSON json_t *attributes = NULL;
 
     clock_format(event->wall_ms, time);
     event_sequence(event, sequence);
-    message_json(message, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "specversion", "1.0", "id",
-                                    event->id, "source", job->source, "type", type, "subject", job->id, "time", time,
-                                    "sequence", sequence, "datacontenttype", "application/json", "data", data));
-    free(message->content_type);
+    attributes = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "specversion", "1.0", "id", event->id, "source",
+                           job->source, "type", type, "subject", job->id, "time", time, "sequence", sequence,
+                           "datacontenttype", "application/json");
+    envelope = json_dumps(attributes, JSON_COMPACT);
+    message_text(message, xasprintf("%.*s,\"data\":%s}", (int)strlen(envelope) - 1, envelope, data));
     message->content_type = xstrdup(STRUCTURED_TYPE);
 }
 
@@ -54,7 +59,8 @@ static void add_header(struct message *message, const char *name, const char *va
     strings_addf(&message->headers, "ce-%s: %s", name, value);
 }
 
-static void encode_binary(const struct event_job *job, const struct event *event, json_t *data, struct message *message)
+/* Takes data. */
+static void encode_binary(const struct event_job *job, const struct event *event, char *data, struct message *message)
 {
     char time[CLOCK_TEXT_SIZE], sequence[EVENT_SEQUENCE_SIZE];
 
@@ -67,20 +73,23 @@ static void encode_binary(const struct event_job *job, const struct event *event
     add_header(message, "subject", job->id);
     add_header(message, "time", time);
     add_header(message, "sequence", sequence);
-    message_json(message, data);
+    message->content_type = xstrdup("application/json");
+    message_text(message, data);
 }
 
 static void encode(const struct format_options *options, const struct event_job *job, const struct event *event,
                    struct outbox *out)
 {
     struct message *message = outbox_add(out, job, event);
-    json_t *data = bounded_data(event, job, options->max_body);
+    char *data = bounded_data(event, job, options->max_body);
 
     message->subject = xasprintf(TYPE_PREFIX "%s", event_kind_name(event->kind));
-    if (options->binary)
+    if (options->binary) {
         encode_binary(job, event, data, message);
-    else
-        encode_structured(job, event, data, message);
+        return;
+    }
+    encode_structured(job, event, data, message);
+    free(data);
 }
 
 const struct event_format format_cloudevents = {

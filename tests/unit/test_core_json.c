@@ -117,12 +117,41 @@ static void test_put_text(void **state)
     assert_string_equal(json_text(json, "bad", ""), "a\xEF\xBF\xBD\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz");
 }
 
+static void test_add_string(void **state)
+{
+    char every[200], *wanted;
+    size_t len = 0;
+    json_t *json;
+    struct buf out;
+    int c;
+
+    (void)state;
+    for (c = 1; c < 0x80; c++)
+        every[len++] = (char)c;
+    len += (size_t)snprintf(every + len, sizeof every - len, "\"gr\xC3\xBC\xC3\x9F\xF0\x9F\x98\x80\\");
+    buf_init(&out, 4096);
+    json_add_string(&out, (struct view){every, len});
+    json = json_stringn(every, len);
+    wanted = json_dumps(json, JSON_ENCODE_ANY);
+    assert_string_equal(buf_text(&out), wanted);
+    buf_reset(&out);
+    json_add_string(&out, view_of(""));
+    assert_string_equal(buf_text(&out), "\"\"");
+    buf_reset(&out);
+    json_add_string(&out, (struct view){"a\0b", 3});
+    assert_string_equal(buf_text(&out), "\"a\\u0000b\"");
+    free(wanted);
+    json_decref(json);
+    buf_dispose(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parses),           cmocka_unit_test(test_lookups_never_fault),
         cmocka_unit_test(test_refuses),          cmocka_unit_test(test_message_names_the_place_and_quotes_nothing),
         cmocka_unit_test(test_depth_is_bounded), cmocka_unit_test(test_put_text),
+        cmocka_unit_test(test_add_string),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,7 +234,8 @@ static void test_schema(void **state)
         const json_t *properties = json_object_get(described, "properties");
         const json_t *required = json_object_get(described, "required");
         struct event event = event_of(f, kind);
-        json_t *data = event_data(&event, &f->job), *value;
+        CLEANUP_FREE char *text = event_data(&event, &f->job);
+        json_t *data = json_loads(text, 0, NULL), *value;
         const char *name;
         size_t i;
 
@@ -250,6 +251,36 @@ static void test_schema(void **state)
         json_decref(data);
     }
     json_decref(schema);
+}
+
+/* Whatever a line holds, it is read as it was. */
+static void test_any_text(void **state)
+{
+    const struct fixture *f = *state;
+    struct event event = event_of(f, EVENT_LOG);
+    struct event_line line = f->lines[0];
+    char every[600], *text;
+    json_t *data, *read;
+    size_t len = 0;
+    int c;
+
+    for (c = 1; c < 0x80; c++)
+        every[len++] = (char)c;
+    snprintf(every + len, sizeof every - len, "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
+    line.text = every;
+    line.text_len = strlen(every);
+    snprintf(line.step, sizeof line.step, "a\"b\\");
+    line.sequence = UINT64_C(9007199254740993);
+    event.lines = &line;
+    event.lines_len = 1;
+    text = event_data(&event, &f->job);
+    data = json_loads(text, 0, NULL);
+    read = json_array_get(json_object_get(data, "lines"), 0);
+    assert_string_equal(json_text(read, "text", ""), every);
+    assert_string_equal(json_text(read, "step", ""), "a\"b\\");
+    assert_int_equal(json_int(read, "sequence", 0), INT64_C(9007199254740993));
+    free(text);
+    json_decref(data);
 }
 
 static void test_words(void **state)
@@ -306,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_document, setup, teardown),
         cmocka_unit_test_setup_teardown(test_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_text, setup, teardown),
         cmocka_unit_test(test_words),
         cmocka_unit_test_setup_teardown(test_binary, setup, teardown),
         cmocka_unit_test_setup_teardown(test_plain_lines, setup, teardown),
