@@ -71,6 +71,7 @@ function(caisson_use_layer_includes target layer)
 endfunction()
 
 caisson_layer(core LIBS jansson OWN_LIBS crypto yaml zlib)
+set_source_files_properties(src/core/mem.c PROPERTIES INCLUDE_DIRECTORIES "${CAISSON_PREFIX}/headers/mimalloc")
 caisson_layer(net SEES core LIBS curl OWN_LIBS crypto)
 caisson_layer(proc SEES core net)
 caisson_layer(spec SEES core OWN_LIBS yaml)

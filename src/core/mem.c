@@ -10,7 +10,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#if __has_include(<mimalloc.h>)
+#include <mimalloc.h>
+#pragma weak mi_option_set /* in the release, whose malloc it is */
+#endif
+
 #include "core/protection.h"
+
+#if __has_include(<mimalloc.h>)
+/* Before the first allocation: what we hold is little, and in the pages of 2 MiB that mimalloc asks for it takes several
+ * times the memory. Children have what the machine says. */
+__attribute__((constructor(101))) static void use_small_pages(void)
+{
+    if (mi_option_set)
+        mi_option_set(mi_option_allow_thp, 0);
+}
+#endif
 
 static void out_of_memory(void)
 {
