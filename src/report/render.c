@@ -187,7 +187,18 @@ static void add_clock(const struct record *record, struct buf *out)
     char time[CLOCK_TEXT_SIZE];
 
     clock_format(record->wall_ms, time);
-    buf_addf(out, "%.8s ", time + 11);
+    buf_add(out, time + 11, 8);
+    buf_addc(out, ' ');
+}
+
+static void add_step(const char *step, struct buf *out)
+{
+    size_t len = strlen(step);
+
+    if (!len)
+        return;
+    buf_add(out, step, len);
+    buf_add(out, "         ", len < 8 ? 9 - len : 1);
 }
 
 static void render_plain(const struct render *render, const struct record *record, struct buf *out)
@@ -199,8 +210,7 @@ static void render_plain(const struct render *render, const struct record *recor
         return;
     }
     add_clock(record, out);
-    if (*record->step)
-        buf_addf(out, "%-8s ", record->step);
+    add_step(record->step, out);
     if (record->kind == RECORD_OUTPUT) {
         /* By this a build's line is told from ours, whatever it says. */
         buf_adds(out, "| ");
