@@ -360,7 +360,11 @@ static bool on_delivered(struct kafka *kafka, const struct delivery *delivery)
     }
     if (delivery->code)
         kafka_explain(kafka->brokers, delivery->code, &kafka->trouble, &error);
-    else
+    if (delivery->code && error.retryable) {
+        fail(kafka, delivery->code); /* what comes again must not come behind a later one */
+        return false;
+    }
+    if (!delivery->code)
         kafka->trouble.code = RD_KAFKA_RESP_ERR_NO_ERROR;
     lives = requests_settle(&kafka->requests, delivery->request, delivery->code ? &error : NULL);
     return lives && kafka->handle == handle;

@@ -99,7 +99,7 @@ static void amqp_close_sink(struct sink *sink)
 const struct sink_type sink_amqp = {
     .name = "amqp",
     .max_body = (size_t)1 << 20,
-    .max_messages = 200,
+    .max_messages = 1, /* one that is refused while a later one is taken would come behind it */
     .open = amqp_open,
     .send = amqp_send,
     .cancel = amqp_cancel,

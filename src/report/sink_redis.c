@@ -1,4 +1,5 @@
-/* Redis: PUBLISH to a channel, XADD to a stream, or both. In a stream about as many entries stay as below. */
+/* Redis: PUBLISH to a channel, XADD to a stream, or both. In a stream about as many entries stay as below; what a server
+ * without room refuses there while it takes a later one would come behind that, so they go one after the other. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,8 @@ static void redis_send(struct sink *sink, const struct message *messages, size_t
 {
     size_t each = (sink->channel ? 1 : 0) + (sink->stream ? 1 : 0), request = 0, i;
 
+    if (sink->stream)
+        len = 1;
     bus_batch_begin(&sink->batch, len, each, done, context);
     for (i = 0; i < len; i++) {
         const struct message *message = &messages[i];

@@ -112,9 +112,8 @@ def test_a_broker_that_is_full_for_a_while(bed, place, event_schema):
     consumer.join()
     events += [message.document() for message in place.messages("full.queue")]
     assert ended.code == 0 and "undelivered" not in ended.result, ended
-    assert {event["sequence"] for event in story.told(events)} and story.kinds(events)[-1] == "finished"
-    ordered = sorted(story.told(events), key=lambda event: event["sequence"])
-    assert story.output_of(story.assert_whole(ordered, ended, event_schema)) == story.long_lines()
+    # none that was taken came before one that had been refused
+    assert story.output_of(story.assert_whole(story.told(events), ended, event_schema)) == story.long_lines()
 
 
 def test_down_at_the_start_and_cut_in_the_middle(bed, place, event_schema):
