@@ -11,6 +11,8 @@
 #define DELIVER_LIMIT_MS (120 * 1000) /* result and log together */
 #define STORE_LIMIT_MS (80 * 1000)    /* for the first time */
 #define TELL_LIMIT_MS (30 * 1000)     /* then, whom `notify` names: a dead receiver does not keep a task for long */
+#define TELL_EXTRA_MS (270 * 1000)    /* … a slow one that takes what it is told may, so that no line is lost */
+#define LAST_LIMIT_MS (40 * 1000)     /* for the result, after that */
 
 /* The S3 of a bucket that an artifact names is the artifact's; else what surrounds the job. */
 static void choose_s3(const struct job *job, const char *to, struct deliver *deliver)
@@ -86,6 +88,7 @@ static bool deliver_log_copy(struct job *job)
 
 static void tell_end(struct job *job)
 {
+    int64_t extra_ms = job->stopping ? 0 : TELL_EXTRA_MS;
     struct error err;
     size_t i;
 
@@ -94,7 +97,9 @@ static void tell_end(struct job *job)
         job->tell_deadline_ms = clock_monotonic_ms() + TELL_LIMIT_MS;
     /* A job that ended before it began: whoever can be told is. What is wrong with the others has been said. */
     (void)job_notify(job, &err);
-    job_notify_finish(job, &job->tell_deadline_ms, &job->result->undelivered);
+    job_notify_finish(job, &job->tell_deadline_ms, extra_ms, &job->result->undelivered);
+    if (!job->stopping && job->deliver_deadline_ms < clock_monotonic_ms() + LAST_LIMIT_MS)
+        job->deliver_deadline_ms = clock_monotonic_ms() + LAST_LIMIT_MS;
     for (i = 0; i < job->result->undelivered.len; i++)
         log_warning(job->options->log, "not told: %s", job->result->undelivered.items[i]);
 }

@@ -190,8 +190,8 @@ void job_workspace_remove(struct job *job);
 /* Whom `notify` names are told from now on. CLASS_SECRET_UNAVAILABLE, CLASS_SPEC_INVALID where one of them cannot be: the
  * others are told all the same. A second call does nothing. */
 int job_notify(struct job *job, struct error *err);
-/* Tells them the end, within *deadline_ms (monotonic). Appends who could not be told, and why. */
-void job_notify_finish(struct job *job, const int64_t *deadline_ms, struct strings *undelivered);
+/* Tells them the end, as reporter_finish does. Appends who could not be told, and why. */
+void job_notify_finish(struct job *job, const int64_t *deadline_ms, int64_t extra_ms, struct strings *undelivered);
 void job_notify_free(struct job *job);
 
 /* The end: result and log to where the spec says, and whoever waits for it is told; failures become warnings. */

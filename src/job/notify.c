@@ -230,7 +230,7 @@ int job_notify(struct job *job, struct error *err)
     return status;
 }
 
-void job_notify_finish(struct job *job, const int64_t *deadline_ms, struct strings *undelivered)
+void job_notify_finish(struct job *job, const int64_t *deadline_ms, int64_t extra_ms, struct strings *undelivered)
 {
     struct notify *notify = job->notify;
     json_t *document;
@@ -241,7 +241,7 @@ void job_notify_finish(struct job *job, const int64_t *deadline_ms, struct strin
     notify->heartbeat = NULL;
     strings_copy(undelivered, &notify->unopened);
     document = result_to_json(job->result);
-    reporter_finish(notify->reporter, document, deadline_ms, undelivered);
+    reporter_finish(notify->reporter, document, deadline_ms, extra_ms, undelivered);
     /* It holds a reference to the document until it is gone. */
     reporter_free(notify->reporter);
     notify->reporter = NULL;

@@ -24,7 +24,7 @@ struct queue {
     struct spool_place oldest; /* of what lies in batch and outbox */
     struct line_batch batch;
     struct outbox outbox;
-    struct loop_timer *timer, *skip_timer;
+    struct loop_timer *timer;
     int64_t timer_at_ms;
     struct retry retry;
 
@@ -34,7 +34,7 @@ struct queue {
     bool started, finishing, finish_made, skipped;
     bool sending, backing_off, failing, refused_finish, given_up;
     const json_t *result;
-    int64_t skip_at_ms;
+    int64_t heard_ms;
     int warnings;
     uint64_t lost;
     struct error error; /* the last one */
@@ -344,6 +344,8 @@ static void on_sent(void *context, size_t delivered, const struct error *error)
     drop(queue, delivered);
     if (delivered || !error)
         reset_retry(queue);
+    if (delivered)
+        queue->heard_ms = clock_monotonic_ms();
     if (error)
         queue->error = *error;
     if (error && is_hopeless(queue, error)) {
@@ -397,13 +399,7 @@ static void skip(struct queue *queue)
 
 static void advance(struct queue *queue)
 {
-    bool late = queue->finishing && !queue->skipped && clock_monotonic_ms() >= queue->skip_at_ms;
-
-    if (queue->given_up)
-        return;
-    if (late && !queue_done(queue))
-        skip(queue);
-    if (queue->sending || queue->backing_off)
+    if (queue->given_up || queue->sending || queue->backing_off)
         return;
     if (!queue->outbox.len && !queue->finish_made) /* what others still say comes after the end */
         collect(queue);
@@ -433,7 +429,6 @@ void queue_free(struct queue *queue)
     if (!queue)
         return;
     loop_timer_stop(queue->timer);
-    loop_timer_stop(queue->skip_timer);
     if (queue->sending)
         queue->options.type->cancel(queue->options.sink);
     queue->options.type->close(queue->options.sink);
@@ -450,25 +445,27 @@ void queue_wake(struct queue *queue)
         set_timer(queue, 0);
 }
 
-static void on_skip_time(void *context)
+void queue_finish(struct queue *queue, const json_t *result)
 {
-    struct queue *queue = context;
+    queue->finishing = true;
+    queue->result = result;
+    queue->heard_ms = clock_monotonic_ms();
+    queue->backing_off = false;
+    if (!queue->sending)
+        set_timer(queue, 0);
+}
 
-    queue->skip_timer = NULL;
+void queue_skip(struct queue *queue)
+{
+    if (queue->skipped || queue_done(queue))
+        return;
+    skip(queue);
     advance(queue);
 }
 
-void queue_finish(struct queue *queue, const json_t *result, int64_t skip_at_ms)
+int64_t queue_heard_ms(const struct queue *queue)
 {
-    int64_t left = skip_at_ms - clock_monotonic_ms();
-
-    queue->finishing = true;
-    queue->result = result;
-    queue->skip_at_ms = skip_at_ms;
-    queue->backing_off = false;
-    queue->skip_timer = loop_timer_start(queue->options.loop, left > 0 ? left : 0, on_skip_time, queue);
-    if (!queue->sending)
-        set_timer(queue, 0);
+    return queue->heard_ms;
 }
 
 bool queue_done(const struct queue *queue)

@@ -36,14 +36,17 @@ struct queue *queue_new(const struct queue_options *options);
 void queue_free(struct queue *queue);
 /* New records are there. */
 void queue_wake(struct queue *queue);
-/* The job is over: what is left is sent, then `finished`. From skip_at_ms (monotonic) on, lines that still wait are left
- * out, said in a gap, so that the end is told in time. `result` is borrowed until queue_free. */
-void queue_finish(struct queue *queue, const json_t *result, int64_t skip_at_ms);
+/* The job is over: what is left is sent, then `finished`. `result` is borrowed until queue_free. */
+void queue_finish(struct queue *queue, const json_t *result);
+/* After queue_finish: lines that still wait are left out, said in a gap, so that the end is told in time. Once is enough. */
+void queue_skip(struct queue *queue);
+/* Monotonic: when the sink last took something; since queue_finish at least. */
+int64_t queue_heard_ms(const struct queue *queue);
 /* Whether all was told, `finished` included. */
 bool queue_done(const struct queue *queue);
 /* Whether `finished` was taken. False also where it was refused; `error` (may be NULL) is then the last one. */
 bool queue_told(const struct queue *queue, struct error *error);
-/* Messages that were refused for ever, and records that were skipped at the end. */
+/* Lines, and messages of other kinds, that were refused for ever or skipped at the end. */
 uint64_t queue_lost(const struct queue *queue);
 const char *queue_name(const struct queue *queue);
 

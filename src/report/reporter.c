@@ -97,16 +97,6 @@ int reporter_add(struct reporter *reporter, const struct sink_settings *settings
     return 0;
 }
 
-static bool all_done(const struct reporter *reporter)
-{
-    size_t i;
-
-    for (i = 0; i < reporter->len; i++)
-        if (!queue_done(reporter->queues[i]))
-            return false;
-    return true;
-}
-
 static void list_undelivered(const struct reporter *reporter, struct strings *undelivered)
 {
     struct error error = {0};
@@ -124,21 +114,67 @@ static void list_undelivered(const struct reporter *reporter, struct strings *un
     }
 }
 
-void reporter_finish(struct reporter *reporter, const json_t *result, const int64_t *deadline_ms,
-                     struct strings *undelivered)
+/* How long somebody waits at the end. Half of the time is for what waits, the rest for the end alone. */
+struct patience {
+    int64_t began_ms, half_ms, limit_ms;
+};
+
+static struct patience patience_until(int64_t deadline_ms, int64_t extra_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
+
+    return (struct patience){now_ms, (deadline_ms - now_ms) / 2, deadline_ms + extra_ms};
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Until when something is to be done about the queue; 0: it is over. */
+static int64_t attend(struct queue *queue, const struct patience *patience)
+{
+    int64_t now_ms = clock_monotonic_ms(), heard_ms = queue_heard_ms(queue);
+    int64_t since_ms = heard_ms > patience->began_ms ? heard_ms : patience->began_ms;
+    int64_t skip_ms = least(since_ms + patience->half_ms, patience->limit_ms - patience->half_ms);
+    int64_t end_ms = least(since_ms + 2 * patience->half_ms, patience->limit_ms);
+
+    if (now_ms >= skip_ms)
+        queue_skip(queue);
+    if (queue_done(queue) || now_ms >= end_ms)
+        return 0;
+    return now_ms < skip_ms ? skip_ms : end_ms;
+}
+
+/* The same for all; 0: all are over. */
+static int64_t attend_all(struct reporter *reporter, const struct patience *patience)
+{
+    int64_t next_ms = 0, at_ms;
     size_t i;
 
-    /* Half of the time is for what waits, the rest for the end alone. */
     for (i = 0; i < reporter->len; i++)
-        queue_finish(reporter->queues[i], result, now_ms + (*deadline_ms - now_ms) / 2);
-    while (!all_done(reporter)) {
-        int64_t left = *deadline_ms - clock_monotonic_ms();
+        if ((at_ms = attend(reporter->queues[i], patience)) && (!next_ms || at_ms < next_ms))
+            next_ms = at_ms;
+    return next_ms;
+}
 
-        if (left <= 0)
-            break;
-        loop_run_once(reporter->options.context.loop, left);
+void reporter_finish(struct reporter *reporter, const json_t *result, const int64_t *deadline_ms, int64_t extra_ms,
+                     struct strings *undelivered)
+{
+    int64_t known_ms = *deadline_ms, next_ms;
+    struct patience patience = patience_until(known_ms, extra_ms);
+    size_t i;
+
+    for (i = 0; i < reporter->len; i++)
+        queue_finish(reporter->queues[i], result);
+    while ((next_ms = attend_all(reporter, &patience))) {
+        int64_t left_ms = next_ms - clock_monotonic_ms();
+
+        loop_run_once(reporter->options.context.loop, left_ms > 0 ? left_ms : 0);
+        if (*deadline_ms == known_ms)
+            continue;
+        known_ms = *deadline_ms;
+        patience = patience_until(known_ms, 0);
     }
     list_undelivered(reporter, undelivered);
 }

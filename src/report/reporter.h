@@ -21,9 +21,10 @@ void reporter_free(struct reporter *reporter);
 /* -1 and *err (CLASS_SPEC_INVALID) where the settings cannot be. */
 int reporter_add(struct reporter *reporter, const struct sink_settings *settings, const struct event_format *format,
                  bool binary, unsigned kinds, struct error *err);
-/* Tells the end everywhere; pumps the loop until all sinks have taken it, or *deadline_ms (monotonic; a stop may bring it
- * nearer). Appends to `undelivered` what could not be told: "http https://… : the reason". */
-void reporter_finish(struct reporter *reporter, const json_t *result, const int64_t *deadline_ms,
+/* Tells the end everywhere; pumps the loop until all sinks have taken it, or *deadline_ms (monotonic). A sink that goes on
+ * taking messages, if slowly, has up to extra_ms more; none has when the deadline is moved meanwhile, as a stop does.
+ * Appends to `undelivered` what could not be told: "http https://… : the reason". */
+void reporter_finish(struct reporter *reporter, const json_t *result, const int64_t *deadline_ms, int64_t extra_ms,
                      struct strings *undelivered);
 
 #endif

@@ -30,8 +30,8 @@ def start(bed, folder, *commands, entry=None, more=(), hook=None, **options):
     notify = [{"file": FILE, "format": "cloudevents", "events": ["status", "log"], **(entry or {})}, *more]
     changes = options.pop("changes", {})
     spec = bed.commands(*(commands or story.COMMANDS), notify=notify, **changes)
-    return bed.start(spec, volumes={"/told": folder, **options.pop("volumes", {})}, environment=story.CA,
-                     services=hook.services() if hook else (), **options)
+    return bed.start(spec, volumes={"/told": folder, **options.pop("volumes", {})}, services=hook.services() if hook else (),
+                     environment={**story.CA, **options.pop("environment", {})}, **options)
 
 
 def run(bed, folder, *commands, **options):
@@ -89,6 +89,31 @@ def test_a_full_disk_that_has_room_again(bed, folder, event_schema):
         assert story.output_of(events) == story.long_lines(4000)
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.rare
+def test_a_slow_receiver_that_goes_on_is_told_everything(bed, folder, hook, event_schema):
+    """It needs longer than a dead one would be given."""
+    hook.by_path["/slow"] = [webhook.slow(0.5)]
+    ended = run(bed, folder, *story.long_build(20000, 0), hook=hook,
+                more=[{"http": "https://hooks.test/slow", "secret": {"env": "HOOK"}, "events": ["status", "log"]}],
+                environment={"HOOK": hook.secret})
+    assert ended.code == 0 and "undelivered" not in ended.result, ended
+    events = story.assert_whole(hook.events("/slow"), ended, event_schema)
+    assert story.output_of(events) == story.long_lines(20000) and len(events) * 0.5 > 20
+
+
+def test_a_stop_while_a_slow_receiver_is_told(bed, folder, hook):
+    """What it has no time for any more is counted, and the end is told."""
+    hook.by_path["/slow"] = [webhook.slow(0.5)]
+    task = start(bed, folder, *story.long_build(20000, 0), hook=hook, arguments=BUDGET, environment={"HOOK": hook.secret},
+                 more=[{"http": "https://hooks.test/slow", "secret": {"env": "HOOK"}, "events": ["status", "log"]}])
+    task.wait_for(" result {")
+    at = time.monotonic()
+    task.signal("TERM")
+    ended = bed.finish(task)
+    assert time.monotonic() - at < 9 and "lines or events were left out" in story.undelivered(ended), ended
+    assert hook.events("/slow")[-1]["type"].endswith(".finished")
 
 
 # -- the result
