@@ -5,6 +5,7 @@
 
 #include "aws/s3.h"
 #include "core/json.h"
+#include "core/lines.h"
 #include "core/mem.h"
 #include "core/utf8.h"
 #include "job/storage.h"
@@ -48,17 +49,32 @@ static int invalid(struct error *err, const char *what)
     return error_hint(err, "a request to cancel is { \"action\": \"cancel\", \"by\": \"…\", \"reason\": \"…\" }");
 }
 
-/* One line, cut; NULL when nothing is left. */
+static void on_piece(void *context, const char *text, size_t len)
+{
+    struct buf *out = context;
+
+    if (out->len)
+        buf_addc(out, ' ');
+    buf_add(out, text, len);
+}
+
+/* One line, cut, of what a terminal shows as text: events and formats hand it on as it is. NULL when nothing is left. */
 static char *one_line(const char *text, size_t max)
 {
-    char *line = xstrndup(text, utf8_cut(view_of(text), max));
-    char *c;
+    struct lines lines;
+    struct buf out;
+    char *line, *end;
 
-    for (c = line; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
-    while (c > line && c[-1] == ' ')
-        *--c = '\0';
+    buf_init(&out, 4 * CONTROL_MAX);
+    lines_init(&lines, false, on_piece, &out);
+    lines_feed(&lines, view_of(text));
+    lines_end(&lines);
+    lines_dispose(&lines);
+    line = buf_take(&out);
+    end = line + utf8_cut(view_of(line), max);
+    while (end > line && end[-1] == ' ')
+        end--;
+    *end = '\0';
     if (*line)
         return line;
     free(line);

@@ -49,9 +49,12 @@ static void read_one_line(void **state)
     /* jansson refuses NUL in texts: so do we. */
     assert_int_equal(control_read(view_of(text), &by, &reason, &err), -1);
     free(text);
-    text = xasprintf("{\"action\":\"cancel\",\"by\":\"a\\nb\\u001b[31m\\u007f\",\"reason\":\"%s\"}", words);
+    text = xasprintf("{\"action\":\"cancel\",\"by\":\"a\\nb\\u001b[31m\\u007f\\u009b2J\\u001b]0;"
+                     "x\\u0007\\r\\tc\\u202ed\",\"reason\":\"%s\"}",
+                     words);
     assert_int_equal(control_read(view_of(text), &by, &reason, &err), 0);
-    assert_string_equal(by, "a b [31m");
+    assert_string_equal(by, "a b2J\tc\xef\xbf\xbd"
+                            "d");
     assert_int_equal(strlen(reason), 512);
     free(by);
     free(reason);
