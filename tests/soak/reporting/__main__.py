@@ -9,6 +9,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -140,6 +141,7 @@ def wanted_numbers():
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so would ours
     seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().getrandbits(32))
     wanted = wanted_numbers()
     print(f"SOAK_SEED={seed}", flush=True)
