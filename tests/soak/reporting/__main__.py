@@ -20,7 +20,7 @@ import jsonschema
 
 from . import checks, faults
 from .job import AFTER, PHASES, THROUGHOUT, Job, Lengths
-from .receivers import Receivers, start_rabbitmq
+from .receivers import Receivers, end, start_rabbitmq
 
 PR_SET_CHILD_SUBREAPER = 36
 LANES = 3  # a job waits for most of its time
@@ -154,7 +154,7 @@ def main():
         done = soak(folder, seed, wanted, rabbitmq)
     finally:
         if rabbitmq:
-            rabbitmq.stop()
+            end(rabbitmq)
     if done:
         print_table(done)
     ended = [entry for entry in done if entry[2] not in (checks.NOT_BEGUN, "WRONG")]

@@ -28,6 +28,13 @@ def start_rabbitmq(folder):
     return rabbitmq.RabbitMQ(folder, tls.Authority(folder, ["localhost"])).start()
 
 
+def end(server):
+    """At once: its folder goes next."""
+    if server.alive():
+        server.kill()
+    server.stop()
+
+
 class Receivers:
     """Of one lane."""
 
@@ -174,7 +181,7 @@ class Receivers:
         return self.names
 
     def stop(self):
-        self.redis.stop()
+        end(self.redis)
         self.world.stop()
         for path in self.mounted:
             subprocess.run(["umount", "--lazy", path], check=True)
