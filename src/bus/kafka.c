@@ -1,14 +1,9 @@
 #include "bus/kafka.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,9 +26,7 @@ struct kafka {
     char *brokers, *mechanism, *username, *password, *ca_bundle;
     rd_kafka_t *handle; /* NULL: none yet, or of no more use */
     rd_kafka_queue_t *queue;
-    int event_fd;
     struct farewell *farewell; /* of the handle; NULL: there is none */
-    int go_fd, gone_fd;        /* our ends of its pipes */
     struct loop_watch *watch;
     struct loop_timer *again, *refusal;
     struct requests requests, refused;
@@ -41,94 +34,7 @@ struct kafka {
     bool one_by_one; /* a message a request */
 };
 
-/* ---- an end in time ---- */
-
-/* Ending librdkafka means to join its threads, and one of them may be waiting for a name server. A thread of its own
- * does it, and where that takes long nobody waits for it. It is there from the beginning: in the end there may be no more
- * processes to be had, because a build has taken all. */
-struct farewell {
-    rd_kafka_t *handle; /* NULL: there is nothing to end */
-    rd_kafka_queue_t *queue;
-    int event_fd, go_fd, done_fd; /* go_fd: at its end when it is time; done_fd: its reader is the one who waits */
-};
-
-static void *say_farewell(void *context)
-{
-    struct farewell *farewell = context;
-    char none;
-
-    while (read(farewell->go_fd, &none, 1) < 0 && errno == EINTR)
-        ;
-    if (farewell->handle) {
-        rd_kafka_purge(farewell->handle,
-                       RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
-        rd_kafka_queue_destroy(farewell->queue);
-        rd_kafka_destroy(farewell->handle);
-    }
-    close(farewell->event_fd);
-    close(farewell->go_fd);
-    close(farewell->done_fd);
-    free(farewell);
-    return NULL;
-}
-
-static int start_thread(struct farewell *farewell)
-{
-    sigset_t all, before;
-    pthread_t thread;
-    int code;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&thread, NULL, say_farewell, farewell);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code == 0)
-        pthread_detach(thread);
-    return code;
-}
-
-static void close_all(const int *fds, size_t len)
-{
-    while (len--)
-        if (fds[len] >= 0)
-            close(fds[len]);
-}
-
-/* -1 where the system has no more threads or descriptors. */
-static int prepare_farewell(struct kafka *kafka)
-{
-    int fds[5] = {-1, -1, -1, -1, -1};
-
-    fds[4] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fds[4] >= 0 && pipe2(fds, O_CLOEXEC) == 0 && pipe2(fds + 2, O_CLOEXEC) == 0) {
-        kafka->farewell = xmalloc(sizeof *kafka->farewell);
-        *kafka->farewell = (struct farewell){.event_fd = fds[4], .go_fd = fds[0], .done_fd = fds[3]};
-        if (start_thread(kafka->farewell) == 0) {
-            kafka->go_fd = fds[1];
-            kafka->gone_fd = fds[2];
-            kafka->event_fd = fds[4];
-            return 0;
-        }
-        free(kafka->farewell);
-        kafka->farewell = NULL;
-    }
-    close_all(fds, 5);
-    return -1;
-}
-
-/* Waits for the thread when wait_ms says so. */
-static void part(struct kafka *kafka, int wait_ms)
-{
-    struct pollfd gone = {.fd = kafka->gone_fd, .events = POLLIN};
-
-    kafka->farewell->handle = kafka->handle;
-    kafka->farewell->queue = kafka->queue;
-    kafka->farewell = NULL; /* its own from here on */
-    close(kafka->go_fd);
-    while (poll(&gone, 1, wait_ms) < 0 && errno == EINTR)
-        ;
-    close(kafka->gone_fd);
-}
+/* ---- the end ---- */
 
 /* What is said after it is heard by nobody. */
 static void end_handle(struct kafka *kafka, int wait_ms)
@@ -140,7 +46,8 @@ static void end_handle(struct kafka *kafka, int wait_ms)
     if (!kafka->handle)
         return;
     rd_kafka_queue_io_event_enable(kafka->queue, -1, NULL, 0);
-    part(kafka, wait_ms);
+    farewell_say(kafka->farewell, kafka->handle, kafka->queue, wait_ms);
+    kafka->farewell = NULL;
     kafka->handle = NULL;
     kafka->queue = NULL;
     kafka->trouble = (struct kafka_trouble){0};
@@ -301,17 +208,21 @@ static int make_handle(struct kafka *kafka)
 static int start(struct kafka *kafka)
 {
     static const uint64_t one = 1;
+    int event_fd;
 
-    if (prepare_farewell(kafka))
+    kafka->farewell = farewell_prepare();
+    if (!kafka->farewell)
         return in_trouble(kafka, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE,
                           "the system has no more threads or descriptors for us");
     if (make_handle(kafka)) {
-        part(kafka, 0);
+        farewell_say(kafka->farewell, NULL, NULL, 0);
+        kafka->farewell = NULL;
         return -1;
     }
     kafka->queue = rd_kafka_queue_get_main(kafka->handle);
-    rd_kafka_queue_io_event_enable(kafka->queue, kafka->event_fd, &one, sizeof one);
-    kafka->watch = loop_watch(kafka->loop, kafka->event_fd, LOOP_READ, on_ready, kafka);
+    event_fd = farewell_event_fd(kafka->farewell);
+    rd_kafka_queue_io_event_enable(kafka->queue, event_fd, &one, sizeof one);
+    kafka->watch = loop_watch(kafka->loop, event_fd, LOOP_READ, on_ready, kafka);
     /* the descriptor tells when the queue is no longer empty, and its threads may have been quicker than we */
     kafka->again = loop_timer_start(kafka->loop, 0, on_again, kafka);
     return 0;
@@ -423,7 +334,7 @@ static void on_ready(void *context, int events)
     int i;
 
     (void)events;
-    if (read(kafka->event_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+    if (read(farewell_event_fd(kafka->farewell), &count, sizeof count) < 0 && errno != EAGAIN)
         abort();
     for (i = 0; i < EVENTS_A_TURN; i++) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->queue, 0);

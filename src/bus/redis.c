@@ -261,43 +261,6 @@ static void on_connected(void *context)
 
 /* ---- what we hear ---- */
 
-static bool begins(const redisReply *reply, const char *word)
-{
-    return strncmp(reply->str, word, strlen(word)) == 0;
-}
-
-static bool begins_one(const redisReply *reply, const char *const *words)
-{
-    for (; *words; words++)
-        if (begins(reply, *words))
-            return true;
-    return false;
-}
-
-/* https://redis.io/docs/latest/develop/reference/protocol-spec "Simple errors": the first word is its kind. */
-static void explain(const struct redis *redis, const redisReply *reply, struct error *err)
-{
-    static const char *const denied[] = {"NOAUTH", "WRONGPASS", "NOPERM", "ERR AUTH", "ERR invalid password", NULL};
-    static const char *const busy[] = {"OOM",      "LOADING", "BUSY",       "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN",
-                                       "READONLY", "MISCONF", "NOREPLICAS", "UNKILLABLE", NULL};
-    const char *host = redis->host;
-    int port = redis->options.port;
-    char quote[304];
-
-    bus_quote(reply->str, reply->len, quote);
-    if (begins_one(reply, denied)) {
-        error_set(err, CLASS_CREDENTIALS, "broker-denied", "redis %s:%d: %s", host, port, quote);
-        error_hint(err, "check user name and password, and that its ACL allows the command, the channel and the key");
-    } else if (begins_one(reply, busy)) {
-        error_set(err, CLASS_PLATFORM, "broker-busy", "redis %s:%d: %s", host, port, quote);
-        error_retryable(err, 0);
-    } else {
-        error_set(err, CLASS_PLATFORM, "broker-refused", "redis %s:%d: %s", host, port, quote);
-        if (begins(reply, "MOVED"))
-            error_hint(err, "the stream lies on another node of this cluster: name that one");
-    }
-}
-
 /* An answer to the first request. False: the connection is gone. */
 static bool answer(struct redis *redis, const redisReply *reply)
 {
@@ -308,7 +271,7 @@ static bool answer(struct redis *redis, const redisReply *reply)
         return false;
     }
     if (reply->type == REDIS_REPLY_ERROR)
-        explain(redis, reply, &error);
+        redis_explain(redis->host, redis->options.port, reply, &error);
     if (!requests_settle(&redis->requests, redis->requests.first, reply->type == REDIS_REPLY_ERROR ? &error : NULL))
         return false;
     if (redis->state != READY) /* `done` ran the loop, and it was lost */
@@ -362,7 +325,7 @@ static bool hear(struct redis *redis, const redisReply *reply)
             proceed(redis);
             return true;
         }
-        explain(redis, reply, &error);
+        redis_explain(redis->host, redis->options.port, reply, &error);
         error_context(&error, redis->state == AUTHENTICATING ? "signing in" : "choosing the database");
         fail(redis, &error);
         return false;

@@ -1,215 +1,18 @@
 /* The queue before a sink: order, identity, patience and the end, with a sink that does as it is told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "core/clock.h"
 #include "core/mem.h"
-#include "core/redact.h"
 #include "report/queue.h"
-
-/* What the next calls of send shall do. */
-enum behaviour { TAKE, FAIL, REFUSE, DENY, HANG, TAKE_HALF, TAKE_SMALL };
-
-struct sink {
-    struct loop *loop;
-    struct loop_timer *timer;
-    enum behaviour behaviour;
-    const struct message *messages;
-    size_t len;
-    sink_done *done;
-    void *context;
-    struct strings ids, bodies;
-    int sends, cancels, closes;
-    size_t largest, too_large; /* TAKE_SMALL: bodies of so many bytes are refused */
-};
-
-static void take(struct sink *sink, size_t len)
-{
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        strings_add(&sink->ids, sink->messages[i].id);
-        strings_add(&sink->bodies, sink->messages[i].body);
-        if (sink->messages[i].body_len > sink->largest)
-            sink->largest = sink->messages[i].body_len;
-    }
-}
-
-static void on_turn(void *context)
-{
-    struct sink *sink = context;
-    struct error err;
-    size_t taken = sink->behaviour == TAKE ? sink->len : sink->behaviour == TAKE_HALF ? sink->len / 2 : 0;
-
-    sink->timer = NULL;
-    while (sink->behaviour == TAKE_SMALL && taken < sink->len && sink->messages[taken].body_len < sink->too_large)
-        taken++;
-    take(sink, taken);
-    error_set(&err, sink->behaviour == DENY ? CLASS_CREDENTIALS : CLASS_PLATFORM,
-              sink->behaviour == TAKE_SMALL ? "message-too-large" : "no", "no");
-    if (sink->behaviour == FAIL || sink->behaviour == TAKE_HALF)
-        error_retryable(&err, 0);
-    if (sink->behaviour == TAKE_HALF)
-        sink->behaviour = TAKE;
-    sink->done(sink->context, taken, taken == sink->len ? NULL : &err);
-}
-
-static void test_send(struct sink *sink, const struct message *messages, size_t len, sink_done *done, void *context)
-{
-    sink->sends++;
-    sink->messages = messages;
-    sink->len = len;
-    sink->done = done;
-    sink->context = context;
-    if (sink->behaviour != HANG)
-        sink->timer = loop_timer_start(sink->loop, 0, on_turn, sink);
-}
-
-static void test_cancel(struct sink *sink)
-{
-    sink->cancels++;
-    loop_timer_stop(sink->timer);
-    sink->timer = NULL;
-}
-
-static void test_close(struct sink *sink)
-{
-    sink->closes++;
-    loop_timer_stop(sink->timer);
-}
-
-static const struct sink_type one = {.name = "one",
-                                     .max_body = 1 << 18,
-                                     .max_messages = 1,
-                                     .send = test_send,
-                                     .cancel = test_cancel,
-                                     .close = test_close};
-static const struct sink_type many = {.name = "many",
-                                      .max_body = 1 << 18,
-                                      .max_messages = 100,
-                                      .line_wise = true,
-                                      .send = test_send,
-                                      .cancel = test_cancel,
-                                      .close = test_close};
-
-struct fixture {
-    struct loop *loop;
-    struct spool *spool;
-    struct redactor *redactor;
-    struct log *log;
-    struct sink sink;
-    struct event_job job;
-    struct queue *queue;
-    json_t *result;
-};
-
-static void on_append(void *context)
-{
-    struct fixture *f = context;
-
-    if (f->queue)
-        queue_wake(f->queue);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-
-    f->loop = loop_new();
-    f->spool = spool_new("/tmp", 256 << 20);
-    f->redactor = redactor_new();
-    f->log = log_new(f->spool, f->redactor);
-    f->sink.loop = f->loop;
-    f->job = (struct event_job){.run = "run1", .source = "urn:x", .id = "job1", .type = "build", .started_ms = 1000};
-    f->result = json_pack("{s:s, s:s}", "id", "job1", "status", "succeeded");
-    spool_on_append(f->spool, on_append, f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    queue_free(f->queue);
-    strings_dispose(&f->sink.ids);
-    strings_dispose(&f->sink.bodies);
-    log_free(f->log);
-    redactor_free(f->redactor);
-    spool_free(f->spool);
-    loop_free(f->loop);
-    json_decref(f->result);
-    free(f);
-    return 0;
-}
-
-static void begin(struct fixture *f, const struct sink_type *type, const struct event_format *format, unsigned kinds)
-{
-    const struct queue_options options = {.loop = f->loop,
-                                          .spool = f->spool,
-                                          .log = f->log,
-                                          .job = &f->job,
-                                          .type = type,
-                                          .sink = &f->sink,
-                                          .format = format,
-                                          .kinds = kinds,
-                                          .name = "test"};
-
-    f->queue = queue_new(&options);
-}
-
-static void run_for(struct fixture *f, int64_t ms)
-{
-    int64_t until = clock_monotonic_ms() + ms;
-
-    while (clock_monotonic_ms() < until)
-        loop_run_once(f->loop, 5);
-}
-
-static void finish(struct fixture *f, int64_t skip_ms, int64_t limit_ms)
-{
-    int64_t now = clock_monotonic_ms();
-
-    queue_finish(f->queue, f->result);
-    while (!queue_done(f->queue) && clock_monotonic_ms() < now + limit_ms) {
-        loop_run_once(f->loop, 5);
-        if (clock_monotonic_ms() >= now + skip_ms)
-            queue_skip(f->queue);
-    }
-}
-
-static json_t *body(const struct fixture *f, size_t index)
-{
-    assert_true(index < f->sink.bodies.len);
-    return json_loads(f->sink.bodies.items[index], 0, NULL);
-}
-
-static const char *type_of(const json_t *event)
-{
-    return json_string_value(json_object_get(event, "type"));
-}
-
-static void assert_type(const struct fixture *f, size_t index, const char *type)
-{
-    json_t *event = body(f, index);
-
-    assert_string_equal(type_of(event), type);
-    json_decref(event);
-}
+#include "support/queue_fixture.h"
 
 static void test_story(void **state)
 {
     struct fixture *f = *state;
     json_t *event;
 
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     log_step_begin(f->log, "build");
     log_output(f->log, false, "line\n", 5);
     log_step_end(f->log, true, 2, 1500);
@@ -236,7 +39,7 @@ static void test_lines(void **state)
     struct fixture *f = *state;
     json_t *event, *lines;
 
-    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_STEP));
+    begin(f, &sink_of_one, &format_cloudevents, EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_STEP));
     log_step_begin(f->log, "build");
     log_output(f->log, false, "one\ntwo \"2\"\n", 12);
     log_output(f->log, true, "three\n", 6);
@@ -260,7 +63,7 @@ static void test_patience(void **state)
     size_t i;
 
     f->sink.behaviour = FAIL;
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     log_step_begin(f->log, "build");
     run_for(f, 100);
     assert_int_equal(f->sink.bodies.len, 0);
@@ -281,7 +84,7 @@ static void test_half(void **state)
     size_t i;
 
     f->sink.behaviour = TAKE_HALF;
-    begin(f, &many, &format_plain, EVENT_BIT(EVENT_LOG));
+    begin(f, &sink_of_many, &format_plain, EVENT_BIT(EVENT_LOG));
     for (i = 0; i < 500; i++)
         log_output(f->log, false, text, (size_t)snprintf(text, sizeof text, "line %zu\n", i));
     finish(f, 3000, 4000);
@@ -302,7 +105,7 @@ static void test_refused(void **state)
     struct error err;
 
     f->sink.behaviour = REFUSE;
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     log_step_begin(f->log, "build");
     run_for(f, 50);
     assert_int_equal(queue_lost(f->queue), 2);
@@ -318,7 +121,7 @@ static void test_end_refused(void **state)
     struct fixture *f = *state;
     struct error err;
 
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     run_for(f, 30);
     f->sink.behaviour = REFUSE;
     finish(f, 1000, 2000);
@@ -333,7 +136,7 @@ static void test_denied(void **state)
     struct fixture *f = *state;
 
     f->sink.behaviour = DENY;
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     run_for(f, 30);
     assert_int_equal(queue_lost(f->queue), 0);
     f->sink.behaviour = TAKE;
@@ -346,7 +149,7 @@ static void test_nothing_follows_the_end(void **state)
 {
     struct fixture *f = *state;
 
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
     finish(f, 1000, 2000);
     assert_true(queue_done(f->queue));
     log_warning(f->log, "somebody else was not told");
@@ -363,7 +166,7 @@ static void test_denied_at_the_end(void **state)
     struct error error;
 
     f->sink.behaviour = DENY;
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS);
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS);
     run_for(f, 30);
     finish(f, 30000, 60000);
     assert_true(queue_done(f->queue));
@@ -383,7 +186,7 @@ static void test_skip(void **state)
     size_t i;
 
     f->sink.behaviour = HANG;
-    begin(f, &one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
+    begin(f, &sink_of_one, &format_cloudevents, EVENTS_STATUS | EVENT_BIT(EVENT_LOG));
     for (i = 0; i < 5000; i++)
         log_output(f->log, false, text, (size_t)snprintf(text, sizeof text, "line %zu\n", i));
     run_for(f, 30);
@@ -430,13 +233,12 @@ static size_t count_lines(const struct fixture *f)
 /* Whoever takes less than a batch gets it in parts, and everything once; steps between the lines too. */
 static void test_split(void **state)
 {
-    static const struct sink_type types[] = {
-        {.max_body = 1 << 18, .max_messages = 1, .send = test_send, .cancel = test_cancel, .close = test_close},
-        {.max_body = 1 << 18, .max_messages = 50, .send = test_send, .cancel = test_cancel, .close = test_close}};
+    struct sink_type types[] = {sink_of_one, sink_of_one};
     struct fixture *f = *state;
     char text[32];
     size_t i, type;
 
+    types[1].max_messages = 50;
     for (type = 0; type < ARRAY_LEN(types); type++) {
         f->sink.behaviour = TAKE_SMALL;
         f->sink.too_large = 4000;
@@ -472,7 +274,7 @@ static void test_line_too_large(void **state)
     text[sizeof text - 1] = '\n';
     f->sink.behaviour = TAKE_SMALL;
     f->sink.too_large = 4000;
-    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
+    begin(f, &sink_of_one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
     log_output(f->log, false, "line 0\n", 7);
     log_output(f->log, false, text, sizeof text);
     log_output(f->log, false, "line 1\n", 7);
@@ -492,15 +294,14 @@ static void test_bounded(void **state)
     memset(line, '"', sizeof line);
     line[sizeof line - 1] = '\n';
     f->sink.behaviour = HANG;
-    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
+    begin(f, &sink_of_one, &format_cloudevents, EVENT_BIT(EVENT_LOG));
     for (i = 0; i < 5000; i++)
         log_output(f->log, false, line, sizeof line);
     run_for(f, 30);
     assert_int_equal(f->sink.sends, 1);
     assert_true(f->sink.messages[0].body_len < 2 * QUEUE_BATCH_MAX);
-    test_cancel(&f->sink);
     f->sink.behaviour = TAKE;
-    f->sink.timer = loop_timer_start(f->loop, 0, on_turn, &f->sink);
+    sink_answer(&f->sink);
     finish(f, 60000, 90000); /* as slow as an emulator is */
     assert_int_equal(queue_lost(f->queue), 0);
     assert_true(f->sink.largest < 2 * QUEUE_BATCH_MAX);
@@ -514,7 +315,7 @@ static void test_progress(void **state)
     json_t *event;
     int i;
 
-    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_PROGRESS));
+    begin(f, &sink_of_one, &format_cloudevents, EVENT_BIT(EVENT_PROGRESS));
     for (i = 0; i <= 40; i++)
         log_progress(f->log, "receiving objects %d %%", i);
     run_for(f, 50);
@@ -538,7 +339,8 @@ static void test_progress_in_order(void **state)
     size_t i, told = 0;
     int turn;
 
-    begin(f, &one, &format_cloudevents, EVENT_BIT(EVENT_PROGRESS) | EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_HEARTBEAT));
+    begin(f, &sink_of_one, &format_cloudevents,
+          EVENT_BIT(EVENT_PROGRESS) | EVENT_BIT(EVENT_LOG) | EVENT_BIT(EVENT_HEARTBEAT));
     for (turn = 0; turn < 12; turn++) {
         log_output(f->log, false, "one\n", 4);
         log_progress(f->log, "pushing 4 of 12 MB (%d %%)", turn);
@@ -567,16 +369,12 @@ static void test_progress_in_order(void **state)
 /* A result that is too long for the sink is cut, and still says how it ended. */
 static void test_long_result(void **state)
 {
-    static const struct sink_type small = {.name = "small",
-                                           .max_body = 16384,
-                                           .max_messages = 1,
-                                           .send = test_send,
-                                           .cancel = test_cancel,
-                                           .close = test_close};
+    struct sink_type small = sink_of_one;
     struct fixture *f = *state;
     CLEANUP_FREE char *text = xcalloc(1, 40000);
     json_t *event, *result;
 
+    small.max_body = 16384;
     memset(text, 'x', 39999);
     json_object_set_new(f->result, "warnings", json_pack("[s]", text));
     begin(f, &small, &format_cloudevents, EVENTS_STATUS);
@@ -593,22 +391,22 @@ static void test_long_result(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_story, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_half, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_end_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_denied_at_the_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nothing_follows_the_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_skip, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_split, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_line_too_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_progress, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_progress_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_result, setup, teardown),
+        TEST_WITH_QUEUE(test_story),
+        TEST_WITH_QUEUE(test_lines),
+        TEST_WITH_QUEUE(test_patience),
+        TEST_WITH_QUEUE(test_half),
+        TEST_WITH_QUEUE(test_refused),
+        TEST_WITH_QUEUE(test_end_refused),
+        TEST_WITH_QUEUE(test_denied),
+        TEST_WITH_QUEUE(test_denied_at_the_end),
+        TEST_WITH_QUEUE(test_nothing_follows_the_end),
+        TEST_WITH_QUEUE(test_skip),
+        TEST_WITH_QUEUE(test_split),
+        TEST_WITH_QUEUE(test_line_too_large),
+        TEST_WITH_QUEUE(test_bounded),
+        TEST_WITH_QUEUE(test_progress),
+        TEST_WITH_QUEUE(test_progress_in_order),
+        TEST_WITH_QUEUE(test_long_result),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
