@@ -369,11 +369,12 @@ static void test_progress_in_order(void **state)
 /* A result that is too long for the sink is cut, and still says how it ended. */
 static void test_long_result(void **state)
 {
-    struct sink_type small = sink_of_one;
+    static struct sink_type small; /* outlives the test: the queue is freed after it */
     struct fixture *f = *state;
     CLEANUP_FREE char *text = xcalloc(1, 40000);
     json_t *event, *result;
 
+    small = sink_of_one;
     small.max_body = 16384;
     memset(text, 'x', 39999);
     json_object_set_new(f->result, "warnings", json_pack("[s]", text));
