@@ -8,13 +8,13 @@ import subprocess
 import sys
 import tempfile
 
-from . import clone, image, isolation, job, layers, redaction, start, table, upload
+from . import clone, image, isolation, job, layers, redaction, sinks, start, table, upload
 from .measure import Failed, Launcher
 from .servers import S3Stub
 
 BENCHMARKS = {"start": start.run, "clone": clone.run, "upload": upload.run, "large": upload.run_large, "job": job.run,
               "isolation": isolation.run, "redaction": redaction.run, "push": image.run_push, "image": image.run_job,
-              "layers": layers.run}
+              "layers": layers.run, "sinks": sinks.run}
 ROOM = 8 << 30  # tmpfs: the files of all benchmarks, and what they copy
 
 
