@@ -38,6 +38,7 @@ test-all: release dev ## test, and all that is slow or rare; STRICT=1: a skip is
 soak: release ## hours of jobs one after another
 	@tests/soak/run
 	@tests/soak/run-reporting
+	@tests/soak/run-volume
 
 dev: ## build/dev: glibc, sanitizers
 	@cmake/bootstrap.sh build

@@ -96,7 +96,7 @@ class Kafka(servers.Server):
         settings = os.path.join(self.folder, "server.properties")
         scram = [word for mechanism in MECHANISMS[1:] for word in (
             "--add-scram", f"{mechanism}=[name={USER},iterations=4096,password={self.kept['password']}]")]
-        prepare = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", self.kept["id"], "--config", settings,
+        prepare = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={self.kept['id']}", "--config", settings,
                    "--ignore-formatted", *scram]
         run = shlex.join([*java, "kafka.Kafka", settings])
         if os.path.exists(os.path.join(self.data, "meta.properties")):
