@@ -40,7 +40,7 @@ def environment(folder, **more):
             "AWS_EC2_METADATA_DISABLED": "true", **more}
 
 
-def terraform(module, env, *arguments, limit=300, check=True):
+def terraform(module, env, *arguments, limit=900, check=True):
     ended = subprocess.run(["nice", "terraform", *arguments], cwd=module, env=env, timeout=limit, text=True,
                            stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if check and ended.returncode != 0:
