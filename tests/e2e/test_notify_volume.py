@@ -16,7 +16,7 @@ MIB = int(os.environ.get("VOLUME_MIB", "4"))
 SECONDS = float(os.environ.get("VOLUME_SECONDS", "60"))
 LINE = "a line of a build that has very much to say, with a number and some words, as builds have them: " + "0123456789" * 8
 LINES = (MIB << 20) // (len(f"line 000000000 {LINE}") + 1)
-BUILD = (f"mkdir dist; seq -f 'line %09g {LINE}' {LINES}; echo x >dist/index.html; "
+BUILD = (f"mkdir dist; seq -f 'line %09.0f {LINE}' {LINES}; echo x >dist/index.html; "
          "until test -e /told/go; do sleep 0.1; done")
 LIMITS_MIB = {"without kafka": 16, "with kafka": 32}  # librdkafka has threads, each with memory of its own
 
