@@ -112,8 +112,8 @@ static void test_hostile_documents(void **state)
         "{\"source\":7,\"artifacts\":{},\"image\":[],\"log_url\":{}}",
         "{\"artifacts\":[null,7,{}]}",
         "{\"log_url\":\"https://x.example/\\u001b]8;;https://evil.example\\u0007\\u001b[2J\"}",
-        "{\"source\":{\"commit\":\"\\u001b]8;;https://evil.example\\u001b\\\\0f\",\"repository\":"
-        "\"https://github.com/a\\u001b\\n/b\"}}",
+        ("{\"source\":{\"commit\":\"\\u001b]8;;https://evil.example\\u001b\\\\0f\",\"repository\":"
+         "\"https://github.com/a\\u001b\\n/b\"}}"),
         "{\"image\":{\"repository\":\".dkr.ecr.\",\"published\":true}}",
         "{\"image\":{\"repository\":\"x/.dkr.ecr.\\u001b\",\"published\":true,\"tags\":[\"\\u001b[31m\"]}}"};
     size_t i, j;
