@@ -115,8 +115,8 @@ static const struct cli_option options[] = {
 static const char *const examples[] = {
     "caisson logs s3://acme-logs/j-42.log.gz --step build",
     "print what one step said, fetching only the parts of the log that hold it",
-    "caisson logs events.jsonl --follow",
-    "print a job's lines from the file of a `notify` entry while they are written",
+    "caisson logs events/j-42.log --follow",
+    "print a job's lines from the file of a `notify` entry (events: [status, log]) while they are written",
     "caisson logs job.log.zst --json --tail 100",
     "the last 100 lines, for a program",
     NULL,

@@ -11,10 +11,17 @@
 
 #define RESULT_MAX ((size_t)8 << 20)
 
+/* Who names the log or the file of `notify` in its place learns what there is for those. */
+static int hint_at_result(struct error *err)
+{
+    return error_hint(err, "a result is what the spec's `result` has stored: JSON whose schema is caisson.result/1; "
+                           "caisson logs reads a log, and the file of a `notify` entry");
+}
+
 static int not_a_result(const char *name, struct error *err)
 {
     error_set(err, CLASS_USAGE, "not-a-result", "%.500s is no result of a job", name);
-    return error_hint(err, "a result is what the spec's `result` has stored: JSON whose schema is caisson.result/1");
+    return hint_at_result(err);
 }
 
 static json_t *load(const struct log_access *access, const char *place, struct error *err)
@@ -26,9 +33,11 @@ static json_t *load(const struct log_access *access, const char *place, struct e
     if (log_source_open(&source, access, place, err))
         return NULL;
     buf_init(&text, RESULT_MAX);
-    if (log_source_read_all(source, &text, err) == 0)
+    if (log_source_read_all(source, &text, err) == 0) {
         document = json_parse(text.data, text.len, CLASS_USAGE, log_source_name(source), err);
-    else if (strcmp(err->reason, "not-found") == 0)
+        if (!document)
+            hint_at_result(err);
+    } else if (strcmp(err->reason, "not-found") == 0)
         error_hint(err, "a result is stored when its job ends, where the spec's `result` says");
     if (document && strncmp(json_text(document, "schema", ""), "caisson.result/", 15) != 0) {
         not_a_result(log_source_name(source), err);

@@ -47,6 +47,36 @@ static void print_list(const json_t *document, const char *key, const char *labe
         printf("  and %zu more\n", len - LIST_MAX);
 }
 
+static bool lists(const json_t *list, const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(list); i++)
+        if (json_is_string(json_array_get(list, i)) && strcmp(json_string_value(json_array_get(list, i)), text) == 0)
+            return true;
+    return false;
+}
+
+/* Who was not told is warned of too, and stands below in a list of its own. */
+static void print_warnings(const json_t *document)
+{
+    static const char mark[] = "not told: ";
+    const json_t *all = json_object_get(document, "warnings"), *undelivered = json_object_get(document, "undelivered");
+    CLEANUP_JSON json_t *shown = json_object();
+    json_t *warnings = json_array();
+    size_t i;
+
+    for (i = 0; i < json_array_size(all); i++) {
+        json_t *warning = json_array_get(all, i);
+        const char *text = json_string_value(warning);
+
+        if (!text || strncmp(text, mark, strlen(mark)) != 0 || !lists(undelivered, text + strlen(mark)))
+            json_array_append(warnings, warning);
+    }
+    json_object_set_new(shown, "warnings", warnings);
+    print_list(shown, "warnings", "warnings");
+}
+
 static void format_seconds(const json_t *object, char text[CLOCK_TEXT_SIZE])
 {
     double seconds = json_number_value(json_object_get(object, "seconds"));
@@ -301,7 +331,7 @@ void result_explain(const json_t *document, const char *name, const struct log_a
     print_image(document);
     if (links)
         print_links(document);
-    print_list(document, "warnings", "warnings");
+    print_warnings(document);
     print_list(document, "undelivered", "not delivered");
     print_log(document, name, access);
 }

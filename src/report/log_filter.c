@@ -163,7 +163,9 @@ int log_filter_check(const struct log_filter *filter, struct error *err)
         return 0;
     error_set(err, CLASS_USAGE, "no-such-step", "there is no step %.100s in the log", filter->query.step);
     if (!filter->steps.len)
-        return error_hint(err, "it has no steps: the job ended before the first, or this is no log of caisson");
+        return error_hint(
+            err, "it has no steps: the job ended before the first, a file of `notify` was told no `step` (take "
+                 "events: [status, log]), or this is no log of caisson");
     buf_init(&list, 600);
     for (i = 0; i < filter->steps.len; i++)
         buf_addf(&list, "%s%s", i ? ", " : "", filter->steps.items[i]);

@@ -11,7 +11,7 @@ struct reporter {
     struct reporter_options options;
     struct queue **queues;
     size_t len;
-    bool warned; /* of what the operator has allowed */
+    struct strings plain; /* names of servers without TLS that have been warned of */
 };
 
 static void on_append(void *context)
@@ -42,6 +42,7 @@ void reporter_free(struct reporter *reporter)
     for (i = 0; i < reporter->len; i++)
         queue_free(reporter->queues[i]);
     free(reporter->queues);
+    strings_dispose(&reporter->plain);
     free(reporter);
 }
 
@@ -56,19 +57,21 @@ static char *name_of(const struct sink_settings *settings)
     return xasprintf("%s %s", settings->type, target);
 }
 
-/* Of what the operator has allowed, once: whom the build, which shares our network, may listen to or stand in for. */
+/* Of what the operator has allowed, each server once: whom the build, which shares our network, may listen to or stand
+ * in for. */
 static void warn_of_plain(struct reporter *reporter, const struct sink_settings *settings, const char *name)
 {
     static const char *const schemes[] = {"redis://", "amqp://", "kafka://", "http://"};
     size_t i;
 
-    for (i = 0; i < ARRAY_LEN(schemes) && !reporter->warned; i++)
-        if (strncasecmp(settings->target, schemes[i], strlen(schemes[i])) == 0) {
+    for (i = 0; i < ARRAY_LEN(schemes); i++)
+        if (strncasecmp(settings->target, schemes[i], strlen(schemes[i])) == 0 &&
+            !strings_has(&reporter->plain, name)) {
             log_warning(reporter->options.log,
                         "%s is spoken to without TLS: who is in this network, the build too, can "
                         "read and forge what it is told",
                         name);
-            reporter->warned = true;
+            strings_add(&reporter->plain, name);
         }
 }
 

@@ -150,7 +150,8 @@ const struct rule spec_rules[] = {
      .variables = VARIABLES_EARLY,
      .pattern = "^(s3://|file:)",
      .doc =
-         "Where the whole log is written at the end; a name that ends in `.gz` or `.zst` is compressed. "
+         "Where the whole log is written at the end: `s3://bucket/key` or `file:path`. A name that ends in `.gz` or "
+         "`.zst` is compressed. "
          "Beside it, at the same name and `.index.json`, lies an index: where steps and times are in it. "
          "`caisson logs` reads both: the whole, or with `--step`, `--tail` and `--since` no more of it than is wanted.",
      .example = "s3://bucket/jobs/${project}/${id}/log.gz"},

@@ -91,10 +91,11 @@ const struct rule notify_rules[] = {
     TARGET("github", check_github, "^[$A-Za-z0-9/_.{}-]{1,1200}$",
            "`owner/name`: commit statuses of a repository of GitHub; `source`: of the job's own. Needs `token`.",
            "source"),
-    TARGET("file", check_event_file, NULL,
-           "A file, which events are appended to. As PID 1 of a container it needs the operator's word "
-           "(`file-targets`).",
-           "events.ndjson"),
+    TARGET(
+        "file", check_event_file, NULL,
+        "A file, which events are appended to, as lines of text where no `format` is given. As PID 1 of a container it "
+        "needs the operator's word (`file-targets`).",
+        "events/${id}.log"),
     TARGET("cloudwatch_logs", check_log_group, "^[$A-Za-z0-9/_.#{}-]{1,1600}$", "A log group of CloudWatch Logs.",
            "/caisson/${project}"),
     {.name = "secret",
@@ -141,7 +142,9 @@ const struct rule notify_rules[] = {
      .check = check_event_format,
      .pattern = "^[a-z][a-z0-9-]{0,40}$",
      .fallback_doc = "`cloudevents`; of `file` and `cloudwatch_logs` `plain`",
-     .doc = "How an event is written: `cloudevents`, `plain`, or as an existing system reads it.",
+     .doc = "How an event is written: `cloudevents`; `plain`, the lines of standard output; or as an existing system "
+            "reads "
+            "it (`events.md` lists the names).",
      .example = "plain"},
     {.name = "mode",
      .type = TYPE_ENUM,

@@ -57,11 +57,17 @@ def test_a_job_that_succeeded(bed, reader):
 
 
 def test_what_was_not_delivered(bed, reader):
-    spec = bed.commands(*BUILDS, notify=[{"http": "http://nobody.test/hook"}])
+    spec = bed.commands(*BUILDS, notify=[{"http": f"http://{at}"} for at in
+                                         ("nobody.test/hook", "nobody.test/other", "nowhere.test/hook")])
     ended = bed.run(spec)
     assert ended.code == 0 and ended.result["undelivered"], ended
     out = reader("result", spec["result"]).stdout
     assert "not delivered:\n" in out and "nobody.test" in out, out
+    stored = json.loads(reader("result", spec["result"], "--json").stdout)
+    assert [text for text in stored["warnings"] if text.startswith("not told: ")], stored
+    assert "  not told: " not in out, out  # once is enough
+    for server in ("nobody.test", "nowhere.test"):
+        assert ended.text.count(f"warning: http http://{server} is spoken to without TLS") == 1, ended
 
 
 def test_a_log_that_was_not_stored(bed, reader):
@@ -123,6 +129,7 @@ def test_documents_that_are_not_as_they_should_be(written, document):
 def test_what_is_no_result(written, text):
     done = written(text)
     assert done.returncode == 2 and done.stdout == "" and "result.json" in done.stderr, done
+    assert "caisson logs reads a log" in done.stderr
 
 
 def test_too_large(written):
