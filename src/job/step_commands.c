@@ -4,6 +4,7 @@
 
 #include "core/mem.h"
 #include "job/image.h"
+#include "job/npm_progress.h"
 
 static const char *choose(const struct spec_command *command, const struct conclusion *detected)
 {
@@ -34,7 +35,12 @@ bool step_install_wanted(const struct job *job)
 
 int step_install(struct job *job, struct error *err)
 {
-    return job_command(job, "install", install_command(job), CLASS_INSTALL_FAILED, job->spec.timeouts.install_ms, err);
+    struct npm_progress *progress = npm_progress_start(job);
+    int status =
+        job_command(job, "install", install_command(job), CLASS_INSTALL_FAILED, job->spec.timeouts.install_ms, err);
+
+    npm_progress_stop(progress);
+    return status;
 }
 
 bool step_build_wanted(const struct job *job)

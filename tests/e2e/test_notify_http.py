@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bed import http1, story, webhook
+from bed import http1, repositories, story, webhook
 
 
 def told(hook, **changes):
@@ -243,6 +243,18 @@ def test_progress_of_an_upload(bed, hook, event_schema):
     events = assert_story(hook, ended, event_schema)
     progress = [event["data"] for event in events if event["type"].endswith(".progress")]
     assert any(one["step"] == "publish" and "uploading" in one["text"] for one in progress), (progress, ended)
+
+def test_progress_of_npm(bed, hook, event_schema):
+    """npm prints none of it without a terminal; its own log has it."""
+    files = {name: content for name, content in repositories.fixture("vite-react").items() if name.startswith("package")}
+    install = "npm ci --ignore-scripts && sleep 2"
+    spec = bed.spec(bed.repository(files), notify=told(hook, events=["status", "log", "progress"]),
+                    build={"install": install, "command": "mkdir dist && echo x >dist/index.html", "output": "dist"})
+    ended = run(bed, spec, hook)
+    assert ended.code == 0, ended
+    progress = [event["data"] for event in assert_story(hook, ended, event_schema) if event["type"].endswith(".progress")]
+    fetched = [one for one in progress if one["step"] == "install" and "packages fetched" in one["text"]]
+    assert fetched and int(fetched[-1]["text"].split()[0]) > 20, (progress, ended)
 
 
 @pytest.mark.rare
