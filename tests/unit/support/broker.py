@@ -8,7 +8,7 @@ input does.
     collect PATTERN   seen   stream KEY   fill   room             of Redis: seen is what collect has collected; what
     publish CHANNEL TEXT                                          stream says is JSON of each entry
     exchange NAME   queue NAME EXCHANGE KEY   messages NAME       of RabbitMQ, with everything in a place (virtual host) of
-    full   room                                                   this test; full: its disk
+    connections   full   room                                     this test; full: its disk
     topic NAME   small NAME BYTES   denied NAME   records NAME    of Kafka: small has a limit to its messages; what
                                                                   records says is JSON of each
 """
@@ -35,6 +35,7 @@ def redis_orders(broker):
 def rabbitmq_orders(broker, place):
     alarm = broker.full_disk()
     return {"exchange": place.exchange, "queue": place.queue, "drop": place.drop_connections,
+            "connections": lambda: [connection["name"] for connection in place.connections()],
             "messages": lambda name: [message.body.decode() for message in place.messages(name)],
             "full": alarm.__enter__, "room": lambda: alarm.__exit__(None, None, None) and None}
 
