@@ -2,9 +2,11 @@
  * What a bare client of the same library takes to send the same messages: the lines of standard input, each confirmed
  * before the next is sent, as a sink does with batches of lines.
  *
- *   tell file PATH | http URL | redis PORT USER STREAM | amqp PORT USER VHOST EXCHANGE KEY | kafka BROKERS TOPIC
+ *   tell file PATH | http URL | redis PORT USER STREAM | amqp PORT USER VHOST EXCHANGE KEY | kafka BROKERS TOPIC |
+ *        aws SERVICE REGION URL CONTENT-TYPE TARGET
  *
- * Passwords come by BENCH_PASSWORD. All without TLS: that costs both the same.
+ * Passwords come by BENCH_PASSWORD, keys of AWS by its variables. For aws a line is the whole request, which has to be
+ * signed; TARGET "-": it has none. All without TLS: that costs both the same.
  */
 #define _GNU_SOURCE
 #include <curl/curl.h>
@@ -86,6 +88,34 @@ static void http_send(struct client *client, char *body, size_t len)
     curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status / 100 != 2)
         die("http status");
+}
+
+static void add_header(struct client *client, const char *name, const char *value)
+{
+    char text[4096];
+
+    snprintf(text, sizeof text, "%s: %s", name, value);
+    client->headers = curl_slist_append(client->headers, text);
+}
+
+static void aws_open(struct client *client)
+{
+    const char *token = getenv("AWS_SESSION_TOKEN");
+    char signer[256];
+
+    client->easy = curl_easy_init();
+    snprintf(signer, sizeof signer, "aws:amz:%s:%s", client->words[1], client->words[0]);
+    add_header(client, "Content-Type", client->words[3]);
+    if (strcmp(client->words[4], "-") != 0)
+        add_header(client, "X-Amz-Target", client->words[4]);
+    if (token)
+        add_header(client, "X-Amz-Security-Token", token);
+    curl_easy_setopt(client->easy, CURLOPT_AWS_SIGV4, signer); /* headers too: since 7.87 */
+    curl_easy_setopt(client->easy, CURLOPT_USERNAME, getenv("AWS_ACCESS_KEY_ID"));
+    curl_easy_setopt(client->easy, CURLOPT_PASSWORD, getenv("AWS_SECRET_ACCESS_KEY"));
+    curl_easy_setopt(client->easy, CURLOPT_URL, client->words[2]);
+    curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, client->headers);
+    curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, ignore);
 }
 
 static void redis_open(struct client *client)
@@ -171,7 +201,7 @@ static const struct kind {
     void (*send)(struct client *client, char *body, size_t len);
 } kinds[] = {
     {"file", 1, file_open, file_send}, {"http", 1, http_open, http_send},    {"redis", 3, redis_open, redis_send},
-    {"amqp", 5, amqp_open, amqp_send}, {"kafka", 2, kafka_open, kafka_send},
+    {"amqp", 5, amqp_open, amqp_send}, {"kafka", 2, kafka_open, kafka_send}, {"aws", 5, aws_open, http_send},
 };
 
 int main(int argc, char **argv)
