@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from bed import http1
 
+from .servers import use
+
 GROUP, STREAM = "/caisson/bench", "bench"
 CREATES = b"CreateLogStream"  # once a job: the client finds the stream that is there
 
@@ -68,8 +70,8 @@ def start_all(folder, stack):
     from bed import aws_messages, brokers, sqs  # what they are imported with needs the tests' own libraries
 
     keys = brokers.Keys()
-    elasticmq = stack.enter_context(sqs.ElasticMQ(os.path.join(folder, "elasticmq")))
-    moto = stack.enter_context(aws_messages.Moto(os.path.join(folder, "moto")))
+    elasticmq = use(sqs.ElasticMQ(os.path.join(folder, "elasticmq")), stack)
+    moto = use(aws_messages.Moto(os.path.join(folder, "moto")), stack)
     sqs_api, sns_api = sqs.Sqs(keys, None, elasticmq), aws_messages.Sns(keys, None, moto)
     events_api, logs_api = aws_messages.Events(keys, None, moto), aws_messages.Logs(keys, None)
     queue, topic, bus, group = sqs_api.queue(), sns_api.topic(), events_api.bus(), logs_api.group(GROUP)

@@ -9,6 +9,14 @@ import time
 from bed import git_server, http1
 
 
+def use(server, stack):
+    """The server of tests/e2e/bed, started. It is over when the stack is: its keeper looks into the folder that is removed
+    then, and without a keeper the server would stay."""
+    stack.enter_context(server)
+    stack.callback(server.kill)
+    return server
+
+
 class S3Stub:
     """s3_stub.c on a free port of the loopback."""
 

@@ -15,6 +15,7 @@ from bed import http1
 
 from . import aws_services, generate
 from .measure import Failed, in_turn, median
+from .servers import use
 from .table import Row
 
 MIB, AWS_MIB = 32, 4
@@ -70,7 +71,7 @@ class Places:
 
         folder = os.path.join(self.folder, name.lower())
         authority = tls.Authority(self._made(f"{name.lower()}-tls"), ["localhost"])
-        return self.stack.enter_context(getattr(module, name)(folder, authority))
+        return use(getattr(module, name)(folder, authority), self.stack)
 
     def _made(self, name):
         path = os.path.join(self.folder, name)
