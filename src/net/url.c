@@ -73,11 +73,16 @@ static bool is_unreserved(char c)
 
 void url_encode(const char *text, bool keep_slash, struct buf *out)
 {
+    static const char digits[] = "0123456789ABCDEF";
+
     for (; *text; text++) {
-        if (is_unreserved(*text) || (keep_slash && *text == '/'))
+        if (is_unreserved(*text) || (keep_slash && *text == '/')) {
             buf_addc(out, *text);
-        else
-            buf_addf(out, "%%%02X", (unsigned char)*text);
+        } else { /* without printf: the body of a message is encoded by it too */
+            buf_addc(out, '%');
+            buf_addc(out, digits[(unsigned char)*text >> 4]);
+            buf_addc(out, digits[(unsigned char)*text & 15]);
+        }
     }
 }
 

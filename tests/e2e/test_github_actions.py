@@ -1,6 +1,7 @@
 """Standard output under GitHub Actions: steps that fold, an end that is marked, and nothing that a build could order."""
 
 import json
+import re
 
 import pytest
 
@@ -38,13 +39,16 @@ def test_a_failure_is_folded_and_marked(run):
     orders = ordered(done.stdout)
     assert orders[:-1] == [f"::{order}::{step}" if order == "group" else "::endgroup::"
                            for step in ("checkout", "detect", "build") for order in ("group", "endgroup")], orders
-    assert orders[-1] == "::error title=build-failed in step build::the commands: exited with code 3", orders
+    assert re.fullmatch("::error title=build-failed in step build::the commands: exited with code 3%0Acommit [0-9a-f]{40}",
+                        orders[-1]), orders
     assert "| ::error::forged\n" in done.stdout
 
 
-def test_a_success_is_not_marked(run):
+def test_a_success_says_where_it_is(run):
     done = run("mkdir dist", "echo x >dist/index.html", arguments=["--log", "github"])
-    assert done.returncode == 0 and ordered(done.stdout)[-1] == "::endgroup::", done
+    assert done.returncode == 0, done
+    assert re.fullmatch("::notice title=job j1 succeeded::commit [0-9a-f]{40}%0Apublished file:///.*/out/",
+                        ordered(done.stdout)[-1]), done
 
 
 @pytest.mark.parametrize("environment, arguments", [({}, ()), ({"GITHUB_ACTIONS": "no"}, ()), (ACTIONS, ("--log", "plain"))])

@@ -188,7 +188,7 @@ def test_the_state_machine_is_one(tmp_path):
                        (block("From Step Functions", "json").replace('"Next": "Again"', '"Next": "Nowhere"'), False)):
         path.write_text(text)
         ended = subprocess.run(["node", f"{folder}/node_modules/asl-validator/dist/bin/asl-validator.js", "--json-path", path],
-                               capture_output=True, text=True, timeout=60, check=False)
+                               capture_output=True, text=True, timeout=200, check=False)
         assert (ended.returncode == 0) == fits, ended.stdout + ended.stderr
 
 

@@ -51,7 +51,9 @@ def assert_whole(events, ended, schema):
     assert (names.count("started"), names.count("finished")) == (1, 1), names
     if ended.result is not None:
         said = {key: value for key, value in ended.result.items() if key != "undelivered"}
-        assert said == events[-1]["data"]["result"]
+        told_result = events[-1]["data"]["result"]
+        assert said == told_result, [(key, said.get(key), told_result.get(key)) for key in {*said, *told_result}
+                                     if said.get(key) != told_result.get(key)]
     return events
 
 
