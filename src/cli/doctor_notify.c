@@ -5,8 +5,8 @@
 #include "cli/doctor.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "job/notify.h"
 #include "net/stream.h"
-#include "report/sink.h"
 #include "spec/names.h"
 
 #define PROBES_MAX 32
@@ -247,27 +247,14 @@ static int open_sink(struct doctor *doctor, const struct spec_notify *entry, con
                                          .events_endpoint = platform->events_endpoint,
                                          .logs_endpoint = platform->logs_endpoint,
                                          .github_endpoint = platform->github_endpoint};
-    const struct sink_settings settings = {.type = entry->type,
-                                           .target = entry->target,
-                                           .secret = told->values[0],
-                                           .token = told->values[1],
-                                           .api_key = told->values[2],
-                                           .username = told->values[3],
-                                           .password = told->values[4],
-                                           .channel = entry->channel,
-                                           .stream = entry->stream,
-                                           .exchange = entry->exchange,
-                                           .routing_key = entry->routing_key,
-                                           .topic = entry->topic,
-                                           .key = entry->key,
-                                           .sasl = entry->sasl,
-                                           .context = entry->context,
-                                           .link = entry->link,
-                                           .headers = &told->headers,
-                                           .ca_bundle = entry->ca_bundle,
-                                           .plain = entry->plain,
-                                           .private_http = entry->private_http};
+    struct sink_settings settings = notify_settings(entry);
 
+    settings.secret = told->values[0];
+    settings.token = told->values[1];
+    settings.api_key = told->values[2];
+    settings.username = told->values[3];
+    settings.password = told->values[4];
+    settings.headers = &told->headers;
     return sink_type_find(entry->type)->open(sink, &context, &settings, err);
 }
 

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "job/gather.h"
+#include "job/notify.h"
 #include "job/redact_result.h"
 #include "job/task_metadata.h"
 #include "profiles/profile.h"
@@ -90,30 +91,28 @@ static const struct event_format *format_of(const char *name)
     return format ? format : profile_format(name);
 }
 
+struct sink_settings notify_settings(const struct spec_notify *entry)
+{
+    return (struct sink_settings){.type = entry->type,
+                                  .target = entry->target,
+                                  .channel = entry->channel,
+                                  .stream = entry->stream,
+                                  .exchange = entry->exchange,
+                                  .routing_key = entry->routing_key,
+                                  .topic = entry->topic,
+                                  .key = entry->key,
+                                  .sasl = entry->sasl,
+                                  .context = entry->context,
+                                  .link = entry->link,
+                                  .ca_bundle = entry->ca_bundle,
+                                  .plain = entry->plain,
+                                  .private_http = entry->private_http};
+}
+
 static int add(const struct notify *notify, const struct spec_notify *entry, struct told *told, struct error *err)
 {
     const struct event_format *format = format_of(entry->format);
-    struct sink_settings settings = {.type = entry->type,
-                                     .target = entry->target,
-                                     .username = told->username,
-                                     .password = told->password,
-                                     .token = told->token,
-                                     .api_key = told->api_key,
-                                     .secret = told->secret,
-                                     .channel = entry->channel,
-                                     .stream = entry->stream,
-                                     .exchange = entry->exchange,
-                                     .routing_key = entry->routing_key,
-                                     .topic = entry->topic,
-                                     .key = entry->key,
-                                     .sasl = entry->sasl,
-                                     .context = entry->context,
-                                     .link = entry->link,
-                                     .commit = notify->job->result->commit,
-                                     .headers = &told->headers,
-                                     .ca_bundle = entry->ca_bundle,
-                                     .plain = entry->plain,
-                                     .private_http = entry->private_http};
+    struct sink_settings settings = notify_settings(entry);
     unsigned kinds = 0;
     size_t i;
 
@@ -123,6 +122,13 @@ static int add(const struct notify *notify, const struct spec_notify *entry, str
         strings_addf(&told->headers, "%s: %s", entry->headers.items[i].name, entry->headers.items[i].value);
     for (i = 0; i < entry->events.len; i++)
         kinds |= event_bits(entry->events.items[i]);
+    settings.username = told->username;
+    settings.password = told->password;
+    settings.token = told->token;
+    settings.api_key = told->api_key;
+    settings.secret = told->secret;
+    settings.commit = notify->job->result->commit;
+    settings.headers = &told->headers;
     return reporter_add(notify->reporter, &settings, format, entry->binary, kinds, err);
 }
 

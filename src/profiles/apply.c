@@ -12,14 +12,13 @@
 #define PROBLEMS_MAX_BYTES 1800 /* an error's message holds 2,048 */
 
 /* What the container's runtime and shell put there. */
-static const char *const runtime_names[] = {"HOSTNAME", "TERM", "SHLVL", "_", "container", "INIT_CWD"};
+static const char *const runtime_names[] = {"HOSTNAME", "TERM", "SHLVL", "_", "container", "INIT_CWD", NULL};
 
-static bool role_has(const struct profile_role *role, const char *name)
+/* names: NULL-terminated; NULL: none. */
+static bool has_name(const char *const *names, const char *name)
 {
-    size_t i;
-
-    for (i = 0; role->names && role->names[i]; i++)
-        if (strcmp(role->names[i], name) == 0)
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
             return true;
     return false;
 }
@@ -27,13 +26,9 @@ static bool role_has(const struct profile_role *role, const char *name)
 /* Names that nobody's user may have. */
 static bool is_platform(const char *name)
 {
-    size_t i;
-
-    for (i = 0; i < ARRAY_LEN(runtime_names); i++)
-        if (strcmp(runtime_names[i], name) == 0)
-            return true;
     /* Such a system's own names for repository and token begin like git's, and one more generation may know another. */
-    return strncmp(name, "GIT_", 4) == 0 || strcmp(name, "ENV") == 0 || env_name_reserved(name);
+    return has_name(runtime_names, name) || strncmp(name, "GIT_", 4) == 0 || strcmp(name, "ENV") == 0 ||
+           env_name_reserved(name);
 }
 
 /* Whether a name is the system's or the platform's, so that a user may not have it in the same environment. */
@@ -43,7 +38,7 @@ static bool is_system(const struct profile *profile, const char *name)
     size_t i;
 
     for (role = profile->roles; role->key; role++)
-        if (role_has(role, name))
+        if (has_name(role->names, name))
             return true;
     for (i = 0; profile->prefixes && profile->prefixes[i]; i++)
         if (strncmp(name, profile->prefixes[i], strlen(profile->prefixes[i])) == 0)
